@@ -1,0 +1,195 @@
+//! The resolved definition of a collector: what the engine runs.
+//!
+//! Names are rendered, defaults are filled in, each family's `# HELP` and `# TYPE` lines are text already. Strings and
+//! lists are [`Cow`]s: the build script writes them as statics, the run-time parser owns them, and the engine cannot
+//! tell the difference.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Text that is either compiled in or owned by a run-time layer.
+pub type Text = Cow<'static, str>;
+
+/// A list that is either compiled in or owned by a run-time layer.
+pub type List<T> = Cow<'static, [T]>;
+
+/// A version bound that leaves its end open.
+pub const OPEN: u32 = u32::MAX;
+
+/// The time a statement may take when its definition does not say.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// One branch of a collector, resolved.
+///
+/// Branches of one collector (`pg_db_12`, `pg_db_14`) share [`name`](Self::name) and differ in the servers they are
+/// for: versions and tags. At most one of them is installed on a database.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Collector {
+    /// The key of the definition, unique in a set.
+    pub branch: Text,
+    /// The collector's name: prefix of its metrics, `query` label of the exporter's own metrics.
+    pub name: Text,
+    /// What it collects, for people.
+    pub desc: Text,
+    /// One SQL statement, or one pgbouncer admin command.
+    pub query: Text,
+    /// Statements that must all return one true before [`query`](Self::query) is run.
+    pub predicates: List<Predicate>,
+    /// Where it is installed; all must pass.
+    pub tags: List<Tag>,
+    /// For how long a result is served again instead of being asked for anew. Zero: never.
+    pub ttl: Duration,
+    /// What the statement may take, on the server and here. `None`: only the scrape's deadline bounds it.
+    pub timeout: Option<Duration>,
+    /// The first server version it is for (`server_version_num`), 0 when open.
+    pub min_version: u32,
+    /// The first server version it is no longer for, [`OPEN`] when open.
+    pub max_version: u32,
+    /// Whether its failure means that the target is down.
+    pub fatal: bool,
+    /// Whether it is defined but not run.
+    pub skip: bool,
+    /// Place in the order of execution, lowest first.
+    pub priority: i64,
+    /// Series above this number are dropped and counted. 0: no limit.
+    pub max_series: u64,
+    /// For how long after its execution the last good result is served in place of failures.
+    pub max_stale: Duration,
+    /// Its result's columns in the order of the definition.
+    pub columns: List<Column>,
+    /// Where it is defined.
+    pub origin: Origin,
+}
+
+/// A statement that decides whether a collector's query is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Predicate {
+    /// For messages; may be empty.
+    pub name: Text,
+    /// A statement of one row and one boolean column.
+    pub query: Text,
+    /// For how long an answer holds. Zero: it is asked for at each execution.
+    pub ttl: Duration,
+}
+
+/// A condition on the server, database or exporter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Tag {
+    /// Only on the connection that the URL names, not on discovered databases.
+    Cluster,
+    /// Only out of recovery (`primary`, `master`, `leader`).
+    Primary,
+    /// Only in recovery (`replica`, `standby`, `slave`).
+    Replica,
+    /// Only on pgbouncer's admin console.
+    Pgbouncer,
+    /// `extension:NAME`: the extension is installed in the database.
+    Extension(Text),
+    /// `schema:NAME`: the schema exists in the database.
+    Schema(Text),
+    /// `dbname:NAME`: it is the database of that name.
+    Database(Text),
+    /// `username:NAME`: the exporter's role has that name.
+    User(Text),
+    /// `not:TAG`: the exporter was not started with that tag.
+    Not(Text),
+    /// Any other: the exporter was started with it (`--tag`).
+    Custom(Text),
+}
+
+/// A column of a collector's result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// The column's name in the result.
+    pub column: Text,
+    /// Label name, or full metric name (`pg_db_numbackends`; of a histogram its base name).
+    pub name: Text,
+    /// What becomes of it.
+    pub usage: Usage,
+    /// One sentence for `# HELP`, unescaped.
+    pub help: Text,
+    /// Factor on each value.
+    pub scale: f64,
+    /// What a NULL stands for, before `scale`. Without it NULL is NaN.
+    pub default: Option<f64>,
+    /// A histogram's finite bounds, strictly increasing.
+    pub buckets: List<Bucket>,
+    /// What it yields: nothing (label, discard), one family, or a histogram's three.
+    pub families: List<Family>,
+}
+
+/// What becomes of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Usage {
+    /// A label of every series of its row.
+    Label,
+    /// A sample of type gauge.
+    Gauge,
+    /// A sample of type counter.
+    Counter,
+    /// One observation of a histogram over the rows of equal labels.
+    Histogram,
+    /// Nothing.
+    Discard,
+}
+
+/// A histogram's bucket.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bucket {
+    /// Upper bound, inclusive.
+    pub bound: f64,
+    /// The bound as the `le` label shows it: shortest form, `1e+06` style above six digits.
+    pub le: Text,
+}
+
+/// A metric family as the page shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Metric name.
+    pub name: Text,
+    /// `# HELP` and `# TYPE` lines of the text format, escaped, each with its line feed.
+    pub head: Text,
+}
+
+/// Where a branch is defined.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// File, as it was given, without the directory of the build.
+    pub file: Text,
+    /// Line of its key, from 1; 0 when it has none.
+    pub line: u32,
+    /// Line on which the text of its query begins, from 1; 0 when it has none.
+    pub query_line: u32,
+}
+
+impl Collector {
+    /// The label columns in order.
+    pub fn labels(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.usage == Usage::Label)
+    }
+
+    /// The columns that carry a number, in order: gauges, counters, histograms.
+    pub fn values(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.usage.is_value())
+    }
+
+    /// Whether a server of that version is within the definition's range. Version 0 is unknown and fits all.
+    #[must_use]
+    pub fn fits_version(&self, version: u32) -> bool {
+        version == 0 || (self.min_version <= version && version < self.max_version)
+    }
+
+    /// Whether it has that tag.
+    #[must_use]
+    pub fn has_tag(&self, tag: &Tag) -> bool {
+        self.tags.contains(tag)
+    }
+}
+
+impl Usage {
+    /// Whether the column carries a number.
+    #[must_use]
+    pub fn is_value(self) -> bool {
+        matches!(self, Self::Gauge | Self::Counter | Self::Histogram)
+    }
+}
