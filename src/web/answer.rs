@@ -1,0 +1,55 @@
+//! Answers: status, headers, body.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Response, StatusCode};
+
+use super::body::Body;
+
+pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// An answer that is there, or one that takes its time.
+pub(super) enum Answer {
+    Now(Response<Body>),
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+/// Puts an answer together in the header map of its request.
+///
+/// hyper gives the map of an answer to the next request of the connection, so that a health check allocates nothing.
+pub(super) fn with_type(
+    mut map: HeaderMap,
+    status: StatusCode,
+    kind: HeaderValue,
+    body: impl Into<Body>,
+) -> Response<Body> {
+    map.clear();
+    map.insert(CONTENT_TYPE, kind);
+    map.insert(CACHE_CONTROL, NO_STORE);
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    *response.headers_mut() = map;
+    response
+}
+
+/// An answer in plain text.
+pub(super) fn text(map: HeaderMap, status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+    with_type(map, status, TEXT, body)
+}
+
+/// An answer that names the methods of a path.
+pub(super) fn methods(map: HeaderMap, status: StatusCode, allow: HeaderValue) -> Response<Body> {
+    let body = if status.is_success() {
+        Body::default()
+    } else {
+        Body::from("this path does not take that method\n")
+    };
+    let mut response = text(map, status, body);
+    response.headers_mut().insert(ALLOW, allow);
+    response
+}

@@ -1,0 +1,80 @@
+//! Bodies of answers: nothing, one piece, or a page's pieces as they are, without a copy.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::vec;
+
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+
+/// A body whose length is known before its first byte.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    first: Bytes,
+    rest: vec::IntoIter<Bytes>,
+    left: u64,
+}
+
+impl From<Bytes> for Body {
+    fn from(first: Bytes) -> Self {
+        let left = first.len() as u64;
+        Self {
+            first,
+            rest: vec::IntoIter::default(),
+            left,
+        }
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<Vec<Bytes>> for Body {
+    fn from(chunks: Vec<Bytes>) -> Self {
+        let left = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+        Self {
+            first: Bytes::new(),
+            rest: chunks.into_iter(),
+            left,
+        }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let mut chunk = std::mem::take(&mut self.first);
+        // An empty piece would end a chunked body.
+        while chunk.is_empty() {
+            match self.rest.next() {
+                Some(next) => chunk = next,
+                None => return Poll::Ready(None),
+            }
+        }
+        self.left -= chunk.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

@@ -1,0 +1,191 @@
+//! One client connection: HTTP/1 with a bound on each phase.
+//!
+//! hyper has one timer for the wait between requests and the wait for a request's end. Here they differ, and a client
+//! that does not take its answer has a third. The timer is only ever moved earlier when needed and found to be early
+//! when it fires: a request resets none.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::Watcher;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep_until};
+
+use super::activity::Activity;
+use super::answer::Answer;
+use super::body::Body;
+use super::{Backend, Context, Limits, route};
+
+/// Most bytes of a request's head.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Serves a connection until it ends, the client is too slow, or a shutdown finds it idle.
+pub(super) async fn run<S, B>(stream: S, context: Arc<Context<B>>, watcher: Watcher, activity: Arc<Activity>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Backend,
+{
+    let limits = context.limits;
+    let io = TokioIo::new(Watched {
+        stream,
+        activity: Arc::clone(&activity),
+    });
+    let service = Handler {
+        context,
+        activity: Arc::clone(&activity),
+    };
+    let connection = http1::Builder::new()
+        .pipeline_flush(true)
+        .max_buf_size(MAX_HEAD)
+        .header_read_timeout(None)
+        .serve_connection(io, service);
+    match bounded(watcher.watch(connection), &activity, &limits).await {
+        Some(Err(error)) if !is_farewell(&error) => tracing::debug!(%error, "client connection ended"),
+        Some(_) => {}
+        None => tracing::debug!("client connection closed: it was idle or too slow"),
+    }
+}
+
+/// Polls `connection` while its phase is within its bound; `None` when it was not.
+async fn bounded<F: Future>(connection: F, activity: &Activity, limits: &Limits) -> Option<F::Output> {
+    let mut connection = pin!(connection);
+    let mut sleep = pin!(sleep_until(activity.due(limits)));
+    poll_fn(|task| {
+        if let Poll::Ready(output) = connection.as_mut().poll(task) {
+            return Poll::Ready(Some(output));
+        }
+        loop {
+            let due = activity.due(limits);
+            if due < sleep.deadline() {
+                sleep.as_mut().reset(due);
+            }
+            if sleep.as_mut().poll(task).is_pending() {
+                return Poll::Pending;
+            }
+            if due <= Instant::now() {
+                return Poll::Ready(None);
+            }
+            sleep.as_mut().reset(due);
+        }
+    })
+    .await
+}
+
+/// Whether a client just left: load balancers reset a connection as soon as they have their answer.
+fn is_farewell(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    let kind = source.map(io::Error::kind);
+    let left = [
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::BrokenPipe,
+        io::ErrorKind::NotConnected,
+    ];
+    error.is_incomplete_message() || kind.is_some_and(|kind| left.contains(&kind))
+}
+
+/// Answers the requests of one connection.
+struct Handler<B> {
+    context: Arc<Context<B>>,
+    activity: Arc<Activity>,
+}
+
+impl<B: Backend> Service<Request<Incoming>> for Handler<B> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        self.activity.serving();
+        let answer = route::answer(&self.context, request.into_parts().0);
+        Answering {
+            answer: Some(answer),
+            activity: Arc::clone(&self.activity),
+        }
+    }
+}
+
+/// An answer in the making.
+struct Answering {
+    answer: Option<Answer>,
+    activity: Arc<Activity>,
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
+        let response = match self.answer.take() {
+            Some(Answer::Now(response)) => response,
+            Some(Answer::Later(mut future)) => match future.as_mut().poll(task) {
+                Poll::Ready(response) => response,
+                Poll::Pending => {
+                    self.answer = Some(Answer::Later(future));
+                    return Poll::Pending;
+                }
+            },
+            None => return Poll::Pending,
+        };
+        self.activity.answered();
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// A stream that tells when bytes come and when they cannot leave.
+struct Watched<S> {
+    stream: S,
+    activity: Arc<Activity>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(task, buffer);
+        if buffer.filled().len() > before {
+            self.activity.read();
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(task, bytes);
+        self.activity.wrote(result.is_ready());
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(task, slices);
+        self.activity.wrote(result.is_ready());
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(task)
+    }
+}

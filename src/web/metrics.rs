@@ -1,0 +1,87 @@
+//! The metrics page.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::header::{CONTENT_ENCODING, HeaderValue, VARY};
+use hyper::{HeaderMap, Response, StatusCode};
+use tokio::time::timeout_at;
+
+use super::answer;
+use super::body::Body;
+use super::{Backend, Context, negotiate};
+use crate::scrape::{Encoding, Request};
+
+const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+
+/// Longest scrape that a client can ask for.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How long after its deadline a page is still waited for: then the scrape thread is stuck.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Answers with a page, from the run that is on or from a new one.
+pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, map: HeaderMap) -> Response<Body> {
+    let deadline = Instant::now() + time(&map, context.scrape_timeout);
+    let encoding = negotiate::encoding(&map);
+    let page = context.backend.page(Request { deadline, encoding });
+    let body = match timeout_at((deadline + GRACE).into(), page).await {
+        Ok(Ok(page)) => page.chunks,
+        Ok(Err(gone)) => return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
+        Err(_) => {
+            let body = "the scrape thread did not answer in time\n";
+            return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, body);
+        }
+    };
+    let mut response = answer::with_type(map, StatusCode::OK, TEXT_FORMAT, body);
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if encoding == Encoding::Gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// Time for a scrape: what the client says less a margin for the way back, else the default.
+fn time(headers: &HeaderMap, default: Duration) -> Duration {
+    let said = headers
+        .get(TIMEOUT_HEADER)
+        .and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
+    let Some(seconds) = said.filter(|seconds| *seconds > 0.0) else {
+        return default;
+    };
+    let limit = Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64()));
+    let margin = (limit / 10).clamp(Duration::from_millis(50), Duration::from_millis(500));
+    limit.saturating_sub(margin).max(limit / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn deadline_leaves_room_for_the_way_back() {
+        let default = Duration::from_secs(10);
+        let table = [
+            ("10", 9500),
+            ("0.9", 810),
+            ("0.2", 150),
+            ("0.04", 20),
+            ("60", 59_500),
+            ("1e9", 3_599_500),
+            ("inf", 3_599_500),
+            ("0", 10_000),
+            ("-1", 10_000),
+            ("NaN", 10_000),
+            ("soon", 10_000),
+            ("", 10_000),
+        ];
+        for (value, expected) in table {
+            let map = HeaderMap::from_iter([(TIMEOUT_HEADER.parse().unwrap(), value.parse().unwrap())]);
+            assert_eq!(time(&map, default), Duration::from_millis(expected), "{value:?}");
+        }
+        assert_eq!(time(&HeaderMap::new(), default), default);
+    }
+}

@@ -1,0 +1,140 @@
+//! The web server: metrics, health answers, pages for people. Only this module names hyper.
+//!
+//! ```text
+//! listen -> accept -> connection -> route -> health | metrics | version | home -> answer, body
+//! ```
+
+mod accept;
+mod activity;
+mod answer;
+mod body;
+mod connection;
+mod health;
+mod home;
+mod lag;
+mod listen;
+mod metrics;
+mod negotiate;
+mod route;
+mod shutdown;
+mod telemetry_path;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use accept::serve;
+pub use listen::{BindError, bind};
+pub use shutdown::Termination;
+pub use telemetry_path::{TelemetryPathError, check_telemetry_path};
+
+use crate::scrape::{Gone, Overview, Page, Request, Scraper};
+use crate::settings::Settings;
+use crate::target::health::{Health, Snapshot};
+use crate::telemetry::Telemetry;
+
+/// What the web server needs from the rest of the exporter.
+pub trait Backend: Send + Sync + 'static {
+    /// The target's state as the probe saw it last. Never waits.
+    fn health(&self) -> Snapshot;
+
+    /// Whether the probe runs. Never waits.
+    fn is_alive(&self) -> bool;
+
+    /// A metrics page.
+    ///
+    /// # Errors
+    /// When the scrape thread is gone.
+    fn page(&self, request: Request) -> impl Future<Output = Result<Page, Gone>> + Send;
+
+    /// What to show to people.
+    ///
+    /// # Errors
+    /// When the scrape thread is gone.
+    fn overview(&self) -> impl Future<Output = Result<Overview, Gone>> + Send;
+}
+
+/// The backend of a running exporter: its scrape thread and its probe.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Makes metrics pages.
+    pub scraper: Scraper,
+    /// Knows the target's state.
+    pub health: Health,
+}
+
+impl Backend for Live {
+    fn health(&self) -> Snapshot {
+        self.health.snapshot()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.health.is_alive()
+    }
+
+    fn page(&self, request: Request) -> impl Future<Output = Result<Page, Gone>> + Send {
+        self.scraper.page(request)
+    }
+
+    fn overview(&self) -> impl Future<Output = Result<Overview, Gone>> + Send {
+        self.scraper.overview()
+    }
+}
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub struct Context<B> {
+    /// The rest of the exporter.
+    pub backend: B,
+    /// Path of the metrics page.
+    pub telemetry_path: String,
+    /// Longest scrape when the client names no limit.
+    pub scrape_timeout: Duration,
+    /// Counts what is answered.
+    pub telemetry: Arc<Telemetry>,
+    /// What clients may use.
+    pub limits: Limits,
+}
+
+impl<B> Context<B> {
+    /// A context as the settings say.
+    pub fn new(backend: B, settings: &Settings, telemetry: Arc<Telemetry>) -> Self {
+        Self {
+            backend,
+            telemetry_path: settings.telemetry_path.clone(),
+            scrape_timeout: settings.scrape_timeout,
+            telemetry,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What clients may use: a slow one costs one socket and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections open at the same time.
+    pub connections: usize,
+    /// Time for a request's head, from its first byte; for the first head from the connection on.
+    pub head: Duration,
+    /// Time between two requests of a connection.
+    pub idle: Duration,
+    /// Time for an answer to be taken by a client that does not keep up.
+    pub write: Duration,
+    /// Time for running requests to end after a signal.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            head: Duration::from_secs(5),
+            idle: Duration::from_secs(120),
+            write: Duration::from_secs(30),
+            drain: Duration::from_secs(10),
+        }
+    }
+}

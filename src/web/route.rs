@@ -1,0 +1,148 @@
+//! From a request's path and method to its answer.
+
+use std::sync::Arc;
+
+use hyper::header::{HOST, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Response, StatusCode, Version};
+
+use super::answer::{self, Answer};
+use super::body::Body;
+use super::health::{self, Question};
+use super::{Backend, Context, home, metrics, version};
+use crate::telemetry::Page;
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    Home,
+    Metrics,
+    Health(Question),
+    Version,
+}
+
+/// Every path but that of the metrics page.
+const FIXED: [(&str, Route); 17] = [
+    ("/", Route::Home),
+    ("/up", Route::Health(Question::Up)),
+    ("/health", Route::Health(Question::Up)),
+    ("/readiness", Route::Health(Question::Readiness)),
+    ("/liveness", Route::Health(Question::Liveness)),
+    ("/primary", Route::Health(Question::Primary)),
+    ("/leader", Route::Health(Question::Primary)),
+    ("/master", Route::Health(Question::Primary)),
+    ("/read-write", Route::Health(Question::Primary)),
+    ("/rw", Route::Health(Question::Primary)),
+    ("/replica", Route::Health(Question::Replica)),
+    ("/standby", Route::Health(Question::Replica)),
+    ("/slave", Route::Health(Question::Replica)),
+    ("/read-only", Route::Health(Question::Replica)),
+    ("/ro", Route::Health(Question::Replica)),
+    ("/read", Route::Health(Question::Read)),
+    ("/version", Route::Version),
+];
+
+/// Methods of a page that is only read.
+const READ: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
+/// Every path but that of the metrics page.
+pub(super) fn fixed_paths() -> impl Iterator<Item = &'static str> {
+    FIXED.iter().map(|(path, _)| *path)
+}
+
+/// Answers a request and counts it.
+pub(super) fn answer<B: Backend>(context: &Arc<Context<B>>, request: Parts) -> Answer {
+    let route = Route::at(request.uri.path(), &context.telemetry_path);
+    let page = route.map_or(Page::Unknown, Route::page);
+    match dispatch(context, route, request) {
+        Answer::Now(response) => {
+            context.telemetry.answered(page, response.status().as_u16());
+            Answer::Now(response)
+        }
+        Answer::Later(future) => {
+            let telemetry = Arc::clone(&context.telemetry);
+            Answer::Later(Box::pin(async move {
+                let response = future.await;
+                telemetry.answered(page, response.status().as_u16());
+                response
+            }))
+        }
+    }
+}
+
+fn dispatch<B: Backend>(context: &Arc<Context<B>>, route: Option<Route>, request: Parts) -> Answer {
+    if !names_one_host(&request) {
+        let body = "an HTTP/1.1 request has exactly one Host header\n";
+        return Answer::Now(answer::text(request.headers, StatusCode::BAD_REQUEST, body));
+    }
+    let Some(route) = route else {
+        return Answer::Now(not_found(
+            request.headers,
+            &request.method,
+            request.uri.path(),
+            &context.telemetry_path,
+        ));
+    };
+    match request.method {
+        Method::GET | Method::HEAD => route.read(context, request),
+        Method::OPTIONS => Answer::Now(answer::methods(request.headers, StatusCode::OK, READ)),
+        _ => Answer::Now(answer::methods(
+            request.headers,
+            StatusCode::METHOD_NOT_ALLOWED,
+            READ,
+        )),
+    }
+}
+
+impl Route {
+    fn at(path: &str, telemetry_path: &str) -> Option<Self> {
+        if path == telemetry_path {
+            return Some(Self::Metrics);
+        }
+        FIXED
+            .iter()
+            .find(|(known, _)| *known == path)
+            .map(|(_, route)| *route)
+    }
+
+    fn read<B: Backend>(self, context: &Arc<Context<B>>, request: Parts) -> Answer {
+        match self {
+            Self::Health(question) => Answer::Now(health::answer(&context.backend, question, request)),
+            Self::Version => Answer::Now(version::answer(request)),
+            Self::Metrics => Answer::Later(Box::pin(metrics::answer(Arc::clone(context), request.headers))),
+            Self::Home => Answer::Later(Box::pin(home::answer(Arc::clone(context), request.headers))),
+        }
+    }
+
+    fn page(self) -> Page {
+        match self {
+            Self::Metrics => Page::Metrics,
+            Self::Health(_) => Page::Health,
+            Self::Home | Self::Version => Page::Other,
+        }
+    }
+}
+
+/// HTTP/1.1 demands one `Host`; HTTP/1.0, which load balancers speak, has none.
+fn names_one_host(request: &Parts) -> bool {
+    if request.version != Version::HTTP_11 {
+        return true;
+    }
+    let mut hosts = request.headers.get_all(HOST).into_iter();
+    hosts.next().is_some() && hosts.next().is_none()
+}
+
+/// `OPTIONS *` asks about the server as a whole; all else is unknown.
+fn not_found(map: HeaderMap, method: &Method, path: &str, telemetry_path: &str) -> Response<Body> {
+    if path == "*" && method == Method::OPTIONS {
+        return answer::methods(map, StatusCode::OK, READ);
+    }
+    let mut body = String::from("there is no such page; there are ");
+    body.push_str(telemetry_path);
+    for path in fixed_paths() {
+        body.push(' ');
+        body.push_str(path);
+    }
+    body.push('\n');
+    answer::text(map, StatusCode::NOT_FOUND, body)
+}

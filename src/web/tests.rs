@@ -1,0 +1,214 @@
+//! Raw requests over real sockets against [`serve`], with a backend whose state the test sets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod health;
+mod limits;
+mod pages;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::{Backend, Context, Limits, serve};
+use crate::scrape::{Gone, Overview, Page, Request};
+use crate::target::health::{Lag, Snapshot, State};
+use crate::telemetry::Telemetry;
+
+/// A backend that says what the test wants.
+struct Told {
+    snapshot: Mutex<Snapshot>,
+    alive: AtomicBool,
+    page: Vec<Bytes>,
+    /// What a page takes to make.
+    page_time: Duration,
+    asked: Mutex<Vec<Request>>,
+    /// `None` when the scrape thread is gone.
+    overview: Option<Overview>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            snapshot: Mutex::new(snapshot(
+                State::Primary,
+                Lag {
+                    bytes: Some(0),
+                    time: Some(Duration::ZERO),
+                    paused: false,
+                },
+            )),
+            alive: AtomicBool::new(true),
+            page: vec![
+                Bytes::from_static(b"pg_up 1\n"),
+                Bytes::new(),
+                Bytes::from_static(b"pg_version 150018\n"),
+            ],
+            page_time: Duration::ZERO,
+            asked: Mutex::default(),
+            overview: Some(Overview::default()),
+        }
+    }
+}
+
+impl Backend for Told {
+    fn health(&self) -> Snapshot {
+        self.snapshot.lock().unwrap().clone()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.alive.load(Relaxed)
+    }
+
+    async fn page(&self, request: Request) -> Result<Page, Gone> {
+        self.asked.lock().unwrap().push(request);
+        tokio::time::sleep(self.page_time).await;
+        if self.overview.is_some() {
+            Ok(Page {
+                chunks: self.page.clone(),
+            })
+        } else {
+            Err(Gone)
+        }
+    }
+
+    async fn overview(&self) -> Result<Overview, Gone> {
+        self.overview.clone().ok_or(Gone)
+    }
+}
+
+fn snapshot(state: State, lag: Lag) -> Snapshot {
+    Snapshot {
+        state,
+        lag,
+        at: Instant::now(),
+        took: Duration::from_millis(1),
+        reason: None,
+    }
+}
+
+/// A server on a port of its own.
+struct Server {
+    address: SocketAddr,
+    context: Arc<Context<Told>>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    fn start(backend: Told) -> Self {
+        Self::start_with(backend, Limits::default())
+    }
+
+    fn start_with(backend: Told, limits: Limits) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let context = Arc::new(Context {
+            backend,
+            telemetry_path: "/metrics".to_owned(),
+            scrape_timeout: Duration::from_secs(10),
+            telemetry: Arc::new(Telemetry::new("pg", &[]).unwrap()),
+            limits,
+        });
+        let (stop, stopped) = oneshot::channel();
+        let end = async move {
+            let _ = stopped.await;
+        };
+        let task = tokio::spawn(serve(vec![listener], Arc::clone(&context), end));
+        Self {
+            address,
+            context,
+            stop: Some(stop),
+            task,
+        }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends the bytes and reads until the server closes.
+    async fn raw(&self, request: &str) -> Response {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes))
+            .await
+            .unwrap()
+            .unwrap();
+        Response::parse(&bytes)
+    }
+
+    /// A request of HTTP/1.1 with more header lines, each ended by CRLF.
+    async fn ask(&self, method: &str, path: &str, headers: &str) -> Response {
+        self.raw(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"
+        ))
+        .await
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.ask("GET", path, "").await
+    }
+
+    fn set(&self, state: State, lag: Lag) {
+        *self.context.backend.snapshot.lock().unwrap() = snapshot(state, lag);
+    }
+
+    fn counted(&self) -> String {
+        let mut page = Vec::new();
+        self.context.telemetry.encode(&mut page).unwrap();
+        String::from_utf8(page).unwrap()
+    }
+}
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+struct Response {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Response {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
+        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.map(|line| line.split_once(": ").unwrap());
+        let headers = headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        Self {
+            status,
+            headers,
+            body: bytes[end + 4..].to_vec(),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(known, _)| known == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} twice in {self:?}");
+        value
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
