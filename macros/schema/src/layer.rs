@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::place::{Place, Spot};
 use crate::report::Report;
 use crate::resolve::{self, Item};
-use crate::{Collector, Diagnostic, Severity, Source, Strictness, check, parse, raw, text, tune};
+use crate::{At, Collector, Diagnostic, Node, Severity, Source, Strictness, check, parse, raw, text, tune};
 
 /// What came of some files.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,27 @@ impl Outcome {
 #[must_use]
 pub fn compile(sources: &[Source], strictness: Strictness) -> Outcome {
     layer(&[], sources, strictness)
+}
+
+/// Compiles one definition that is already a tree: what the derive macro makes of a struct's attributes.
+#[must_use]
+pub fn compile_node(branch: &At<String>, node: &Node) -> Outcome {
+    let mut report = Report::new(Strictness::Strict);
+    let file: Arc<str> = Arc::from("");
+    let mut in_file = report.in_file(&file);
+    let entry = parse::entry(branch, node, &mut in_file);
+    let item = entry.and_then(|entry| resolve::definition(&entry, 0, 0, &mut in_file));
+    let items: Vec<Item> = item.into_iter().collect();
+    check::set(&items, &mut report);
+    outcome(items, report)
+}
+
+fn outcome(items: Vec<Item>, report: Report) -> Outcome {
+    let collectors = items.into_iter().map(|item| item.collector).collect();
+    Outcome {
+        collectors,
+        diagnostics: report.into_sorted(),
+    }
 }
 
 /// Lays definition files over a set.
@@ -63,10 +84,7 @@ pub fn layer(base: &[Collector], sources: &[Source], strictness: Strictness) -> 
     }
     check::set(&set.items, &mut report);
     set.items.sort_by_key(|item| item.collector.priority);
-    Outcome {
-        collectors: set.items.into_iter().map(|item| item.collector).collect(),
-        diagnostics: report.into_sorted(),
-    }
+    outcome(set.items, report)
 }
 
 /// Files that define nothing are a mistake: someone expects metrics from them.

@@ -15,6 +15,8 @@
 
 mod check;
 mod diagnostic;
+mod dump;
+mod json_schema;
 mod keys;
 mod layer;
 mod model;
@@ -30,9 +32,12 @@ mod sql;
 mod text;
 mod tune;
 mod value;
+mod write;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use layer::{Outcome, compile, layer};
+pub use dump::dump;
+pub use json_schema::json_schema;
+pub use layer::{Outcome, compile, compile_node, layer};
 pub use model::{
     Bucket, Collector, Column, DEFAULT_TIMEOUT, Family, List, OPEN, Origin, Predicate, Tag, Text, Usage,
 };
@@ -40,3 +45,4 @@ pub use node::{Kind, Node};
 pub use place::{At, Spot};
 pub use report::Strictness;
 pub use source::{Source, definition_files, read_dir, read_path, rerun_if_changed};
+pub use write::{write, write_file};

@@ -119,6 +119,7 @@ fn predicates(node: &Node, report: &mut FileReport<'_>) -> At<Vec<raw::Predicate
 }
 
 fn predicate(node: &Node, report: &mut FileReport<'_>) -> raw::Predicate {
+    let before = report.errors();
     let mut predicate = raw::Predicate {
         spot: node.spot,
         ..raw::Predicate::default()
@@ -132,6 +133,7 @@ fn predicate(node: &Node, report: &mut FileReport<'_>) -> raw::Predicate {
             _ => unknown_key(key, keys::PREDICATE, "an item of `predicate_queries`", report),
         }
     }
+    predicate.broken = report.errors() > before;
     predicate
 }
 

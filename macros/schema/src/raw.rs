@@ -34,6 +34,8 @@ pub(crate) struct Predicate {
     pub(crate) name: Option<At<String>>,
     pub(crate) query: Option<At<String>>,
     pub(crate) ttl: Option<At<f64>>,
+    /// Whether a mistake has been reported in it.
+    pub(crate) broken: bool,
 }
 
 /// One of `metrics`.

@@ -85,11 +85,12 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
 /// The known word that is nearest, when it is near enough to be meant.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
-    let near = |candidate: &&str| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()) * 1000.0) as i64;
+    let distance = |candidate: &&str| strsim::osa_distance(&lower, &candidate.to_lowercase());
+    let most = 1 + word.chars().count() / 5;
     known
         .into_iter()
-        .filter(|candidate| near(candidate) >= 850)
-        .max_by_key(near)
+        .filter(|candidate| distance(candidate) <= most)
+        .min_by_key(distance)
 }
 
 #[cfg(test)]

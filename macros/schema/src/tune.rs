@@ -3,7 +3,7 @@
 use crate::place::Place;
 use crate::report::FileReport;
 use crate::resolve::{Item, columns, settings};
-use crate::{At, Column, Spot, keys, raw, text};
+use crate::{At, Column, keys, raw, text};
 
 /// Applies a tuning to every branch it means.
 pub(crate) fn apply(entry: &raw::Entry, rank: usize, items: &mut [&mut Item], report: &mut FileReport<'_>) {
@@ -20,12 +20,24 @@ pub(crate) fn apply(entry: &raw::Entry, rank: usize, items: &mut [&mut Item], re
     for raw in entry.columns.iter().flat_map(|columns| &columns.value) {
         tune_column(raw, entry, items, report);
     }
-    for item in items.iter() {
-        let spots: Vec<Spot> = item.columns.iter().map(|_| entry.spot).collect();
-        if entry.columns.is_some() {
-            columns::distinct(&item.collector.columns, &spots, report);
-        }
+    for item in items.iter().filter(|_| entry.columns.is_some()) {
+        // What was tuned comes last, so that a clash is shown there.
+        let all = item.collector.columns.iter().zip(item.columns.iter());
+        let (tuned, rest): (Vec<_>, Vec<_>) = all.partition(|(column, _)| names_column(entry, column));
+        let spotted = rest
+            .iter()
+            .chain(&tuned)
+            .map(|(column, place)| (*column, place.spot));
+        columns::distinct(spotted, report);
     }
+}
+
+fn names_column(entry: &raw::Entry, column: &Column) -> bool {
+    entry
+        .columns
+        .iter()
+        .flat_map(|columns| &columns.value)
+        .any(|raw| raw.column == column.column)
 }
 
 fn fixed_keys(entry: &raw::Entry, report: &mut FileReport<'_>) {

@@ -93,7 +93,7 @@ pub(crate) fn number(node: &Node, key: &str, report: &mut FileReport<'_>) -> Opt
 
 /// A whole number.
 pub(crate) fn whole(node: &Node, key: &str, report: &mut FileReport<'_>) -> Option<At<i64>> {
-    scalar_of(node, key, "a whole number such as `140000`", scalar::int, report)
+    scalar_of(node, key, "a whole number, without a unit", scalar::int, report)
 }
 
 /// A boolean.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Item;
 use crate::place::{At, Place, Spot};
 use crate::report::FileReport;
-use crate::{Bucket, Column, Family, Usage, raw, text};
+use crate::{Bucket, Column, Usage, raw, text};
 
 /// Resolves `metrics` of a definition.
 pub(crate) fn define(entry: &raw::Entry, item: &mut Item, report: &mut FileReport<'_>) {
@@ -21,13 +21,13 @@ pub(crate) fn define(entry: &raw::Entry, item: &mut Item, report: &mut FileRepor
         }
         return;
     };
-    valid_prefix(entry, &item.collector.name, report);
+    let prefix = valid_prefix(entry, &item.collector.name, report);
     let mut columns = Vec::with_capacity(raws.value.len());
     let mut has_value = false;
     for raw in &raws.value {
         if let Some(usage) = usage(raw, report) {
             has_value |= usage.is_value();
-            columns.push(column(raw, usage, &item.collector.name, report));
+            columns.push(column(raw, usage, &prefix, report));
             item.columns.push(Place::new(&report.file, raw.spot));
         } else {
             has_value = true;
@@ -40,24 +40,28 @@ pub(crate) fn define(entry: &raw::Entry, item: &mut Item, report: &mut FileRepor
         );
         report.error(raws.spot, message);
     }
-    let spots: Vec<Spot> = item.columns.iter().map(|place| place.spot).collect();
-    distinct(&columns, &spots, report);
+    distinct(
+        columns.iter().zip(item.columns.iter().map(|place| place.spot)),
+        report,
+    );
     item.collector.columns = columns.into();
 }
 
-fn valid_prefix(entry: &raw::Entry, name: &str, report: &mut FileReport<'_>) {
-    if !text::is_metric_name(name) {
-        let spot = entry.name.as_ref().map_or(entry.spot, |name| name.spot);
-        let message =
-            format!("collector name `{name}` cannot begin a metric name; use letters, digits and `_`");
-        report.error(spot, message);
+/// The collector's name; another one when it cannot begin a name, so that its columns do not repeat the mistake.
+fn valid_prefix(entry: &raw::Entry, name: &str, report: &mut FileReport<'_>) -> String {
+    if text::is_metric_name(name) {
+        return name.to_owned();
     }
+    let spot = entry.name.as_ref().map_or(entry.spot, |name| name.spot);
+    let message = format!("collector name `{name}` cannot begin a metric name; use letters, digits and `_`");
+    report.error(spot, message);
+    "x".to_owned()
 }
 
 fn usage(raw: &raw::Column, report: &mut FileReport<'_>) -> Option<Usage> {
     if raw.usage.is_none() && !raw.broken {
         let message = format!(
-            "column `{}` lacks `usage`; write {}",
+            "column `{}` lacks `usage`; write one of {}",
             raw.column,
             crate::keys::USAGES.join(", ")
         );
@@ -207,45 +211,47 @@ pub(crate) fn valid_name(column: &Column, spot: Spot, report: &mut FileReport<'_
     }
 }
 
-/// Reports columns, labels and metrics that occur twice. Both lists are of equal length.
-pub(crate) fn distinct(columns: &[Column], spots: &[Spot], report: &mut FileReport<'_>) {
-    let histogram = columns.iter().any(|column| column.usage == Usage::Histogram);
-    let mut names: HashMap<(&str, &str), Spot> = HashMap::new();
-    for (column, spot) in columns.iter().zip(spots) {
-        let mut once = |kind: &'static str, name| match names.insert((kind, name), *spot) {
-            Some(first) => Some((kind, name, first)),
-            None => None,
-        };
-        let mut twice = once("column", column.column.as_ref());
-        if column.usage == Usage::Label {
-            twice = twice.or(once("label", column.name.as_ref()));
-            if histogram && column.name == "le" {
-                report.error(
-                    *spot,
-                    "label `le` belongs to the histogram's buckets; write `rename` with another name",
-                );
-            }
-        }
-        for family in column.families.iter() {
-            twice = twice.or(once("metric", family_name(family)));
-        }
-        if let Some((kind, name, first)) = twice {
-            let instead = if kind == "column" {
-                "remove one"
-            } else {
-                "write `rename` at one of them"
-            };
+/// Reports columns, labels and metrics that occur twice, at the later one.
+pub(crate) fn distinct<'a>(
+    columns: impl Iterator<Item = (&'a Column, Spot)> + Clone,
+    report: &mut FileReport<'_>,
+) {
+    let histogram = columns
+        .clone()
+        .any(|(column, _)| column.usage == Usage::Histogram);
+    let mut names: HashMap<(&str, &str), &Column> = HashMap::new();
+    for (column, spot) in columns {
+        if histogram && column.usage == Usage::Label && column.name == "le" {
             report.error(
-                *spot,
-                format!(
-                    "duplicate {kind} `{name}`, first on line {}; {instead}",
-                    first.line
-                ),
+                spot,
+                "label `le` belongs to the histogram's buckets; write `rename` with another name",
             );
+        }
+        let before = taken_names(column).find_map(|name| Some((name, names.insert(name, column)?)));
+        match before {
+            Some((("column", name), _)) => {
+                report.error(spot, format!("duplicate column `{name}`; remove one"))
+            }
+            Some(((kind, name), other)) => {
+                let other = &other.column;
+                let message = format!(
+                    "duplicate {kind} `{name}`, also of column `{other}`; write `rename` at one of them"
+                );
+                report.error(spot, message);
+            }
+            None => {}
         }
     }
 }
 
-fn family_name(family: &Family) -> &str {
-    &family.name
+/// What no other column of its definition may have.
+fn taken_names(column: &Column) -> impl Iterator<Item = (&'static str, &str)> {
+    let label = (column.usage == Usage::Label).then_some(("label", column.name.as_ref()));
+    let metrics = column
+        .families
+        .iter()
+        .map(|family| ("metric", family.name.as_ref()));
+    std::iter::once(("column", column.column.as_ref()))
+        .chain(label)
+        .chain(metrics)
 }

@@ -9,7 +9,13 @@ use crate::sql::{self, Statements};
 use crate::{Collector, Predicate, Tag, raw};
 
 pub(crate) fn query(entry: &raw::Entry, collector: &mut Collector, report: &mut FileReport<'_>) {
-    let Some(query) = &entry.query else { return };
+    let Some(query) = &entry.query else {
+        report.error(
+            entry.spot,
+            format!("`{}` has no `query`; write one statement", entry.branch),
+        );
+        return;
+    };
     one_statement(query, &format!("`query` of `{}`", entry.branch), report);
     collector.query = trimmed(&query.value).to_owned().into();
 }
@@ -32,10 +38,12 @@ fn predicate(raw: &raw::Predicate, branch: &str, report: &mut FileReport<'_>) ->
             trimmed(&query.value)
         }
         None => {
-            report.error(
-                raw.spot,
-                format!("an item of `predicate_queries` of `{branch}` lacks `predicate_query`"),
-            );
+            if !raw.broken {
+                report.error(
+                    raw.spot,
+                    format!("an item of `predicate_queries` of `{branch}` lacks `predicate_query`"),
+                );
+            }
             ""
         }
     };
