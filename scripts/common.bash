@@ -13,7 +13,7 @@ die() {
 
 # The first lines of a file that say anything, indented, to tell why a command failed.
 show_reason() { # FILE PATTERN
-    grep -E -- "$2" "$1" | head -n 6 | sed 's/^/    /' >&2 || true
+    grep -sE -- "$2" "$1" | head -n 6 | sed 's/^/    /' >&2 || true
 }
 
 # A folder of this run's own, which goes when it ends.
@@ -123,10 +123,21 @@ unpack_packages() { # FOLDER PACKAGE...
     ln -sfn usr/sbin "$folder/sbin"
     ln -sfn usr/lib "$folder/lib"
     for package in "$SCRATCH"/archives/*.deb; do
-        dpkg-deb --fsys-tarfile "$package" |
-            tar -C "$folder" -x --no-same-owner --keep-directory-symlink || return 1
+        dpkg-deb --fsys-tarfile "$package" | tar -C "$folder" -x --no-same-owner --keep-directory-symlink \
+            --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' || return 1
     done
     chmod -R a+rX -- "$folder"
+}
+
+# Installs a package for everyone, which only root can do.
+install_package() { # PACKAGE
+    command -v apt-get >/dev/null || return 1
+    apt-get -qq update >"$SCRATCH/apt" 2>&1 || true
+    if ! DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$1" >"$SCRATCH/apt" 2>&1; then
+        show_reason "$SCRATCH/apt" '^E:'
+        note "apt cannot install $1"
+        return 1
+    fi
 }
 
 # The folder of the libraries that came with unpacked packages.
@@ -140,9 +151,8 @@ library_folder() { # FOLDER
 
 # A program of the unpacked packages under a name, with its libraries in reach. All paths are relative to the
 # wrapper, so that the cache can be moved.
-write_wrapper() { # FOLDER PROGRAM WRAPPER [NAME=VALUE...]
-    local folder=$1 program=$2 wrapper=$3 up libraries setting
-    shift 3
+write_wrapper() { # FOLDER PROGRAM WRAPPER
+    local folder=$1 program=$2 wrapper=$3 up libraries
     up=$(realpath --relative-to="$(dirname -- "$wrapper")" -- "$folder")
     libraries=$(library_folder "$folder")
     {
@@ -153,7 +163,6 @@ write_wrapper() { # FOLDER PROGRAM WRAPPER [NAME=VALUE...]
             printf 'LD_LIBRARY_PATH=$here/%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\nexport LD_LIBRARY_PATH\n' \
                 "${libraries#"$folder"/}"
         fi
-        for setting in "$@"; do printf 'export %s\n' "$setting"; done
         # shellcheck disable=SC2016 # as above
         printf 'exec "$here/%s" "$@"\n' "$program"
     } >"$wrapper"
