@@ -1,22 +1,21 @@
 //! A PostgreSQL server of one's own.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+mod builder;
+mod control;
+mod settings;
 
-use crate::cache::{Install, install};
-use crate::copy;
-use crate::error::{Context, Error, OrFail, Result};
-use crate::port::{Port, lease};
-use crate::process::{self, Process, Signal, signal};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+pub use self::builder::Builder;
+use crate::cache::Install;
+use crate::error::{OrFail, Result};
+use crate::port::Port;
+use crate::process::Process;
 use crate::sandbox::{Sandbox, write_private};
 use crate::session::{Session, run_script};
-use crate::template;
-use crate::wait::{PATIENCE, poll, wait_until};
+use crate::wait::{PATIENCE, wait_until};
 
 /// A running primary or standby; stopped and removed when dropped.
 ///
@@ -31,13 +30,6 @@ pub struct Cluster {
     postmaster: Mutex<Option<Process>>,
 }
 
-/// What to start.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    major: u32,
-    settings: Vec<(String, String)>,
-}
-
 /// A primary of a major that all tests of this process share: for tests that change nothing but databases of
 /// their own.
 ///
@@ -50,75 +42,6 @@ pub fn shared(major: u32) -> &'static Cluster {
         panic!("there is no PostgreSQL {major}");
     };
     slot.get_or_init(|| Cluster::start(major))
-}
-
-impl Builder {
-    /// A setting for `postgresql.conf`, of the primary or of the standby.
-    #[must_use]
-    pub fn set(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.into(), value.into()));
-        self
-    }
-
-    /// Starts a primary.
-    ///
-    /// # Panics
-    /// When it does not start.
-    #[must_use]
-    #[track_caller]
-    pub fn start(&self) -> Cluster {
-        self.try_start().or_fail()
-    }
-
-    /// Starts a primary.
-    ///
-    /// # Errors
-    /// When the major is not in the cache, or the server does not start; with the end of its log.
-    pub fn try_start(&self) -> Result<Cluster> {
-        let cluster = self.prepare()?;
-        template::instantiate(&cluster.install, &cluster.data())?;
-        cluster.write_settings("primary", &self.settings)?;
-        cluster.launch()?;
-        Ok(cluster)
-    }
-
-    /// Starts a standby that streams from `upstream` through a slot of its own, and is up to date with it.
-    ///
-    /// # Panics
-    /// When it does not start or does not stream.
-    #[must_use]
-    #[track_caller]
-    pub fn start_standby_of(&self, upstream: &Cluster) -> Cluster {
-        self.try_standby(upstream).or_fail()
-    }
-
-    fn try_standby(&self, upstream: &Cluster) -> Result<Cluster> {
-        let standby = self.prepare()?;
-        let name = format!("standby_{}", standby.port());
-        copy::slot(upstream, &name)?;
-        copy::files(upstream, &standby.data())?;
-        copy::follow(&standby.data(), self.major, upstream.port(), &name)?;
-        standby.write_settings(&name, &self.settings)?;
-        standby.launch()?;
-        let streams = "select count(*) from pg_stat_wal_receiver where status = 'streaming'";
-        if poll(PATIENCE, || {
-            (standby.try_psql("postgres", streams).ok()? == "1").then_some(())
-        })
-        .is_none()
-        {
-            return Err(standby.failure("the standby does not stream"));
-        }
-        Ok(standby)
-    }
-
-    fn prepare(&self) -> Result<Cluster> {
-        Ok(Cluster {
-            install: install(self.major)?,
-            port: lease()?,
-            sandbox: Sandbox::new()?,
-            postmaster: Mutex::new(None),
-        })
-    }
 }
 
 impl Cluster {
@@ -272,239 +195,8 @@ impl Cluster {
         });
     }
 
-    /// The postmaster's process id.
-    ///
-    /// # Panics
-    /// When the server does not run.
-    #[must_use]
-    #[track_caller]
-    pub fn pid(&self) -> u32 {
-        let Some(pid) = self.lock().as_ref().map(Process::id) else {
-            panic!("the server on port {} does not run", self.port());
-        };
-        pid
-    }
-
-    /// CPU time, user and system, that the server has spent since its start: postmaster, background processes
-    /// and all backends, also those that have ended. Exact to 10 ms per process.
-    ///
-    /// # Panics
-    /// When the server does not run.
-    #[must_use]
-    #[track_caller]
-    pub fn cpu(&self) -> Duration {
-        process::cpu_with_children(self.pid()).unwrap_or_default()
-    }
-
-    /// Starts the server again after [`stop`](Self::stop) or [`kill9`](Self::kill9).
-    ///
-    /// # Panics
-    /// When it does not start.
-    #[track_caller]
-    pub fn start_again(&self) {
-        self.launch().or_fail();
-    }
-
-    /// Shuts the server down, ending all its connections (a fast shutdown).
-    ///
-    /// # Panics
-    /// When it does not end within a minute.
-    #[track_caller]
-    pub fn stop(&self) {
-        let mut slot = self.lock();
-        let Some(postmaster) = slot.as_mut() else { return };
-        signal(postmaster.id(), Signal::INT).or_fail();
-        if postmaster.wait(PATIENCE).is_none() {
-            panic!("{}", self.failure("the server does not shut down"));
-        }
-        *slot = None;
-    }
-
-    /// Stops and starts the server, on the same port.
-    ///
-    /// # Panics
-    /// As [`stop`](Self::stop) and [`start_again`](Self::start_again).
-    #[track_caller]
-    pub fn restart(&self) {
-        self.stop();
-        self.start_again();
-    }
-
-    /// Has the server read its configuration files again.
-    ///
-    /// # Panics
-    /// When the server does not run.
-    #[track_caller]
-    pub fn reload(&self) {
-        signal(self.pid(), Signal::HUP).or_fail();
-    }
-
-    /// Kills every process of the server at once, as a power failure would.
-    ///
-    /// # Panics
-    /// When the server does not run.
-    #[track_caller]
-    pub fn kill9(&self) {
-        for pid in self.all_processes() {
-            signal(pid, Signal::KILL).or_fail();
-        }
-        *self.lock() = None;
-        let gone = || process::working_in(&self.data()).is_empty();
-        wait_until("every process of the server is gone", PATIENCE, gone);
-    }
-
-    /// Kills one backend with SIGKILL: the server ends all others and recovers.
-    ///
-    /// # Panics
-    /// When the process is none of this server's.
-    #[track_caller]
-    pub fn kill_backend(&self, pid: u32) {
-        assert!(
-            process::children(self.pid()).contains(&pid),
-            "process {pid} is no backend of this server"
-        );
-        signal(pid, Signal::KILL).or_fail();
-    }
-
-    /// Freezes the whole server: it accepts connections, by the kernel, and answers nothing.
-    ///
-    /// # Panics
-    /// When the server does not run.
-    #[track_caller]
-    pub fn pause(&self) {
-        // The postmaster first, so that no new child escapes.
-        for pid in self.all_processes() {
-            signal(pid, Signal::STOP).or_fail();
-        }
-    }
-
-    /// Ends [`pause`](Self::pause).
-    ///
-    /// # Panics
-    /// When the server does not run.
-    #[track_caller]
-    pub fn resume(&self) {
-        for pid in self.all_processes() {
-            signal(pid, Signal::CONT).or_fail();
-        }
-    }
-
-    /// Makes a standby a primary, and waits until it is one.
-    ///
-    /// # Panics
-    /// When that fails.
-    #[track_caller]
-    pub fn promote(&self) {
-        let command = self.install.command("pg_ctl");
-        command
-            .and_then(|mut command| template::run(command.args(["promote", "-w", "-D"]).arg(self.data())))
-            .or_fail();
-        self.wait_for("select pg_is_in_recovery()", "f");
-    }
-
-    #[track_caller]
-    fn all_processes(&self) -> Vec<u32> {
-        let postmaster = self.pid();
-        let mut all = vec![postmaster];
-        all.extend(process::children(postmaster));
-        all
-    }
-
     fn lock(&self) -> MutexGuard<'_, Option<Process>> {
         // A test that failed in one thread is no reason to fail others.
         self.postmaster.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn write_settings(&self, name: &str, extra: &[(String, String)]) -> Result<()> {
-        let mut settings: Vec<(String, String)> = lab_settings(&self.install)
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        settings.push(("port".into(), self.port().to_string()));
-        settings.push((
-            "unix_socket_directories".into(),
-            self.sandbox.path().display().to_string(),
-        ));
-        settings.push(("cluster_name".into(), name.into()));
-        settings.extend_from_slice(extra);
-        self.append_settings(&settings)
-    }
-
-    fn append_settings(&self, settings: &[(String, String)]) -> Result<()> {
-        let line = |(name, value): &(String, String)| format!("{name} = '{}'\n", value.replace('\'', "''"));
-        let lines: String = settings.iter().map(line).collect();
-        let path = self.data().join("postgresql.conf");
-        let file = OpenOptions::new().append(true).open(&path);
-        file.and_then(|mut file| file.write_all(lines.as_bytes()))
-            .context(|| format!("writing {}", path.display()))
-    }
-
-    fn launch(&self) -> Result<()> {
-        let log = self.sandbox.path().join("log");
-        let output = File::options().create(true).append(true).open(&log);
-        let output = output.context(|| format!("opening {}", log.display()))?;
-        let errors = output
-            .try_clone()
-            .context(|| format!("opening {}", log.display()))?;
-        let mut command = self.install.command("postgres")?;
-        command
-            .arg("-D")
-            .arg(self.data())
-            .process_group(0)
-            .current_dir(self.data());
-        command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let mut postmaster = Process::spawn(&mut command)?;
-        let ready = poll(PATIENCE, || match postmaster.wait(Duration::ZERO) {
-            Some(_) => Some(false),
-            None => is_ready(&self.data(), postmaster.id()).then_some(true),
-        });
-        if ready != Some(true) {
-            return Err(self.failure("the server does not start"));
-        }
-        *self.lock() = Some(postmaster);
-        Ok(())
-    }
-
-    /// An error that ends with the log's last lines.
-    fn failure(&self, what: &str) -> Error {
-        let log = self.log();
-        let skip = log.lines().count().saturating_sub(15);
-        let end: Vec<&str> = log.lines().skip(skip).collect();
-        Error::new(format!(
-            "PostgreSQL {}: {what}; the end of its log:\n{}",
-            self.version(),
-            end.join("\n")
-        ))
-    }
-}
-
-/// Whether the postmaster says in its lock file that it accepts connections: line 8, since PostgreSQL 10.
-fn is_ready(data: &Path, pid: u32) -> bool {
-    let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-    let mut lines = text.lines().map(str::trim);
-    lines.next() == Some(pid.to_string().as_str()) && lines.nth(6) == Some("ready")
-}
-
-fn lab_settings(install: &Install) -> Vec<(&'static str, &'static str)> {
-    let mut settings = vec![
-        ("listen_addresses", "127.0.0.1"),
-        ("timezone", "UTC"),
-        ("log_timezone", "UTC"),
-        ("shared_buffers", "16MB"),
-        ("max_connections", "100"),
-        ("fsync", "off"),
-        ("wal_level", "logical"),
-        ("max_wal_senders", "10"),
-        ("max_replication_slots", "10"),
-        ("hot_standby", "on"),
-        ("track_io_timing", "on"),
-        ("track_functions", "all"),
-    ];
-    if install.has_library("pg_stat_statements") {
-        settings.push(("shared_preload_libraries", "pg_stat_statements"));
-    }
-    if install.major >= 14 {
-        settings.push(("track_wal_io_timing", "on"));
-    }
-    settings
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::haproxy::Backend;
 use pg_exporter_lab::prometheus::Prometheus;
 use pg_exporter_lab::{
-    FaultProxy, Haproxy, Mode, Pgbouncer, newest_major, promtool_check, shared, tool, wait_until,
+    Exporter, FaultProxy, Haproxy, Mode, Pgbouncer, newest_major, promtool_check, shared, tool, wait_until,
 };
 
 /// Answers every connection with the same bytes, after reading something.
@@ -77,6 +77,39 @@ fn prometheus_scrapes() {
     wait_until("the sample is there", Duration::from_secs(30), || {
         prometheus.query("lab_answer").contains("\"42\"")
     });
+}
+
+/// Prometheus has the exporter's flag for its listen address, and a page of its own.
+#[test]
+fn an_exporter_is_started_scraped_and_ended() {
+    let folder = std::env::temp_dir().join(format!("pg_exporter_lab-{}.yml", std::process::id()));
+    std::fs::write(&folder, "global: {}\n").unwrap();
+    let builder = Exporter::builder(tool("prometheus")).arg(format!("--config.file={}", folder.display()));
+    let exporter = builder.start();
+    exporter.wait_for_status("/-/ready", 200, Duration::from_secs(20));
+    let page = exporter.scrape();
+    assert_eq!(
+        page.types
+            .get("process_resident_memory_bytes")
+            .map(String::as_str),
+        Some("gauge")
+    );
+    assert_eq!(page.value("prometheus_ready", &[]), Some(1.0));
+    let packed = exporter.request("GET", "/metrics", &[("Accept-Encoding", "gzip")]);
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert!(packed.body.len() < packed.text().len() / 4 && packed.text().contains("prometheus_ready 1"));
+    assert!(exporter.raw(b"nonsense\r\n\r\n").starts_with(b"HTTP/1.1 400 "));
+    assert_eq!(exporter.request("HEAD", "/-/healthy", &[]).status, 200);
+    assert!(exporter.rss() > 10_000_000 && exporter.peak_rss() >= exporter.rss());
+    assert!(exporter.cpu() > Duration::ZERO);
+    assert!(exporter.terminate().success());
+    assert!(exporter.stderr().contains("See you next time!"));
+
+    let error = builder.arg("--no-such-flag").try_start().unwrap_err();
+    assert!(error.to_string().contains("no-such-flag"), "{error}");
+    let ended = Exporter::builder(tool("promtool")).arg("--version").run();
+    assert!(ended.status.success() && (ended.stdout + &ended.stderr).contains("promtool, version"));
+    std::fs::remove_file(folder).unwrap();
 }
 
 /// One request through the proxy: what came, and how long it took.
