@@ -7,18 +7,28 @@
 //! - [`scrape`]: rows to bytes; decode, batch, encode, cache, one target's run, the page
 //! - [`web`]: the HTTP server; routes, health answers, the page for people
 //!
-//! Around them: [`cli`] and [`settings`] (what the operator asks for), [`logging`], [`telemetry`] (the exporter's own
-//! metrics) and [`build_info`].
+//! [`run`] is the whole program; around the rooms are [`cli`] and [`settings`] (what the operator asks for), [`logging`], [`telemetry`] (the
+//! exporter's own metrics) and [`build_info`].
 #![forbid(unsafe_code)]
+
+// The build script's structs name this crate as a site's would.
+extern crate self as pg_exporter;
 
 pub mod build_info;
 pub mod catalog;
 pub mod cli;
+mod commands;
 pub mod logging;
+mod row;
+mod run;
 pub mod scrape;
 pub mod settings;
 pub mod target;
 pub mod telemetry;
 pub mod web;
 
+pub use pg_exporter_macros::{Row, collectors};
 pub use pg_exporter_schema as schema;
+pub use row::Row;
+pub use run::run;
+pub use scrape::RowView;

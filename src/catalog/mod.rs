@@ -1,5 +1,8 @@
 //! What to collect: the compiled set, a run-time layer over it, and the live set that scrapes begin with.
 
+pub mod compiled;
 mod live;
+mod load;
 
 pub use live::Live;
+pub use load::{LoadError, Loaded, load};

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
 
 use super::config::Config;
-use super::target::Target;
+use super::target::{Surroundings, Target};
 use super::{Gone, Overview, Page, Request};
 use crate::catalog::Live;
 use crate::target::connect::Endpoint;
@@ -43,12 +43,13 @@ impl Scraper {
         endpoint: Endpoint,
         config: Config,
         live: Arc<ArcSwap<Live>>,
+        surroundings: Surroundings,
     ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (messages, inbox) = mpsc::channel(BACKLOG);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("scrape".to_owned()).spawn(move || {
             let local = tokio::task::LocalSet::new();
-            local.block_on(&runtime, serve(inbox, Rc::new(Target::new(endpoint, config, live))));
+            local.block_on(&runtime, serve(inbox, Rc::new(Target::new(endpoint, config, live, surroundings))));
         })?;
         Ok((Self { messages }, thread))
     }

@@ -4,11 +4,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use super::database::State;
+use super::database;
 use super::slot::{Outcome, Slot};
 use super::target::Target;
 use super::text::{block, push_number};
+use crate::build_info::BUILD_INFO;
 use crate::target::failure::Reason;
+use crate::target::health::State;
 
 /// Writes families in order.
 struct Page<'a> {
@@ -48,8 +50,10 @@ impl Page<'_> {
 /// The families about the target, its databases and its collectors. `duplicates` are the page's series that were
 /// dropped because another database has the same.
 pub(super) fn render(target: &Target, constant: &str, duplicates: u64) -> Bytes {
+    let mut process = Vec::new();
+    target.process.usage().encode(&mut process);
     if !target.config.intro {
-        return Bytes::new();
+        return process.into();
     }
     let mut page = Page { namespace: &target.config.namespace, constant, out: Vec::new(), family: String::new() };
     let start = target.runs.borrow().start;
@@ -57,6 +61,11 @@ pub(super) fn render(target: &Target, constant: &str, duplicates: u64) -> Bytes 
     exporter(target, &mut page, duplicates);
     databases(target, &mut page);
     collectors(target, &mut page, start);
+    health(target, &mut page);
+    if let Err(error) = target.surroundings.telemetry.encode(&mut page.out) {
+        tracing::error!("{error}");
+    }
+    page.out.extend_from_slice(&process);
     page.out.into()
 }
 
@@ -69,6 +78,7 @@ fn server(target: &Target, page: &mut Page<'_>) {
 
 fn exporter(target: &Target, page: &mut Page<'_>, duplicates: u64) {
     let runs = target.runs.borrow();
+    build_info(page);
     page.single("exporter_up", "gauge", "Always 1: the exporter serves this page.", 1.0);
     page.single("exporter_uptime", "gauge", "Seconds since the exporter started.", target.created.elapsed().as_secs_f64());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -80,9 +90,25 @@ fn exporter(target: &Target, page: &mut Page<'_>, duplicates: u64) {
     page.single("exporter_duplicate_series", "gauge", "Series left out of this page because another database yields the same labels.", duplicates as f64);
 }
 
+/// Names and labels as in pg_exporter 1.x, the compiler's version in place of Go's.
+fn build_info(page: &mut Page<'_>) {
+    let labels = [
+        ("version", BUILD_INFO.version),
+        ("revision", BUILD_INFO.revision),
+        ("branch", BUILD_INFO.branch),
+        ("builddate", BUILD_INFO.builddate),
+        ("rustc", BUILD_INFO.rustc),
+        ("goos", std::env::consts::OS),
+        ("goarch", std::env::consts::ARCH),
+        ("distribution", BUILD_INFO.distribution),
+    ];
+    page.family("exporter_build_info", "gauge", "Always 1: what this exporter was built from, in its labels.");
+    page.labelled(&labels, 1.0);
+}
+
 fn databases(target: &Target, page: &mut Page<'_>) {
     let databases: Vec<_> = target.databases().into_iter().map(|database| (database.label(), database)).collect();
-    let mut family = |name: &str, help: &str, value: &dyn Fn(&State) -> f64| {
+    let mut family = |name: &str, help: &str, value: &dyn Fn(&database::State) -> f64| {
         page.family(name, "gauge", help);
         for (label, database) in &databases {
             page.labelled(&[("datname", label)], value(&database.state.borrow()));
@@ -140,8 +166,18 @@ fn collectors(target: &Target, page: &mut Page<'_>, start: Instant) {
     drops(&databases, page);
 }
 
+fn health(target: &Target, page: &mut Page<'_>) {
+    let snapshot = target.surroundings.health.snapshot();
+    page.family("exporter_health_state", "gauge", "1 for the state that the health probe reports, 0 for the others.");
+    for state in State::ALL {
+        page.labelled(&[("state", state.word())], flag(snapshot.state == state));
+    }
+    let took = snapshot.took.as_secs_f64();
+    page.single("exporter_health_probe_duration_seconds", "gauge", "Seconds that the last health probe took.", took);
+}
+
 /// Failures by reason and dropped series: only those that occurred, as a full grid would be ten series per collector.
-fn drops(databases: &[std::rc::Rc<super::database::Database>], page: &mut Page<'_>) {
+fn drops(databases: &[std::rc::Rc<database::Database>], page: &mut Page<'_>) {
     page.family("exporter_query_failures_total", "counter", "Failed executions of the collector by reason.");
     for database in databases {
         let label = database.label();

@@ -26,6 +26,7 @@ use bytes::Bytes;
 pub use actor::Scraper;
 pub use batch::{Batch, RowView};
 pub use config::Config;
+pub use target::Surroundings;
 
 /// What a client asks of the metrics page.
 #[derive(Clone, Debug)]

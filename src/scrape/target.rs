@@ -22,7 +22,9 @@ use super::page::{Part, Units};
 use super::{Encoding, Page};
 use crate::catalog::Live;
 use crate::target::connect::Endpoint;
+use crate::target::health::Health;
 use crate::target::pool::Pool;
+use crate::telemetry::{Process, Telemetry};
 
 /// A target's state, on the scrape thread alone.
 #[derive(Debug)]
@@ -39,6 +41,17 @@ pub struct Target {
     compressor: RefCell<Compressor>,
     pub(super) runs: RefCell<Runs>,
     pub(super) created: Instant,
+    pub(super) surroundings: Surroundings,
+    pub(super) process: Process,
+}
+
+/// Parts of the exporter whose metrics are on the page besides the target's.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The exporter's own counters.
+    pub telemetry: Arc<Telemetry>,
+    /// The health probe.
+    pub health: Health,
 }
 
 /// Counts of the target's runs.
@@ -54,7 +67,7 @@ pub(super) struct Runs {
 impl Target {
     /// A target that has not been scraped.
     #[must_use]
-    pub fn new(endpoint: Endpoint, config: Config, live: Arc<ArcSwap<Live>>) -> Self {
+    pub fn new(endpoint: Endpoint, config: Config, live: Arc<ArcSwap<Live>>, surroundings: Surroundings) -> Self {
         let name = endpoint.info.database().to_owned();
         let labels = config.labels.iter().map(|(name, value)| (&**name, &**value));
         let now = Instant::now();
@@ -72,6 +85,8 @@ impl Target {
             compressor: RefCell::default(),
             runs: RefCell::new(Runs { start: now, count: 0, errors: 0, duration: Duration::ZERO }),
             created: now,
+            surroundings,
+            process: Process::default(),
         }
     }
 

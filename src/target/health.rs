@@ -22,6 +22,9 @@ pub enum State {
 }
 
 impl State {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Unknown, Self::Starting, Self::Down, Self::Primary, Self::Replica];
+
     /// The body of a health answer.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -5,6 +5,7 @@
 //! tell the difference.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 /// Text that is either compiled in or owned by a run-time layer.
@@ -191,5 +192,23 @@ impl Usage {
     #[must_use]
     pub fn is_value(self) -> bool {
         matches!(self, Self::Gauge | Self::Counter | Self::Histogram)
+    }
+}
+
+impl fmt::Display for Tag {
+    /// The tag as a definition spells it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => f.write_str("cluster"),
+            Self::Primary => f.write_str("primary"),
+            Self::Replica => f.write_str("replica"),
+            Self::Pgbouncer => f.write_str("pgbouncer"),
+            Self::Extension(name) => write!(f, "extension:{name}"),
+            Self::Schema(name) => write!(f, "schema:{name}"),
+            Self::Database(name) => write!(f, "dbname:{name}"),
+            Self::User(name) => write!(f, "username:{name}"),
+            Self::Not(name) => write!(f, "not:{name}"),
+            Self::Custom(name) => f.write_str(name),
+        }
     }
 }

@@ -18,7 +18,7 @@ pub enum SslMode {
     Allow,
     /// TLS where the server has it.
     Prefer,
-    /// TLS always. The certificate is checked only if there is a root certificate.
+    /// TLS always. As below this mode, the certificate is checked only if there is a root certificate.
     Require,
     /// TLS, and the certificate is signed by a root certificate.
     VerifyCa,
@@ -58,23 +58,21 @@ pub enum TlsVersion {
 /// `sslrootcert`: whom to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootCertificates {
-    /// The certificates in this file; it must exist.
+    /// The certificates in this file; verify-ca and verify-full need it, the other modes verify by it if it exists.
     File(PathBuf),
-    /// `~/.postgresql/root.crt`: used if it exists. None where the home directory is not known.
+    /// `~/.postgresql/root.crt`, in the same way. None where the home directory is not known.
     HomeFile(Option<PathBuf>),
     /// `system`: the operating system's.
     System,
 }
 
-/// `sslcert` and `sslkey`: how the server knows us. Looked at only when the server asks.
+/// `sslcert` and `sslkey`: how the server knows us. A certificate that does not exist is not sent, as in libpq.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// The certificate and its chain.
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
-    /// Whether the certificate was named: then it must exist. Else it is `~/.postgresql/postgresql.crt`, if that exists.
-    pub is_required: bool,
     /// `sslpassword`: the pass phrase of the key.
     pub key_password: Option<Secret>,
 }
@@ -249,7 +247,6 @@ fn client_certificate(
     Ok(Some(ClientCertificate {
         certificate,
         key,
-        is_required: settings.text(Keyword::SslCert)?.is_some(),
         key_password: password.map(|setting| Secret::new(setting.bytes.as_slice())),
     }))
 }

@@ -66,7 +66,7 @@ fn tls_files_default_to_the_home_directory() {
         Path::new("/home/mon/.postgresql/postgresql.crt")
     );
     assert_eq!(client.key, Path::new("/home/mon/.postgresql/postgresql.key"));
-    assert!(!client.is_required && client.key_password.is_none());
+    assert!(client.key_password.is_none());
 
     let text = "sslrootcert=/r.crt sslcert=/c.crt sslkey=/c.key sslpassword=Hunter2 sslsni=0";
     let tls = parse_ok(text).tls().clone();
@@ -79,7 +79,6 @@ fn tls_files_default_to_the_home_directory() {
         (client.certificate.as_path(), client.key.as_path()),
         (Path::new("/c.crt"), Path::new("/c.key"))
     );
-    assert!(client.is_required);
     assert_eq!(client.key_password.unwrap().expose(), b"Hunter2");
 
     assert!(

@@ -1,0 +1,59 @@
+//! The set in force: what is compiled in, and a run-time layer over it.
+
+use std::path::Path;
+
+use pg_exporter_schema::{Collector, Diagnostic, Severity, Source, Strictness, layer, read_path};
+
+use super::Live;
+
+/// A set that cannot be used, with every reason.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", lines(.diagnostics))]
+pub struct LoadError {
+    /// All findings, warnings included.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A loaded set and what is odd about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The set.
+    pub live: Live,
+    /// Findings that do not keep the set from being used.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The compiled set with the layer of a file or directory over it, validated as a whole.
+///
+/// # Errors
+/// All mistakes, when there is one that makes the set unusable: nothing is loaded then.
+pub fn load(compiled: &[Collector], config: Option<&Path>, strictness: Strictness) -> Result<Loaded, LoadError> {
+    let sources = match config {
+        Some(path) => read(path)?,
+        None => Vec::new(),
+    };
+    let outcome = layer(compiled, &sources, strictness);
+    if outcome.has_errors() {
+        return Err(LoadError { diagnostics: outcome.diagnostics });
+    }
+    if config.is_some() && outcome.collectors.is_empty() {
+        let path = config.unwrap_or(Path::new("")).display().to_string();
+        return Err(LoadError { diagnostics: vec![no_place(path, "no collector is defined here")] });
+    }
+    Ok(Loaded { live: Live::new(outcome.collectors), warnings: outcome.diagnostics })
+}
+
+fn read(path: &Path) -> Result<Vec<Source>, LoadError> {
+    read_path(path).map_err(|error| {
+        let message = format!("cannot be read: {error}");
+        LoadError { diagnostics: vec![no_place(path.display().to_string(), &message)] }
+    })
+}
+
+fn no_place(file: String, message: &str) -> Diagnostic {
+    Diagnostic { file, line: 0, column: 0, severity: Severity::Error, message: message.to_owned() }
+}
+
+fn lines(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

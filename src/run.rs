@@ -1,0 +1,205 @@
+//! The program: from arguments to a running exporter and its end.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use pg_exporter_schema::{Collector, Strictness};
+
+use crate::catalog::{self, Live, Loaded};
+use crate::cli::{Cli, Command};
+use crate::scrape::{Config, Scraper, Surroundings};
+use crate::settings::{self, Settings};
+use crate::target::connect::Endpoint;
+use crate::target::conninfo::{ConnInfo, ProcessEnvironment};
+use crate::target::health::Health;
+use crate::target::probe;
+use crate::telemetry::Telemetry;
+use crate::{commands, logging, web};
+
+/// The program cannot do what was asked, with the code it ends with. The text is one line where it can be.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    /// What to tell the operator.
+    pub(crate) message: String,
+    /// Exit code, as in pg_exporter 1.x: 1 for what the command line says, 2 for what it leads to.
+    pub(crate) code: u8,
+}
+
+impl Stop {
+    /// The command line, the environment or a file cannot be used.
+    pub(crate) fn usage(error: impl std::fmt::Display) -> Self {
+        Self { message: error.to_string(), code: 1 }
+    }
+
+    /// The exporter cannot be made of what was asked.
+    pub(crate) fn failure(error: impl std::fmt::Display) -> Self {
+        Self { message: error.to_string(), code: 2 }
+    }
+}
+
+/// What every command starts from.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) settings: Settings,
+    pub(crate) compiled: &'static [Collector],
+}
+
+/// Runs the exporter with the compiled collectors given, as the process' arguments and environment say.
+///
+/// A site's own distribution calls it with its own collectors; the shipped one with
+/// [`catalog::compiled::COLLECTORS`].
+#[must_use]
+pub fn run(compiled: &'static [Collector]) -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(refusal) => return refusal.report().into(),
+    };
+    match execute(cli, compiled) {
+        Ok(code) => code,
+        Err(stop) => {
+            tracing::error!("{}", stop.message);
+            stop.code.into()
+        }
+    }
+}
+
+fn execute(cli: Cli, compiled: &'static [Collector]) -> Result<ExitCode, Stop> {
+    let settings = Settings::resolve(cli.flags, &settings::environment);
+    let (level, format) = settings.as_ref().map_or_else(|_| Default::default(), |s| (s.log_level, s.log_format));
+    logging::start(level, format).map_err(Stop::usage)?;
+    let settings = settings.map_err(Stop::usage)?;
+    for note in &settings.notes {
+        tracing::warn!("{note}");
+    }
+    let setup = Setup { settings, compiled };
+    match cli.command {
+        Some(Command::Check { paths, strict, format }) => commands::check(&setup, &paths, strict, format),
+        Some(Command::Schema) => commands::schema(),
+        Some(Command::Scrape) => commands::scrape(&setup),
+        None if setup.settings.dry_run => commands::dry_run(&setup),
+        None if setup.settings.explain => commands::explain(&setup),
+        None => serve(&setup),
+    }
+}
+
+impl Setup {
+    /// The collectors in force: the compiled ones, or none, with the run-time layer over them.
+    pub(crate) fn load(&self) -> Result<Live, Stop> {
+        let base = if self.settings.builtin { self.compiled } else { &[] };
+        let Loaded { live, warnings } = catalog::load(base, self.settings.config.as_deref(), Strictness::Lenient)
+            .map_err(|error| Stop::failure(&error))?;
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        if live.collectors.is_empty() {
+            let advice = "no collector is defined: --no-builtin needs --config with definitions";
+            return Err(Stop::usage(advice));
+        }
+        check_labels(&self.settings, &live)?;
+        Ok(live)
+    }
+
+    /// Where to connect.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
+        let info = ConnInfo::parse(self.settings.url.expose(), &ProcessEnvironment)
+            .map_err(|error| Stop::usage(format!("{}: {error}", self.settings.url_origin)))?;
+        let connect_timeout = self.settings.connect_timeout;
+        Ok(Endpoint { info: Arc::new(info), connect_timeout })
+    }
+
+    fn config(&self, endpoint: &Endpoint) -> Config {
+        let settings = &self.settings;
+        Config {
+            namespace: settings.namespace(endpoint.info.is_pgbouncer()).to_owned(),
+            labels: settings.labels.clone(),
+            tags: Arc::new(settings.tags.iter().cloned().collect()),
+            cache: !settings.disable_cache,
+            intro: !settings.disable_intro,
+            parallel: settings.parallel,
+            max_connections: settings.max_connections,
+            auto_discovery: settings.auto_discovery && !endpoint.info.is_pgbouncer(),
+            exclude: settings.exclude_databases.clone(),
+            include: settings.include_databases.clone(),
+        }
+    }
+
+    /// Starts the scrape thread.
+    pub(crate) fn scraper(
+        &self,
+        endpoint: &Endpoint,
+        live: Arc<ArcSwap<Live>>,
+        health: &Health,
+    ) -> Result<(Scraper, Arc<Telemetry>), Stop> {
+        let config = self.config(endpoint);
+        let telemetry = Telemetry::new(&config.namespace, &config.labels).map_err(Stop::failure)?;
+        let telemetry = Arc::new(telemetry);
+        let surroundings = Surroundings { telemetry: Arc::clone(&telemetry), health: health.clone() };
+        let (scraper, _thread) =
+            Scraper::start(endpoint.clone(), config, live, surroundings).map_err(Stop::failure)?;
+        Ok((scraper, telemetry))
+    }
+
+    /// A view of the probe that is not yet running.
+    pub(crate) fn health(&self) -> Health {
+        let interval = self.settings.health_interval;
+        // At the default interval of 1 s a snapshot holds for 3 s.
+        let max_age = (interval * 2 + Duration::from_secs(1)).max(Duration::from_secs(3));
+        // A turn connects to each host and asks, each within the connect timeout; three of them are a stuck task.
+        let turn = (interval + self.settings.connect_timeout * 4) * 3;
+        Health::new(max_age, turn.max(Duration::from_secs(10)))
+    }
+}
+
+/// Constant labels must not be labels of a collector.
+fn check_labels(settings: &Settings, live: &Live) -> Result<(), Stop> {
+    for (name, _) in &settings.labels {
+        let is_ours = !settings.disable_intro && matches!(name.as_str(), "datname" | "query");
+        let owner = live.collectors.iter().find(|collector| collector.labels().any(|label| *label.name == **name));
+        let owner = owner.map(|collector| collector.branch.to_string());
+        if let Some(owner) = owner.or_else(|| is_ours.then(|| "the exporter's own metrics".to_owned())) {
+            return Err(Stop::failure(format!("--label: `{name}` is a label of {owner}; choose another name")));
+        }
+    }
+    Ok(())
+}
+
+fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
+    let settings = &setup.settings;
+    let endpoint = setup.endpoint()?;
+    let live = setup.load()?;
+    let listeners = web::bind(&settings.listen).map_err(Stop::usage)?;
+    let runtime = commands::runtime()?;
+    if settings.fail_fast {
+        fail_fast(&runtime, &endpoint)?;
+    }
+    let collectors = live.collectors.len();
+    let live = Arc::new(ArcSwap::from_pointee(live));
+    let health = setup.health();
+    let (scraper, telemetry) = setup.scraper(&endpoint, live, &health)?;
+    let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    tracing::info!(target = endpoint.info.display(), collectors, ?addresses, "serving");
+    let backend = web::Live { scraper, health: health.clone() };
+    let context = Arc::new(web::Context::new(backend, settings, telemetry));
+    runtime.block_on(async {
+        let mut termination = web::Termination::new().map_err(Stop::failure)?;
+        let probe = tokio::spawn(probe::run(endpoint, settings.health_interval, health));
+        let served = web::serve(listeners, context, async {
+            let signal = termination.wait().await;
+            tracing::info!(signal, "stopping: running requests end first");
+        });
+        served.await.map_err(Stop::failure)?;
+        probe.abort();
+        Ok(())
+    })?;
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fail_fast(runtime: &tokio::runtime::Runtime, endpoint: &Endpoint) -> Result<(), Stop> {
+    let deadline = Instant::now() + endpoint.connect_timeout * 4;
+    let session = runtime.block_on(endpoint.connect(deadline));
+    session.map(drop).map_err(|failure| Stop::failure(format!("the target cannot be reached: {failure}")))
+}
