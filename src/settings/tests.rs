@@ -25,7 +25,7 @@ fn defaults() {
     assert!(
         !settings.disable_cache && !settings.disable_intro && !settings.fail_fast && !settings.disable_reload
     );
-    assert!(!settings.dry_run && !settings.explain && !settings.systemd_socket);
+    assert!(!settings.dry_run && !settings.explain);
     assert_eq!(settings.exclude_databases, ["template0", "template1", "postgres"]);
     assert!(settings.include_databases.is_empty() && settings.tags.is_empty() && settings.labels.is_empty());
     assert_eq!(
@@ -48,7 +48,7 @@ fn defaults() {
         (settings.log_level, settings.log_format),
         (Level::Info, Format::Logfmt)
     );
-    assert!(settings.notes.is_empty() && settings.web_config_file.is_none());
+    assert!(settings.notes.is_empty());
 }
 
 /// Shows one setting as text, so that one table can hold them all.
@@ -213,7 +213,12 @@ fn log_settings_fall_back_with_a_note() {
 
 #[test]
 fn mistakes_name_the_setting_and_what_it_takes() {
-    let table: [(&str, &[(&str, &str)], &str); 9] = [
+    type Row = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
+    let table: [Row; 11] = [
         (
             "",
             &[("PG_EXPORTER_FAIL_FAST", "maybe")],
@@ -253,6 +258,16 @@ fn mistakes_name_the_setting_and_what_it_takes() {
             "--web.listen-address=9630",
             &[],
             "--web.listen-address 9630: it has no port; write host:port or :port",
+        ),
+        (
+            "--web.config.file w.yml",
+            &[],
+            "--web.config.file is not supported by this version: leave it out, and put a proxy in front where it is needed",
+        ),
+        (
+            "--web.systemd-socket",
+            &[],
+            "--web.systemd-socket is not supported by this version: leave it out, and put a proxy in front where it is needed",
         ),
         (
             "-P /up",
