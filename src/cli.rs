@@ -20,7 +20,7 @@ use crate::build_info::BUILD_INFO;
 /// Every on/off flag also takes the forms --NAME=true, --NAME=false and --no-NAME.
 /// A flag wins over its environment variable, the variable over the default.
 #[derive(Debug, Parser)]
-#[command(name = "pg_exporter", version = BUILD_INFO.text(), args_override_self = true, max_term_width = 100)]
+#[command(name = "pg_exporter", version = BUILD_INFO.text().trim_end().to_owned(), args_override_self = true, max_term_width = 100)]
 #[command(disable_help_subcommand = true)]
 pub struct Cli {
     /// Everything that may be given with or without a subcommand.

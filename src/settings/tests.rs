@@ -163,6 +163,14 @@ fn connection_string_has_four_sources() {
 }
 
 #[test]
+fn named_definitions_need_not_exist() {
+    let named = |line, environment: &[(&str, &str)]| resolve(line, environment).unwrap().config;
+    let variable = [("PG_EXPORTER_CONFIG", "/no/such/variable")];
+    assert_eq!(named("-c /no/such/flag", &variable), Some("/no/such/flag".into()));
+    assert_eq!(named("", &variable), Some("/no/such/variable".into()));
+}
+
+#[test]
 fn lists_take_commas_repetition_and_nothing() {
     let settings = resolve(
         "-t a,b -t c, -x= -i a, --web.listen-address :1 --web.listen-address [::1]:2",
@@ -288,4 +296,16 @@ fn mistakes_name_the_setting_and_what_it_takes() {
 fn no_setting_shows_the_connection_string() {
     let settings = resolve("-u postgres://u:s3cret@h/db", &[]).unwrap();
     assert!(!format!("{settings:?}").contains("s3cret"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_value_of_any_variable_panics_or_is_shown(value in "\\PC*") {
+        for name in VARIABLES {
+            if let Err(error) = resolve("", &[(name, &value)]) {
+                let shown = value.len() > 12 && error.to_string().contains(&value);
+                assert!(!shown || name == "PG_EXPORTER_URL_FILE", "{name}: {error}");
+            }
+        }
+    }
 }
