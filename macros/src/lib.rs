@@ -1,1 +1,60 @@
-//! Macros.
+//! Procedural macros of pg_exporter, re-exported by it: thin callers of the definition compiler.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod constant;
+mod derive;
+mod directory;
+mod tree;
+
+use proc_macro::TokenStream;
+
+/// Compiles the definition files (`*.yml`, `*.yaml`) directly inside one or several directories.
+///
+/// Directories are relative to the crate's root; branches of a later one replace those of an earlier one. Expands to
+/// a documented struct per branch and `pub static COLLECTORS: &[Collector]`, so it is best put into a module of its
+/// own. Every mistake in the files is a compile error at the macro's argument that names file, line and column.
+///
+/// ```ignore
+/// pub mod site {
+///     pg_exporter::collectors!("collectors");
+/// }
+/// ```
+///
+/// An edited file rebuilds the crate. A file that is added does not, because a macro cannot tell Cargo to watch a
+/// directory; a build script of one line does that:
+///
+/// ```ignore
+/// fn main() { println!("cargo::rerun-if-changed=collectors"); }
+/// ```
+#[proc_macro]
+pub fn collectors(input: TokenStream) -> TokenStream {
+    directory::expand(input.into()).into()
+}
+
+/// Makes a collector of a struct: its definition and the conversion from a row of its result.
+///
+/// The struct's attribute takes the keys of a definition, its fields' attributes the properties of a column. Fields
+/// are columns: `&'a str` for a label, `Option<f64>` for a value, `None` when it is NULL. A doc comment is the
+/// description where none is given; `branch` is the struct's name in snake case where it is absent.
+///
+/// ```ignore
+/// /// Orders by state.
+/// #[derive(pg_exporter::Row)]
+/// #[collector(query = "SELECT state, count(*) AS open FROM orders GROUP BY state", tags = ["dbname:shop"], ttl = 10)]
+/// pub struct ShopOrders<'a> {
+///     /// State of the order.
+///     #[column(usage = "LABEL")]
+///     pub state: &'a str,
+///     /// Orders in that state.
+///     #[column(usage = "GAUGE")]
+///     pub open: Option<f64>,
+/// }
+/// ```
+///
+/// `predicate(name = …, predicate_query = …, ttl = …)` may be repeated; `column = "…"` names the column where the
+/// field cannot; `discard(at = N, column = "…")` places a column that has no field among the others.
+#[proc_macro_derive(Row, attributes(collector, column))]
+pub fn row(input: TokenStream) -> TokenStream {
+    derive::expand(input.into()).into()
+}

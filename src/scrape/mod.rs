@@ -1,8 +1,31 @@
 //! Rows to bytes: decode, batch, encode, cache, one target's run, the page.
 
+mod actor;
+mod batch;
+mod builtin;
+mod collect;
+mod config;
+mod database;
+mod decode;
+mod encode;
+mod gzip;
+mod histogram;
+mod number;
+mod overview;
+mod page;
+mod samples;
+mod slot;
+mod target;
+mod text;
+mod timestamp;
+
 use std::time::Instant;
 
 use bytes::Bytes;
+
+pub use actor::Scraper;
+pub use batch::{Batch, RowView};
+pub use config::Config;
 
 /// What a client asks of the metrics page.
 #[derive(Clone, Debug)]
@@ -70,32 +93,7 @@ pub struct CollectorOverview {
     pub last_error: Option<String>,
 }
 
-/// A handle on the scrape thread, cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Scraper {
-    requests: tokio::sync::mpsc::Sender<()>,
-}
-
 /// The scrape thread is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("the scrape thread has ended")]
 pub struct Gone;
-
-impl Scraper {
-    /// A page, from the run that is already on or from a new one.
-    ///
-    /// # Errors
-    /// When the scrape thread is gone.
-    pub async fn page(&self, request: Request) -> Result<Page, Gone> {
-        let _ = (request, &self.requests);
-        Err(Gone)
-    }
-
-    /// What to show to people.
-    ///
-    /// # Errors
-    /// When the scrape thread is gone.
-    pub async fn overview(&self) -> Result<Overview, Gone> {
-        Err(Gone)
-    }
-}

@@ -1,3 +1,16 @@
-//! The server: connection information, session, facts, planning, discovery, health probe.
+//! The server: connection information, sessions, facts, planning, health probe.
+//!
+//! Only this room names the driver.
 
+pub mod backoff;
+pub mod connect;
+pub mod conninfo;
+pub mod facts;
+pub mod failure;
 pub mod health;
+pub mod pipeline;
+pub mod plan;
+pub mod pool;
+pub mod probe;
+pub mod rows;
+pub mod session;

@@ -1,1 +1,64 @@
-//! Real servers for tests.
+//! Real servers for `pg_exporter`'s tests, benchmarks and `make run`.
+//!
+//! | module | what it brings |
+//! |--|--|
+//! | [`cluster`] | PostgreSQL of every major in the cache: primaries, standbys, faults, CPU |
+//! | [`session`] | a connection that stays open: idle transactions, held locks |
+//! | [`exporter`] | the program under test: start, scrape, memory, CPU, end |
+//! | [`http`] | an HTTP/1 client that shows what was sent and hides nothing |
+//! | [`page`] | a scraped page, by family and by series |
+//! | [`pgbouncer`], [`haproxy`], [`prometheus`] | the neighbours that the exporter works with |
+//! | [`proxy`] | a TCP proxy with faults: hang, reset, latency, cut |
+//! | [`process`] | CPU and memory of any process, for benchmarks |
+//!
+//! Everything runs on 127.0.0.1, in a folder of its own under the system's temporary folder, and goes when
+//! its value is dropped; when the test process is killed, a watchdog clears up (see [`sandbox`]). Servers and
+//! programs come from the cache that `scripts/fetch-postgres` and `scripts/fetch-tools` fill.
+//!
+//! ```no_run
+//! use pg_exporter_lab::{Cluster, Exporter};
+//!
+//! let primary = Cluster::start(18);
+//! let standby = primary.standby();
+//! assert_eq!(standby.psql("select pg_is_in_recovery()"), "t");
+//!
+//! let exporter = Exporter::builder("target/debug/pg_exporter").url(&primary.url("postgres")).start();
+//! assert_eq!(exporter.get("/primary").status, 200);
+//! ```
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::panic,
+    reason = "a fixture that cannot do its work fails the test with the reason"
+)]
+
+mod account;
+mod cache;
+pub mod cluster;
+mod copy;
+mod error;
+pub mod exporter;
+pub mod haproxy;
+pub mod http;
+pub mod page;
+pub mod pgbouncer;
+mod port;
+pub mod process;
+pub mod prometheus;
+pub mod proxy;
+pub mod sandbox;
+pub mod session;
+mod template;
+mod wait;
+
+pub use cache::{majors, newest_major, tool};
+pub use cluster::{Cluster, shared};
+pub use error::{Error, Result};
+pub use exporter::Exporter;
+pub use haproxy::Haproxy;
+pub use page::Page;
+pub use pgbouncer::Pgbouncer;
+pub use port::free_port;
+pub use prometheus::{Findings, promtool_check};
+pub use proxy::{FaultProxy, Mode};
+pub use session::Session;
+pub use wait::wait_until;

@@ -1,0 +1,40 @@
+# Everything a person or the CI runs. `make help` lists it.
+#
+# ARGS are passed on: make run ARGS='--log.level=debug', make test ARGS='pgbouncer', make bench ARGS='...'
+
+CARGO ?= cargo
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint deny release servers clean
+
+help: ## list the commands
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: ## build the exporter and serve http://localhost:9630/metrics, of PG_EXPORTER_URL or of a throw-away PostgreSQL
+	@scripts/run $(ARGS)
+
+test: servers ## run every test against real servers, PostgreSQL 10 to 18; with CI=true none may be missing
+	$(CARGO) test --workspace $(ARGS)
+
+bench: servers ## measure a release build: time, CPU and memory per scrape, health requests per second
+	$(CARGO) bench --package pg_exporter --bench scrape -- $(ARGS)
+
+lint: deny ## check format, lints, documentation, scripts and dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run; else echo 'lint: no shellcheck here, scripts not checked'; fi
+
+deny: ## check licences, sources, duplicates and known vulnerabilities of the dependencies
+	@scripts/deny
+
+release: ## build target/release/pg_exporter
+	$(CARGO) build --release --package pg_exporter --bin pg_exporter
+
+servers: ## bring PostgreSQL and the programs of the tests into the cache
+	@scripts/fetch-postgres
+	@scripts/fetch-tools
+
+clean: ## remove what was built; the cache of servers stays
+	$(CARGO) clean

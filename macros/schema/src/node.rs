@@ -1,0 +1,313 @@
+//! YAML as a tree of positions and raw scalars. No other file of this crate reads YAML.
+//!
+//! Scalars keep the text they were written with (`090600`, `1e-3`): what a text means is decided by the key it stands
+//! under, in [`scalar`](crate::scalar). Keys that occur twice are kept, so that they can be reported.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+
+use crate::place::{At, Spot};
+
+/// A value of a definition file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Where it begins; of a block scalar, its first line of text.
+    pub spot: Spot,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a value is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Absent, empty, `null` or `~`.
+    Null,
+    /// A scalar as it was written, without quotes.
+    Scalar(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map in order, keys that occur twice included.
+    Map(Vec<(At<String>, Node)>),
+}
+
+/// Why a text is no YAML.
+pub(crate) struct SyntaxError {
+    pub(crate) spot: Spot,
+    pub(crate) message: String,
+}
+
+/// A value before its scalars' text is looked up.
+enum Value {
+    Null,
+    Text(String),
+    /// A scalar that the parser took for a number or boolean.
+    Typed,
+    List(Vec<Spanned<Value>>),
+    Map(Vec<(Spanned<Value>, Spanned<Value>)>),
+}
+
+/// Reads one document.
+pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
+    let options = serde_yaml::options! {
+        duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: serde_yaml::options::NonFiniteFloatPolicy::PassThrough,
+        with_snippet: false,
+    };
+    let value: Spanned<Value> =
+        serde_yaml::from_str_with_options(text, options).map_err(|error| syntax_error(&error))?;
+    node(value, text)
+}
+
+fn syntax_error(error: &serde_yaml::Error) -> SyntaxError {
+    let error = error.without_snippet();
+    let spot = error
+        .location()
+        .map_or_else(Spot::default, |location| spot(&location));
+    let text = error.render_with_formatter(&serde_yaml::UserMessageFormatter);
+    SyntaxError {
+        spot,
+        message: without_position(&text),
+    }
+}
+
+/// The library ends its messages with `at line 3, column 7`; ours begin with it.
+fn without_position(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default();
+    let cut = first.rfind(" at line ").unwrap_or(first.len());
+    first
+        .get(..cut)
+        .unwrap_or(first)
+        .trim_end_matches([':', ',', ' '])
+        .to_owned()
+}
+
+fn spot(location: &serde_yaml::Location) -> Spot {
+    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Spot::new(number(location.line()), number(location.column()))
+}
+
+fn node(value: Spanned<Value>, text: &str) -> Result<Node, SyntaxError> {
+    let spot = spot(&value.referenced);
+    let kind = match value.value {
+        Value::Null => Kind::Null,
+        Value::Text(text) => Kind::Scalar(text),
+        Value::Typed => Kind::Scalar(raw_text(&value.defined, text).to_owned()),
+        Value::List(items) => Kind::List(
+            items
+                .into_iter()
+                .map(|item| node(item, text))
+                .collect::<Result<_, _>>()?,
+        ),
+        Value::Map(pairs) => Kind::Map(
+            pairs
+                .into_iter()
+                .map(|(key, value)| Ok((key_text(key, text)?, node(value, text)?)))
+                .collect::<Result<_, _>>()?,
+        ),
+    };
+    Ok(Node { spot, kind })
+}
+
+fn key_text(key: Spanned<Value>, text: &str) -> Result<At<String>, SyntaxError> {
+    let key = node(key, text)?;
+    match key.kind {
+        Kind::Scalar(value) => Ok(At::new(value, key.spot)),
+        Kind::Null => Ok(At::new(String::new(), key.spot)),
+        Kind::List(_) | Kind::Map(_) => Err(SyntaxError {
+            spot: key.spot,
+            message: "a key must be a word, not a list or a map".to_owned(),
+        }),
+    }
+}
+
+fn raw_text<'a>(location: &serde_yaml::Location, text: &'a str) -> &'a str {
+    let span = location.span();
+    let range = span.byte_offset().zip(span.byte_len());
+    range
+        .and_then(|(start, length)| {
+            let start = usize::try_from(start).ok()?;
+            text.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+        })
+        .unwrap_or_default()
+        .trim()
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map, a list or a scalar")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some(key) = pairs.next_key::<Spanned<Value>>()? {
+            map.push((key, pairs.next_value()?));
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn show(node: &Node) -> String {
+        let body = match &node.kind {
+            Kind::Null => "null".to_owned(),
+            Kind::Scalar(text) => format!("{text:?}"),
+            Kind::List(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(" ")),
+            Kind::Map(pairs) => {
+                let pair = |(key, value): &(At<String>, Node)| {
+                    format!(
+                        "{}@{}:{}={}",
+                        key.value,
+                        key.spot.line,
+                        key.spot.column,
+                        show(value)
+                    )
+                };
+                format!("{{{}}}", pairs.iter().map(pair).collect::<Vec<_>>().join(" "))
+            }
+        };
+        format!("{body}@{}:{}", node.spot.line, node.spot.column)
+    }
+
+    fn shown(text: &str) -> String {
+        match read(text) {
+            Ok(node) => show(&node),
+            Err(error) => format!("{}:{}: {}", error.spot.line, error.spot.column, error.message),
+        }
+    }
+
+    #[test]
+    fn scalars_keep_the_text_they_were_written_with() {
+        for text in [
+            "090600",
+            "1e-3",
+            "yes",
+            "0x10",
+            ".inf",
+            "-.5",
+            "1_000",
+            "1e999",
+            ".NaN",
+            "-1",
+            "2026-01-01",
+        ] {
+            assert_eq!(shown(text), format!("{text:?}@1:1"));
+        }
+        assert_eq!(shown("\"12\""), "\"12\"@1:1");
+        assert_eq!(shown("~"), "null@1:1");
+        assert_eq!(shown("'null'"), "\"null\"@1:1");
+        assert_eq!(shown("a: ''"), "{a@1:1=\"\"@1:4}@1:1");
+    }
+
+    #[test]
+    fn positions_are_those_of_the_file() {
+        assert_eq!(
+            shown("a: 1\nb:\n  - é: {x: 2, x: 3}\n  -\n"),
+            "{a@1:1=\"1\"@1:4 b@2:1=[{é@3:5={x@3:9=\"2\"@3:12 x@3:15=\"3\"@3:18}@3:8}@3:5 null@4:4]@3:3}@1:1"
+        );
+        assert_eq!(
+            shown("q: |\n  SELECT 1\n  , 2\nr: 1"),
+            "{q@1:1=\"SELECT 1\\n, 2\\n\"@2:3 r@4:1=\"1\"@4:4}@1:1"
+        );
+        assert_eq!(
+            shown("q: |\n\n\n  SELECT 1\n"),
+            "{q@1:1=\"\\n\\nSELECT 1\\n\"@4:3}@1:1"
+        );
+        assert_eq!(
+            shown("\u{feff}a: 1\r\nb: 2\r\n"),
+            "{a@1:1=\"1\"@1:4 b@2:1=\"2\"@2:4}@1:1"
+        );
+    }
+
+    #[test]
+    fn anchors_and_merge_keys_are_resolved() {
+        assert_eq!(
+            shown("a: &x {t: 010, u: yes}\nb: {<<: *x, u: no}\nc: *x"),
+            "{a@1:1={t@1:8=\"010\"@1:11 u@1:16=\"yes\"@1:19}@1:7 \
+             b@2:1={u@2:13=\"no\"@2:16 t@2:9=\"010\"@2:9}@2:4 \
+             c@3:1={t@3:4=\"010\"@3:4 u@3:4=\"yes\"@3:4}@3:4}@1:1"
+        );
+    }
+
+    #[test]
+    fn empty_files_are_null() {
+        assert_eq!(shown(""), "null@1:1");
+        assert_eq!(shown("# only a comment\n"), "null@2:1");
+    }
+
+    #[test]
+    fn syntax_errors_name_their_place() {
+        assert_eq!(shown("a: [1, 2\nb: 3"), "2:2: illegal placement of ':' indicator");
+        assert_eq!(
+            shown("a: 1\n b: 2\n"),
+            "2:3: mapping values are not allowed in this context"
+        );
+        assert_eq!(shown("a: 'x\n"), "1:4: unclosed quote");
+        assert_eq!(
+            shown("a: 1\n---\nb: 2\n"),
+            "3:1: only single YAML document expected but multiple found"
+        );
+        assert_eq!(
+            shown("? [1]\n: 2\n"),
+            "1:3: a key must be a word, not a list or a map"
+        );
+        assert_eq!(shown("a: *nowhere"), "1:4: reference to unknown value");
+        assert_eq!(shown("a: &x [*x]"), "1:8: Recursive reference not allowed here");
+        assert_eq!(shown(&"[".repeat(20_000)), "1:256: recursion limit exceeded");
+    }
+}

@@ -1,0 +1,37 @@
+// What generated code expects of the crate `pg_exporter`, as far as it is needed to compile it: these tests are about
+// the macros alone. The root's own tests compile the same code with the real crate.
+
+extern crate self as pg_exporter;
+
+pub use pg_exporter_macros::{Row, collectors};
+pub use pg_exporter_schema as schema;
+
+/// A row struct.
+pub trait Row<'a>: Sized {
+    /// Its definition.
+    const COLLECTOR: schema::Collector;
+
+    /// The struct of a row.
+    fn from_row(row: RowView<'a>) -> Self;
+}
+
+/// A row.
+#[derive(Clone, Copy, Debug)]
+pub struct RowView<'a> {
+    /// Label columns in order.
+    pub labels: &'a [&'a str],
+    /// Value columns in order.
+    pub values: &'a [Option<f64>],
+}
+
+impl<'a> RowView<'a> {
+    /// A label.
+    pub fn label(&self, index: usize) -> &'a str {
+        self.labels.get(index).copied().unwrap_or_default()
+    }
+
+    /// A value.
+    pub fn value(&self, index: usize) -> Option<f64> {
+        self.values.get(index).copied().flatten()
+    }
+}

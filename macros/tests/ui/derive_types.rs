@@ -1,0 +1,12 @@
+include!("../support/root.rs");
+
+#[derive(Row)]
+#[collector(query = "SELECT 1")]
+struct Orders {
+    #[column(usage = "LABEL")]
+    state: u32,
+    #[column(usage = "DISCARD")]
+    spare: Option<f64>,
+}
+
+fn main() {}

@@ -1,0 +1,171 @@
+//! The exporter's own metrics about its target: names, labels and types as in pg_exporter 1.x, and some more.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use super::database::State;
+use super::slot::{Outcome, Slot};
+use super::target::Target;
+use super::text::{block, push_number};
+use crate::target::failure::Reason;
+
+/// Writes families in order.
+struct Page<'a> {
+    namespace: &'a str,
+    constant: &'a str,
+    out: Vec<u8>,
+    /// The family whose samples are being written.
+    family: String,
+}
+
+impl Page<'_> {
+    fn family(&mut self, name: &str, kind: &str, help: &str) -> &mut Self {
+        self.family = format!("{}_{name}", self.namespace);
+        let family = &self.family;
+        self.out.extend_from_slice(format!("# HELP {family} {help}\n# TYPE {family} {kind}\n").as_bytes());
+        self
+    }
+
+    fn sample(&mut self, block: &[u8], value: f64) {
+        self.out.extend_from_slice(self.family.as_bytes());
+        self.out.extend_from_slice(block);
+        self.out.push(b' ');
+        push_number(value, &mut self.out);
+        self.out.push(b'\n');
+    }
+
+    fn labelled(&mut self, labels: &[(&str, &str)], value: f64) {
+        let block = block(labels.iter().copied(), self.constant);
+        self.sample(&block, value);
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: f64) {
+        self.family(name, kind, help).labelled(&[], value);
+    }
+}
+
+/// The families about the target, its databases and its collectors. `duplicates` are the page's series that were
+/// dropped because another database has the same.
+pub(super) fn render(target: &Target, constant: &str, duplicates: u64) -> Bytes {
+    if !target.config.intro {
+        return Bytes::new();
+    }
+    let mut page = Page { namespace: &target.config.namespace, constant, out: Vec::new(), family: String::new() };
+    let start = target.runs.borrow().start;
+    server(target, &mut page);
+    exporter(target, &mut page, duplicates);
+    databases(target, &mut page);
+    collectors(target, &mut page, start);
+    page.out.into()
+}
+
+fn server(target: &Target, page: &mut Page<'_>) {
+    let state = target.main.state.borrow();
+    page.single("up", "gauge", "Whether the target answers: 1 when its facts could be read and no fatal collector failed.", flag(state.is_up()));
+    page.single("version", "gauge", "Version number of the target as server_version_num, 0 before it is known.", f64::from(state.facts.version));
+    page.single("in_recovery", "gauge", "Whether the target was in recovery when it last answered.", flag(state.facts.in_recovery));
+}
+
+fn exporter(target: &Target, page: &mut Page<'_>, duplicates: u64) {
+    let runs = target.runs.borrow();
+    page.single("exporter_up", "gauge", "Always 1: the exporter serves this page.", 1.0);
+    page.single("exporter_uptime", "gauge", "Seconds since the exporter started.", target.created.elapsed().as_secs_f64());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    page.single("exporter_last_scrape_time", "gauge", "Unix time of the end of the current scrape, whole seconds.", now.as_secs() as f64);
+    page.single("exporter_scrape_duration", "gauge", "Seconds that the current scrape took over all databases.", runs.duration.as_secs_f64());
+    page.single("exporter_scrape_total_count", "counter", "Scrapes so far, the current one included.", runs.count as f64);
+    page.single("exporter_scrape_error_count", "counter", "Scrapes that ended with the target down.", runs.errors as f64);
+    page.single("exporter_connections_open", "gauge", "Connections of scrapes to the target that are open, without the health probe's.", target.pool.open() as f64);
+    page.single("exporter_duplicate_series", "gauge", "Series left out of this page because another database yields the same labels.", duplicates as f64);
+}
+
+fn databases(target: &Target, page: &mut Page<'_>) {
+    let databases: Vec<_> = target.databases().into_iter().map(|database| (database.label(), database)).collect();
+    let mut family = |name: &str, help: &str, value: &dyn Fn(&State) -> f64| {
+        page.family(name, "gauge", help);
+        for (label, database) in &databases {
+            page.labelled(&[("datname", label)], value(&database.state.borrow()));
+        }
+    };
+    family("exporter_server_scrape_duration", "Seconds of the database's last scrape.", &|state| state.status.last.as_secs_f64());
+    family("exporter_server_scrape_total_seconds", "Seconds of all scrapes of the database.", &|state| state.status.total.as_secs_f64());
+    family("exporter_server_scrape_total_count", "Scrapes of the database.", &|state| state.status.scrapes as f64);
+    family("exporter_server_scrape_error_count", "Failed scrapes of the database.", &|state| state.status.errors as f64);
+    page.family("exporter_collectors", "gauge", "Installed collectors of the database by state of their last execution.");
+    for (label, database) in &databases {
+        let state = database.state.borrow();
+        for (name, is_in) in STATES {
+            let count = state.slots.iter().filter(|slot| is_in(&slot.outcome)).count();
+            page.labelled(&[("datname", label), ("state", name)], count as f64);
+        }
+    }
+}
+
+type InState = fn(&Outcome) -> bool;
+const STATES: [(&str, InState); 4] = [
+    ("good", |outcome| matches!(outcome, Outcome::Good)),
+    ("skipped", |outcome| matches!(outcome, Outcome::PredicateSkipped)),
+    ("failed", |outcome| matches!(outcome, Outcome::Failed(_))),
+    ("waiting", |outcome| matches!(outcome, Outcome::Never)),
+];
+
+fn collectors(target: &Target, page: &mut Page<'_>, start: Instant) {
+    let databases = target.databases();
+    let each = |visit: &mut dyn FnMut(&Slot)| {
+        for database in &databases {
+            database.state.borrow().slots.iter().for_each(&mut *visit);
+        }
+    };
+    let mut family = |name: &str, help: &str, value: &dyn Fn(&Slot) -> Option<f64>| {
+        page.family(name, "gauge", help);
+        each(&mut |slot| {
+            if let Some(value) = value(slot) {
+                page.sample(&slot.block, value);
+            }
+        });
+    };
+    family("exporter_query_cache_ttl", "Seconds left until the collector's result is asked for anew.", &|slot| Some(slot.ttl_left(start)));
+    family("exporter_query_cache_age_seconds", "Seconds since the execution whose result is served.", &|slot| Some(slot.age(start)?.as_secs_f64()));
+    family("exporter_query_scrape_total_count", "Times the collector was asked for, cache hits included.", &|slot| Some(slot.stats.collections as f64));
+    family("exporter_query_scrape_hit_count", "Times the collector's cached result was served.", &|slot| Some(slot.stats.hits as f64));
+    family("exporter_query_scrape_error_count", "Failed executions of the collector.", &|slot| Some(slot.stats.errors as f64));
+    family("exporter_query_scrape_predicate_skip_count", "Times the collector's result was empty because a predicate did not hold.", &|slot| {
+        (!slot.collector.predicates.is_empty()).then_some(slot.stats.predicate_skips as f64)
+    });
+    family("exporter_query_scrape_metric_count", "Series in the collector's current result.", &|slot| {
+        Some(slot.served(start).map_or(0, |samples| samples.series) as f64)
+    });
+    family("exporter_query_scrape_duration", "Seconds of the collector's last execution.", &|slot| Some(slot.stats.duration.as_secs_f64()));
+    drops(&databases, page);
+}
+
+/// Failures by reason and dropped series: only those that occurred, as a full grid would be ten series per collector.
+fn drops(databases: &[std::rc::Rc<super::database::Database>], page: &mut Page<'_>) {
+    page.family("exporter_query_failures_total", "counter", "Failed executions of the collector by reason.");
+    for database in databases {
+        let label = database.label();
+        for slot in &database.state.borrow().slots {
+            for (reason, count) in Reason::ALL.iter().zip(slot.stats.reasons).filter(|(_, count)| *count > 0) {
+                let labels = [("datname", &*label), ("query", &*slot.collector.name), ("reason", reason.word())];
+                page.labelled(&labels, count as f64);
+            }
+        }
+    }
+    page.family("exporter_query_dropped_series_total", "counter", "Series of the collector that were dropped, as duplicates or above its limit.");
+    for database in databases {
+        let label = database.label();
+        for slot in &database.state.borrow().slots {
+            for (reason, count) in [("duplicate", slot.stats.duplicates), ("limit", slot.stats.over_limit)] {
+                if count > 0 {
+                    let labels = [("datname", &*label), ("query", &*slot.collector.name), ("reason", reason)];
+                    page.labelled(&labels, count as f64);
+                }
+            }
+        }
+    }
+}
+
+fn flag(value: bool) -> f64 {
+    f64::from(u8::from(value))
+}

@@ -1,0 +1,236 @@
+//! One database: its session, facts, plan and slots, and one scrape of it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::collect::{self, Env};
+use super::slot::Slot;
+use super::text;
+use crate::catalog::Live;
+use crate::target::backoff::Backoff;
+use crate::target::connect::Endpoint;
+use crate::target::facts::{self, Facts};
+use crate::target::failure::Failure;
+use crate::target::plan::{self, Context, Plan};
+use crate::target::session::Session;
+
+/// A database that is scraped: the URL's, or a discovered one.
+#[derive(Debug)]
+pub struct Database {
+    /// Its name as the connection asks for it.
+    pub name: String,
+    /// Whether it was discovered rather than named by the URL.
+    pub discovered: bool,
+    endpoint: Endpoint,
+    /// Borrowed for moments only, never across a wait.
+    pub(super) state: RefCell<State>,
+}
+
+/// What is known of a database.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) facts: Facts,
+    pub(super) plan: Plan,
+    /// Installed collectors in the order of execution.
+    pub(super) slots: Vec<Slot>,
+    /// Slots of branches that are not installed at the moment: their counts survive.
+    resting: HashMap<String, Slot>,
+    planned: Option<Arc<Live>>,
+    backoff: Backoff,
+    pub(super) status: Status,
+}
+
+/// How the scrapes of a database went.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Status {
+    /// Whether the current or last run read its facts. Without them no result is served, not even a cached one.
+    pub(super) reached: bool,
+    /// Why the current or last run failed.
+    pub(super) failure: Option<Failure>,
+    /// The last failure of all runs.
+    pub(super) last_failure: Option<Failure>,
+    /// Whether the run before succeeded; `None` before the first.
+    was_up: Option<bool>,
+    pub(super) scrapes: u64,
+    pub(super) errors: u64,
+    pub(super) last: Duration,
+    pub(super) total: Duration,
+}
+
+impl Database {
+    /// A database that has not been scraped.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, name: &str, discovered: bool) -> Self {
+        Self { name: name.to_owned(), discovered, endpoint, state: RefCell::default() }
+    }
+
+    /// The name it is shown by: what the server calls it, once known.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let state = self.state.borrow();
+        if state.facts.database.is_empty() { self.name.clone() } else { state.facts.database.clone() }
+    }
+
+    /// Connects if need be, reads the facts, plans anew if they changed. The session is for [`collect`](Self::collect).
+    ///
+    /// # Errors
+    /// When the database cannot be reached or asked.
+    pub async fn begin(&self, env: &Env<'_>) -> Result<Session, Failure> {
+        let deadline = env.deadline.min(env.start + self.endpoint.connect_timeout);
+        // A connection that idled between scrapes may be gone without a word: one more try on a new one.
+        if let Some(session) = env.pool.take(&self.name)
+            && let Ok(session) = self.learn(session, env, deadline).await
+        {
+            return Ok(session);
+        }
+        let now = Instant::now();
+        if !self.state.borrow().backoff.may_try(now) {
+            return Err(self.last_failure());
+        }
+        let deadline = env.deadline.min(now + self.endpoint.connect_timeout);
+        let attempt = async { self.learn(env.pool.open_session(&self.endpoint, deadline).await?, env, deadline).await };
+        let answer = attempt.await;
+        let mut state = self.state.borrow_mut();
+        match &answer {
+            Ok(_) => state.backoff.succeeded(),
+            Err(_) => state.backoff.failed(Instant::now()),
+        }
+        answer
+    }
+
+    fn last_failure(&self) -> Failure {
+        let failure = self.state.borrow().status.last_failure.clone();
+        failure.unwrap_or_else(|| Failure::connection("waiting before the next try to connect"))
+    }
+
+    async fn learn(&self, mut session: Session, env: &Env<'_>, deadline: Instant) -> Result<Session, Failure> {
+        match facts::read(&mut session, &env.live.wanted, deadline).await {
+            Ok(facts) => {
+                self.replan(facts, env, &mut session);
+                self.state.borrow_mut().status.reached = true;
+                Ok(session)
+            }
+            Err(failure) => {
+                env.pool.abandon(session);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Plans anew when a fact or the set of collectors changed. Counts survive; results survive where the collector,
+    /// the cluster and the role are the same.
+    fn replan(&self, facts: Facts, env: &Env<'_>, session: &mut Session) {
+        let mut state = self.state.borrow_mut();
+        let is_planned = state.planned.as_ref().is_some_and(|live| Arc::ptr_eq(live, env.live));
+        if is_planned && state.facts == facts {
+            return;
+        }
+        let is_other_server = state.facts.cluster != facts.cluster
+            || state.facts.in_recovery != facts.in_recovery
+            || state.facts.version != facts.version;
+        let context =
+            Context { kind: session.kind(), discovered: self.discovered, tags: Arc::clone(&env.config.tags) };
+        let plan = plan::plan(&env.live.collectors, &facts, &context);
+        let state = &mut *state;
+        let mut old: HashMap<String, Slot> = std::mem::take(&mut state.resting);
+        old.extend(state.slots.drain(..).map(|slot| (slot.collector.branch.to_string(), slot)));
+        for collector in plan.installed() {
+            let block = || -> Arc<[u8]> {
+                let labels = [("datname", &*facts.database), ("query", &*collector.name)];
+                text::block(labels, env.encoder.borrow().constant()).into()
+            };
+            let mut slot = match old.remove(&*collector.branch) {
+                Some(slot) if *slot.collector == **collector => slot,
+                Some(slot) => {
+                    let mut new = Slot::new(Arc::clone(collector), block(), || env.next_key());
+                    new.stats = slot.stats;
+                    new
+                }
+                None => Slot::new(Arc::clone(collector), block(), || env.next_key()),
+            };
+            if is_other_server {
+                slot.expire();
+            }
+            slot.unpause();
+            state.slots.push(slot);
+        }
+        // What is not installed must not show its old result when it comes back.
+        for slot in old.values_mut() {
+            slot.expire();
+        }
+        let is_known = |branch: &String| env.live.collectors.iter().any(|collector| *collector.branch == **branch);
+        state.resting = old.into_iter().filter(|(branch, _)| is_known(branch)).collect();
+        let keys: Vec<_> = state.slots.iter().flat_map(Slot::keys).collect();
+        session.retain_statements(|key| key == facts::KEY || keys.contains(&key));
+        state.plan = plan;
+        state.planned = Some(Arc::clone(env.live));
+        state.facts = facts;
+    }
+
+    /// Runs what is due on the session of [`begin`](Self::begin) and hands the session back to the pool.
+    pub async fn collect(&self, session: Session, env: &Env<'_>) {
+        let ended = collect::run(self, session, env).await;
+        let mut state = self.state.borrow_mut();
+        let fatal = state.slots.iter().find_map(|slot| match &slot.outcome {
+            super::slot::Outcome::Failed(failure) if slot.collector.fatal => Some(failure.clone()),
+            _ => None,
+        });
+        let failure = match ended {
+            Ok(()) => fatal,
+            Err(failure) => Some(failure),
+        };
+        state.finish(failure, env.start);
+    }
+
+    /// A run begins: nothing is known of the database now.
+    pub fn prepare(&self) {
+        let mut state = self.state.borrow_mut();
+        state.status.reached = false;
+        state.status.failure = None;
+    }
+
+    /// A whole scrape.
+    pub async fn scrape(&self, env: &Env<'_>) {
+        match self.begin(env).await {
+            Ok(session) => self.collect(session, env).await,
+            Err(failure) => self.fail(failure, env.start),
+        }
+    }
+
+    /// The scrape begun at `start` could not be done.
+    pub fn fail(&self, failure: Failure, start: Instant) {
+        self.state.borrow_mut().finish(Some(failure), start);
+    }
+}
+
+impl State {
+    /// Whether the database answers: its facts were read and no fatal collector failed.
+    pub(super) fn is_up(&self) -> bool {
+        self.status.reached && self.status.failure.is_none()
+    }
+
+    fn finish(&mut self, failure: Option<Failure>, start: Instant) {
+        let (database, status) = (&self.facts.database, &mut self.status);
+        status.scrapes += 1;
+        status.last = start.elapsed();
+        status.total += status.last;
+        status.failure = failure;
+        match &status.failure {
+            Some(failure) => {
+                status.errors += 1;
+                status.last_failure = Some(failure.clone());
+                if status.was_up != Some(false) {
+                    tracing::warn!(%database, reason = failure.reason.word(), "scrape failed: {failure}");
+                }
+            }
+            None if status.was_up != Some(true) => {
+                let (version, in_recovery) = (self.facts.version, self.facts.in_recovery);
+                tracing::info!(%database, version, in_recovery, "scrape succeeded");
+            }
+            None => {}
+        }
+        status.was_up = Some(status.failure.is_none());
+    }
+}

@@ -1,0 +1,294 @@
+//! One installed collector on one database: when it is due, what is served of it, what is known about its runs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use pg_exporter_schema::Collector;
+
+use super::decode::Decoder;
+use super::samples::Samples;
+use crate::target::failure::{Failure, Reason};
+use crate::target::rows::ResultColumn;
+use crate::target::session::StatementKey;
+
+/// For how long a collector rests whose objects or rights are missing, unless something makes the plan anew before.
+const PAUSE: Duration = Duration::from_secs(300);
+/// The longest wait between tries of a collector that keeps failing.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+
+/// What the last execution came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Outcome {
+    /// Not run yet.
+    #[default]
+    Never,
+    /// A result.
+    Good,
+    /// A predicate said no: the result is empty.
+    PredicateSkipped,
+    /// An error.
+    Failed(Failure),
+}
+
+/// Counts of one collector on one database. They survive re-planning and reload.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Times it was asked for, cache hits included.
+    pub collections: u64,
+    /// Times its cached result was served.
+    pub hits: u64,
+    /// Executions.
+    pub executions: u64,
+    /// Failed executions.
+    pub errors: u64,
+    /// Collections whose result was empty by a predicate.
+    pub predicate_skips: u64,
+    /// Failed executions by [`Reason`], in the order of [`Reason::ALL`].
+    pub reasons: [u64; Reason::ALL.len()],
+    /// Series dropped as duplicates of others of the same result.
+    pub duplicates: u64,
+    /// Series dropped because of `max_series`.
+    pub over_limit: u64,
+    /// What the last execution took.
+    pub duration: Duration,
+    /// What all executions took.
+    pub total_duration: Duration,
+    /// When the last execution ended.
+    pub last_execution: Option<SystemTime>,
+    /// The last error, kept after it has passed.
+    pub last_error: Option<Failure>,
+}
+
+/// A predicate's statement and its cached answer.
+#[derive(Clone, Debug)]
+pub struct PredicateSlot {
+    /// Its statement.
+    pub key: StatementKey,
+    /// The last answer and the scrape start of its execution.
+    pub answer: Option<(bool, Instant)>,
+}
+
+/// An installed collector.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Its statement.
+    pub key: StatementKey,
+    /// Its definition.
+    pub collector: Arc<Collector>,
+    /// One per predicate of the definition.
+    pub predicates: Vec<PredicateSlot>,
+    /// How its rows are read, and the columns for which that holds.
+    pub decoder: Option<(Arc<[ResultColumn]>, Arc<Decoder>)>,
+    /// Label block of the exporter's own series about it.
+    pub block: Arc<[u8]>,
+    /// Counts.
+    pub stats: Stats,
+    /// What the last execution came to.
+    pub outcome: Outcome,
+    samples: Arc<Samples>,
+    /// Scrape start of the last execution.
+    executed: Option<Instant>,
+    /// Scrape start of the execution that gave `samples`.
+    good: Option<Instant>,
+    failures_in_a_row: u32,
+    not_before: Option<Instant>,
+    /// Whether waiting is a pause for missing objects or rights rather than a back-off.
+    paused: bool,
+}
+
+impl Slot {
+    /// A collector that has not run yet.
+    #[must_use]
+    pub fn new(collector: Arc<Collector>, block: Arc<[u8]>, mut key: impl FnMut() -> StatementKey) -> Self {
+        let predicates =
+            collector.predicates.iter().map(|_| PredicateSlot { key: key(), answer: None }).collect();
+        Self {
+            key: key(),
+            collector,
+            predicates,
+            decoder: None,
+            block,
+            stats: Stats::default(),
+            outcome: Outcome::Never,
+            samples: Arc::default(),
+            executed: None,
+            good: None,
+            failures_in_a_row: 0,
+            not_before: None,
+            paused: false,
+        }
+    }
+
+    /// Whether it must be executed in a scrape that began at `start`.
+    #[must_use]
+    pub fn is_due(&self, start: Instant, cache: bool) -> bool {
+        if self.not_before.is_some_and(|moment| start < moment) {
+            return false;
+        }
+        match self.outcome {
+            Outcome::Never | Outcome::Failed(_) => true,
+            Outcome::Good | Outcome::PredicateSkipped => !cache || !self.is_fresh(start),
+        }
+    }
+
+    fn is_fresh(&self, start: Instant) -> bool {
+        let ttl = self.collector.ttl;
+        !ttl.is_zero() && self.executed.is_some_and(|executed| start.saturating_duration_since(executed) <= ttl)
+    }
+
+    /// The samples that a scrape begun at `start` serves: of this scrape, still fresh, or of a good execution that is
+    /// not older than `max_stale`.
+    #[must_use]
+    pub fn served(&self, start: Instant) -> Option<&Arc<Samples>> {
+        let is_current = match self.outcome {
+            Outcome::Good | Outcome::PredicateSkipped => self.executed == Some(start) || self.is_fresh(start),
+            Outcome::Never | Outcome::Failed(_) => false,
+        };
+        (is_current || self.is_stale_but_allowed(start)).then_some(&self.samples)
+    }
+
+    fn is_stale_but_allowed(&self, start: Instant) -> bool {
+        let limit = self.collector.max_stale;
+        !limit.is_zero() && self.good.is_some_and(|good| start.saturating_duration_since(good) <= limit)
+    }
+
+    /// It was asked for and its cached result is served.
+    pub fn hit(&mut self) {
+        self.stats.collections += 1;
+        match self.outcome {
+            Outcome::Good => self.stats.hits += 1,
+            Outcome::PredicateSkipped => {
+                self.stats.hits += 1;
+                self.stats.predicate_skips += 1;
+            }
+            Outcome::Never | Outcome::Failed(_) => {}
+        }
+    }
+
+    /// An execution in the scrape begun at `start` gave samples.
+    pub fn succeeded(&mut self, samples: Samples, start: Instant, took: Duration) {
+        self.executed(start, took);
+        self.stats.duplicates += samples.duplicates;
+        self.stats.over_limit += samples.over_limit;
+        self.samples = Arc::new(samples);
+        self.good = Some(start);
+        self.outcome = Outcome::Good;
+        self.recovered();
+    }
+
+    /// A predicate said no.
+    pub fn skipped(&mut self, start: Instant, took: Duration) {
+        self.executed(start, took);
+        self.stats.predicate_skips += 1;
+        self.samples = Arc::default();
+        self.good = Some(start);
+        self.outcome = Outcome::PredicateSkipped;
+        self.recovered();
+    }
+
+    /// An execution failed. `interval` is the time between scrapes: a second failure in a row is not tried again at
+    /// the next scrape but at the one after it, and so on up to the collector's ttl.
+    pub fn failed(&mut self, failure: Failure, start: Instant, took: Duration, interval: Duration) {
+        self.executed(start, took);
+        self.stats.errors += 1;
+        if let Some(at) = Reason::ALL.iter().position(|reason| *reason == failure.reason)
+            && let Some(count) = self.stats.reasons.get_mut(at)
+        {
+            *count += 1;
+        }
+        self.stats.last_error = Some(failure.clone());
+        self.paused = failure.is_lasting();
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let wait = if self.paused {
+            PAUSE
+        } else if failure.reason == Reason::Connection {
+            // The connection has its own back-off.
+            Duration::ZERO
+        } else {
+            self.backoff(interval)
+        };
+        self.not_before = (!wait.is_zero()).then(|| start + wait);
+        self.outcome = Outcome::Failed(failure);
+    }
+
+    fn backoff(&self, interval: Duration) -> Duration {
+        let longest = self.collector.ttl.clamp(Duration::ZERO, LONGEST_BACKOFF);
+        match self.failures_in_a_row {
+            0 | 1 => Duration::ZERO,
+            n => interval.saturating_mul(1 << (n - 2).min(16)).min(longest),
+        }
+    }
+
+    fn executed(&mut self, start: Instant, took: Duration) {
+        self.stats.collections += 1;
+        self.stats.executions += 1;
+        self.stats.duration = took;
+        self.stats.total_duration += took;
+        self.stats.last_execution = Some(SystemTime::now());
+        self.executed = Some(start);
+    }
+
+    fn recovered(&mut self) {
+        self.failures_in_a_row = 0;
+        self.not_before = None;
+        self.paused = false;
+    }
+
+    /// Makes it due at the next scrape: something on the server changed.
+    pub fn expire(&mut self) {
+        self.executed = None;
+        self.good = None;
+        self.samples = Arc::default();
+        self.outcome = Outcome::Never;
+        self.recovered();
+        for predicate in &mut self.predicates {
+            predicate.answer = None;
+        }
+    }
+
+    /// The keys of its statements.
+    pub fn keys(&self) -> impl Iterator<Item = StatementKey> + '_ {
+        self.predicates.iter().map(|predicate| predicate.key).chain([self.key])
+    }
+
+    /// Whether it was executed in the scrape begun at `start`.
+    #[must_use]
+    pub fn was_executed_at(&self, start: Instant) -> bool {
+        self.executed == Some(start)
+    }
+
+    /// Ends a pause or a back-off.
+    pub fn unpause(&mut self) {
+        self.recovered();
+    }
+
+    /// What to call its state in a list for people.
+    #[must_use]
+    pub fn state(&self, start: Instant) -> &'static str {
+        match &self.outcome {
+            Outcome::Never => "not run yet",
+            Outcome::Good if self.executed == Some(start) => "ok",
+            Outcome::Good => "cached",
+            Outcome::PredicateSkipped => "skipped by predicate",
+            Outcome::Failed(_) if self.paused => "paused",
+            Outcome::Failed(_) => "failed",
+        }
+    }
+
+    /// Age of what is served, at a scrape begun at `start`.
+    #[must_use]
+    pub fn age(&self, start: Instant) -> Option<Duration> {
+        self.good.map(|good| start.saturating_duration_since(good))
+    }
+
+    /// Seconds left of the ttl, negative when it is over; the whole ttl right after an execution.
+    #[must_use]
+    pub fn ttl_left(&self, start: Instant) -> f64 {
+        match self.executed {
+            Some(executed) => {
+                self.collector.ttl.as_secs_f64() - start.saturating_duration_since(executed).as_secs_f64()
+            }
+            None => 0.0,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! One target: its databases, its runs, its page.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use pg_exporter_schema::Collector;
+
+use super::builtin;
+use super::collect::Env;
+use super::config::Config;
+use super::database::Database;
+use super::encode::Encoder;
+use super::gzip::{self, Compressor};
+use super::page::{Part, Units};
+use super::{Encoding, Page};
+use crate::catalog::Live;
+use crate::target::connect::Endpoint;
+use crate::target::pool::Pool;
+
+/// A target's state, on the scrape thread alone.
+#[derive(Debug)]
+pub struct Target {
+    pub(super) config: Config,
+    endpoint: Endpoint,
+    live: Arc<ArcSwap<Live>>,
+    pub(super) pool: Pool,
+    encoder: RefCell<Encoder>,
+    keys: Cell<u64>,
+    pub(super) main: Rc<Database>,
+    pub(super) discovered: RefCell<BTreeMap<String, Rc<Database>>>,
+    units: RefCell<Units>,
+    compressor: RefCell<Compressor>,
+    pub(super) runs: RefCell<Runs>,
+    pub(super) created: Instant,
+}
+
+/// Counts of the target's runs.
+#[derive(Clone, Debug)]
+pub(super) struct Runs {
+    /// When the last run began.
+    pub(super) start: Instant,
+    pub(super) count: u64,
+    pub(super) errors: u64,
+    pub(super) duration: Duration,
+}
+
+impl Target {
+    /// A target that has not been scraped.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, config: Config, live: Arc<ArcSwap<Live>>) -> Self {
+        let name = endpoint.info.database().to_owned();
+        let labels = config.labels.iter().map(|(name, value)| (&**name, &**value));
+        let now = Instant::now();
+        Self {
+            // One connection of the cap is the health probe's.
+            pool: Pool::new(config.max_connections.saturating_sub(1)),
+            encoder: RefCell::new(Encoder::new(labels)),
+            main: Rc::new(Database::new(endpoint.clone(), &name, false)),
+            endpoint,
+            config,
+            live,
+            keys: Cell::new(0),
+            discovered: RefCell::default(),
+            units: RefCell::default(),
+            compressor: RefCell::default(),
+            runs: RefCell::new(Runs { start: now, count: 0, errors: 0, duration: Duration::ZERO }),
+            created: now,
+        }
+    }
+
+    /// Scrapes every database once.
+    pub async fn run(&self, deadline: Instant) {
+        let start = Instant::now();
+        let live = self.live.load_full();
+        let interval = self.begin_run(start);
+        let env = Env {
+            start,
+            deadline,
+            interval,
+            live: &live,
+            pool: &self.pool,
+            grace: self.endpoint.connect_timeout,
+            config: &self.config,
+            encoder: &self.encoder,
+            keys: &self.keys,
+        };
+        match self.main.begin(&env).await {
+            Ok(session) => {
+                self.discover();
+                let databases: Vec<_> = self.discovered.borrow().values().cloned().collect();
+                let mut waiting = databases.iter();
+                let mut running = FuturesUnordered::new();
+                running.push(futures_util::future::Either::Left(self.main.collect(session, &env)));
+                let parallel = self.config.parallel.max(1);
+                running.extend(waiting.by_ref().take(parallel - 1).map(|database| futures_util::future::Either::Right(database.scrape(&env))));
+                while running.next().await.is_some() {
+                    if let Some(database) = waiting.next() {
+                        running.push(futures_util::future::Either::Right(database.scrape(&env)));
+                    }
+                }
+            }
+            Err(failure) => {
+                for database in self.discovered.borrow().values() {
+                    database.fail(failure.clone(), start);
+                }
+                self.main.fail(failure, start);
+            }
+        }
+        self.end_run(start);
+    }
+
+    fn begin_run(&self, start: Instant) -> Duration {
+        let mut runs = self.runs.borrow_mut();
+        let interval = start.saturating_duration_since(runs.start);
+        runs.start = start;
+        runs.count += 1;
+        self.databases().iter().for_each(|database| database.prepare());
+        interval
+    }
+
+    fn end_run(&self, start: Instant) {
+        let is_up = self.main.state.borrow().is_up();
+        let mut runs = self.runs.borrow_mut();
+        runs.duration = start.elapsed();
+        runs.errors += u64::from(!is_up);
+        drop(runs);
+        self.pool.sweep(Instant::now());
+    }
+
+    /// Adds the databases that appeared and drops those that vanished.
+    fn discover(&self) {
+        let facts = self.main.state.borrow().facts.clone();
+        let mut discovered = self.discovered.borrow_mut();
+        let is_wanted = |name: &String| *name != facts.database && self.config.is_wanted(name);
+        for name in facts.databases.iter().filter(|name| is_wanted(name)) {
+            if !discovered.contains_key(name) {
+                tracing::info!(database = %name, "database discovered");
+                let endpoint = self.endpoint.with_database(name);
+                discovered.insert(name.clone(), Rc::new(Database::new(endpoint, name, true)));
+            }
+        }
+        discovered.retain(|name, _| {
+            let keep = facts.databases.binary_search(name).is_ok() && is_wanted(name);
+            if !keep {
+                tracing::info!(database = %name, "database gone");
+                self.pool.forget(name);
+            }
+            keep
+        });
+    }
+
+    /// Closes connections that idled too long.
+    pub fn sweep(&self) {
+        self.pool.sweep(Instant::now());
+    }
+
+    /// The page of what is there now: results of the last run, and cached ones that it did not renew.
+    pub fn page(&self, encoding: Encoding) -> Page {
+        let start = self.runs.borrow().start;
+        let order = self.parts(start);
+        let mut units = self.units.borrow_mut();
+        let mut compressor = self.compressor.borrow_mut();
+        let mut chunks: Vec<Bytes> = Vec::new();
+        let mut segments = Vec::new();
+        let mut duplicates = 0;
+        for (name, parts) in &order {
+            let unit = units.update(name, parts);
+            duplicates += unit.duplicates;
+            match encoding {
+                Encoding::Identity => chunks.extend(unit.chunks.iter().cloned()),
+                Encoding::Gzip => segments.push(unit.segment(&mut compressor)),
+            }
+        }
+        units.retain(|name| order.iter().any(|(kept, _)| kept == name));
+        let own = builtin::render(self, self.encoder.borrow().constant(), duplicates);
+        match encoding {
+            Encoding::Identity => {
+                chunks.insert(0, own);
+                Page { chunks }
+            }
+            Encoding::Gzip => {
+                segments.insert(0, compressor.segment(&[own]));
+                Page { chunks: gzip::stream(&segments) }
+            }
+        }
+    }
+
+    /// What is served, by collector name in the order of execution, every database's part in order.
+    fn parts(&self, start: Instant) -> Vec<(String, Vec<Part>)> {
+        let mut order: Vec<(String, Vec<Part>)> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        for database in self.databases() {
+            let state = database.state.borrow();
+            if !state.status.reached {
+                continue;
+            }
+            for slot in &state.slots {
+                let Some(samples) = slot.served(start).filter(|samples| samples.series > 0) else { continue };
+                let collector: &Arc<Collector> = &slot.collector;
+                let place = *places.entry(collector.name.to_string()).or_insert(order.len());
+                if place == order.len() {
+                    order.push((collector.name.to_string(), Vec::new()));
+                }
+                if let Some((_, parts)) = order.get_mut(place) {
+                    parts.push((Arc::clone(collector), Arc::clone(samples)));
+                }
+            }
+        }
+        order
+    }
+
+    /// All databases, the URL's first.
+    pub(super) fn databases(&self) -> Vec<Rc<Database>> {
+        std::iter::once(Rc::clone(&self.main)).chain(self.discovered.borrow().values().cloned()).collect()
+    }
+}

@@ -1,0 +1,170 @@
+//! From connection information to a session: hosts in order, one bound on each, the session's settings.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+use tokio_postgres::{AsyncMessage, Client, Connection};
+
+use super::conninfo::{ConnInfo, Host};
+use super::facts::dotted_version;
+use super::failure::Failure;
+use super::session::{Driver, Kind, Session};
+
+/// Where and how to connect.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Connection information, of the database to connect to.
+    pub info: Arc<ConnInfo>,
+    /// What each host may take to answer the whole start-up exchange; also the client's grace on top of each
+    /// statement's time limit.
+    pub connect_timeout: Duration,
+}
+
+impl Endpoint {
+    /// The same server, another database.
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        Self { info: Arc::new(self.info.with_database(name)), connect_timeout: self.connect_timeout }
+    }
+
+    /// Opens a session on the first host that lets it.
+    ///
+    /// # Errors
+    /// What the last host said, or a timeout.
+    pub async fn connect(&self, deadline: Instant) -> Result<Session, Failure> {
+        let mut last = Failure::connection("the connection information names no host");
+        for host in self.info.hosts() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let limit = self.connect_timeout.min(left);
+            match timeout(limit, self.connect_to(host)).await {
+                Ok(Ok(session)) => return Ok(session),
+                Ok(Err(failure)) => last = failure,
+                Err(_) => last = Failure::timeout(format!("no connection to {host} within {limit:.1?}")),
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Endpoint {
+    async fn connect_to(&self, host: &Host) -> Result<Session, Failure> {
+        let lookup = self.info.resolve_password(host);
+        if let Some(warning) = &lookup.warning {
+            tracing::warn!("{warning}");
+        }
+        let mut last = Failure::connection(format!("no way to connect to {host}"));
+        for transport in self.info.tls().transports(host) {
+            let config = self.info.config_for(host, *transport, lookup.password.as_ref());
+            match config.connect(tokio_postgres::NoTls).await {
+                Ok((client, connection)) => return self.set_up(client, connection).await,
+                Err(error) => last = error.into(),
+            }
+        }
+        Err(last)
+    }
+
+    async fn set_up<S, T>(&self, client: Client, connection: Connection<S, T>) -> Result<Session, Failure>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let greeting = connection.parameter("server_version").unwrap_or_default().to_owned();
+        let kind = if self.info.is_pgbouncer() { Kind::Pgbouncer } else { Kind::Postgres };
+        let version = match kind {
+            Kind::Postgres => server_version(&greeting),
+            Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
+        };
+        let notice = Arc::new(Mutex::new(None));
+        let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
+        let session = Session::new(client, kind, Driver { task, notice, version });
+        if kind == Kind::Postgres {
+            session.client.batch_execute(&settings(version, self.connect_timeout)).await?;
+        }
+        Ok(session)
+    }
+}
+
+impl std::fmt::Display for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix { dir, port } => write!(f, "socket {}/.s.PGSQL.{port}", dir.display()),
+            Self::Tcp { host: Some(host), port, .. } => write!(f, "{host}:{port}"),
+            Self::Tcp { hostaddr: Some(address), port, .. } => write!(f, "{address}:{port}"),
+            Self::Tcp { port, .. } => write!(f, "port {port}"),
+        }
+    }
+}
+
+/// What every session is set to before its first statement. Later statements bring their own time limits.
+fn settings(version: u32, limit: Duration) -> String {
+    let milliseconds = limit.as_millis().clamp(1, i32::MAX as u128);
+    let mut sql = format!(
+        "SET default_transaction_read_only = on; SET statement_timeout = {milliseconds}; \
+         SET lock_timeout = {milliseconds}; SET client_min_messages = warning; SET DateStyle = 'ISO'"
+    );
+    // Catalog statements over many relations look expensive to the planner and gain nothing from compilation.
+    if version >= 110_000 {
+        sql.push_str("; SET jit = off");
+    }
+    sql
+}
+
+/// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many.
+async fn drive<S, T>(mut connection: Connection<S, T>, notice: Arc<Mutex<Option<String>>>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    loop {
+        match std::future::poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notice(message))) => {
+                *notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.message().to_owned());
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(error = %Failure::from(error), "connection ended");
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+/// `server_version_num` of a `server_version` such as `15.18 (Debian 15.18-0+deb12u1)`, `18beta1` or `9.6.24`;
+/// 0 when it cannot be read.
+fn server_version(text: &str) -> u32 {
+    let mut numbers = text
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0).min(9_999));
+    let major = numbers.next().unwrap_or(0);
+    let second = numbers.next().unwrap_or(0);
+    let third = numbers.next().unwrap_or(0);
+    if major >= 10 { major * 10_000 + second } else { major * 10_000 + second * 100 + third }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_the_greeting() {
+        assert_eq!(server_version("15.18 (Debian 15.18-0+deb12u1)"), 150_018);
+        assert_eq!(server_version("18beta1"), 180_000);
+        assert_eq!(server_version("9.6.24"), 90_624);
+        assert_eq!(server_version("19devel"), 190_000);
+        assert_eq!(server_version(""), 0);
+    }
+
+    #[test]
+    fn jit_is_not_set_where_it_does_not_exist() {
+        assert!(!settings(100_023, Duration::from_secs(1)).contains("jit"));
+        assert!(settings(110_022, Duration::from_secs(1)).contains("jit"));
+    }
+}

@@ -1,0 +1,149 @@
+//! What the planner must know of a database, read at the start of each scrape in one round trip.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use futures_util::TryStreamExt as _;
+use tokio::time::timeout_at;
+
+use super::failure::{Failure, Reason};
+use super::session::{Kind, Session, StatementKey};
+
+/// Facts of one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// `server_version_num`; of pgbouncer 10000·major + 100·minor + patch; 0 when unknown.
+    pub version: u32,
+    /// Whether the server replays WAL.
+    pub in_recovery: bool,
+    /// The connected database.
+    pub database: String,
+    /// The role.
+    pub user: String,
+    /// The cluster's system identifier, 0 when the server does not tell (before 9.6, pgbouncer).
+    pub cluster: i64,
+    /// Databases that can be connected to, without templates.
+    pub databases: Vec<String>,
+    /// Of the schemas that some collector asks for, those that exist here.
+    pub schemas: BTreeSet<String>,
+    /// Of the extensions that some collector asks for, those that are installed here.
+    pub extensions: BTreeSet<String>,
+}
+
+/// What facts are asked for besides the fixed ones: names that occur in tags. A database of ten thousand schemas is
+/// asked for two of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Schemas named by a tag.
+    pub schemas: Vec<String>,
+    /// Extensions named by a tag.
+    pub extensions: Vec<String>,
+}
+
+/// The statement's key on every connection.
+pub const KEY: StatementKey = StatementKey(0);
+
+const STATEMENT: &str = "\
+SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+       pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_database()::pg_catalog.text,
+       current_user::pg_catalog.text,
+       (SELECT system_identifier FROM pg_catalog.pg_control_system()),
+       ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
+              WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2
+                AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
+       ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
+       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
+
+/// Before 9.6 there is no function that tells the system identifier.
+const STATEMENT_BEFORE_9_6: &str = "\
+SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+       pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_database()::pg_catalog.text,
+       current_user::pg_catalog.text,
+       0::pg_catalog.int8,
+       ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
+              WHERE datallowconn AND NOT datistemplate
+                AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
+       ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
+       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
+
+/// Reads the facts.
+///
+/// # Errors
+/// What the server says, the loss of the connection, or a timeout at the deadline.
+pub async fn read(session: &mut Session, wanted: &Wanted, deadline: Instant) -> Result<Facts, Failure> {
+    let facts = async {
+        match session.kind() {
+            Kind::Postgres => postgres(session, wanted, deadline).await,
+            Kind::Pgbouncer => pgbouncer(session).await,
+        }
+    };
+    let moment = deadline.into();
+    match timeout_at(moment, facts).await {
+        Ok(facts) => facts,
+        Err(_) => Err(Failure::timeout("the server did not answer in time")),
+    }
+}
+
+async fn postgres(session: &mut Session, wanted: &Wanted, deadline: Instant) -> Result<Facts, Failure> {
+    let sql = if session.version() < 90_600 { STATEMENT_BEFORE_9_6 } else { STATEMENT };
+    if let Some((_, failure)) = session.prepare(&[(KEY, sql)], deadline).await?.pop() {
+        return Err(failure);
+    }
+    let row = session.one_row(KEY, &[&wanted.schemas, &wanted.extensions]).await?;
+    let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
+    let names = |index: usize| row.try_get::<_, Vec<String>>(index).map_err(unreadable);
+    let mut databases = names(5)?;
+    databases.sort_unstable();
+    Ok(Facts {
+        version: row.try_get::<_, i32>(0).map_err(unreadable)?.unsigned_abs(),
+        in_recovery: row.try_get(1).map_err(unreadable)?,
+        database: row.try_get(2).map_err(unreadable)?,
+        user: row.try_get(3).map_err(unreadable)?,
+        cluster: row.try_get(4).map_err(unreadable)?,
+        databases,
+        schemas: names(6)?.into_iter().collect(),
+        extensions: names(7)?.into_iter().collect(),
+    })
+}
+
+/// The admin console knows its version only: in a row since 1.12, in a notice before.
+async fn pgbouncer(session: &mut Session) -> Result<Facts, Failure> {
+    let messages: Vec<_> = session.client.simple_query_raw("SHOW VERSION").await?.try_collect().await?;
+    let row = messages.iter().find_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
+        _ => None,
+    });
+    let text = row.or_else(|| session.take_notice());
+    let version = text.as_deref().and_then(dotted_version).unwrap_or_else(|| session.version());
+    Ok(Facts { version, database: "pgbouncer".to_owned(), ..Facts::default() })
+}
+
+/// The first `a.b.c` in a text as 10000·a + 100·b + c.
+#[must_use]
+pub fn dotted_version(text: &str) -> Option<u32> {
+    text.split(|c: char| !c.is_ascii_digit() && c != '.').find_map(|word| {
+        let numbers: Vec<u32> = word.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+        match numbers.as_slice() {
+            [major, minor, patch] if *major < 1000 && *minor < 100 && *patch < 100 => {
+                Some(major * 10_000 + minor * 100 + patch)
+            }
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_text() {
+        assert_eq!(dotted_version("PgBouncer 1.18.0"), Some(11_800));
+        assert_eq!(dotted_version("PgBouncer version 1.8.1 (compiled by ..)"), Some(10_801));
+        assert_eq!(dotted_version("1.25.0/bouncer"), Some(12_500));
+        assert_eq!(dotted_version("no number 1.2"), None);
+        assert_eq!(dotted_version("99999999999.1.1"), None);
+    }
+}

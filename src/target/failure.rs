@@ -1,0 +1,204 @@
+//! Why something about the target failed: one reason, the SQLSTATE, a message without secrets.
+
+use std::error::Error;
+use std::fmt;
+
+use tokio_postgres::error::DbError;
+
+/// What kind of failure it is: the `reason` label of the exporter's failure metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The statement or the scrape ran out of time.
+    Timeout,
+    /// A lock was not to be had in time.
+    LockTimeout,
+    /// The role may not do this.
+    Permission,
+    /// A column of the definition is not in the result, or a column of the statement is not on the server.
+    MissingColumn,
+    /// A relation, function, schema or parameter is not on the server.
+    MissingObject,
+    /// Series with the same labels; the first is kept.
+    Duplicate,
+    /// A value cannot be read as its definition says.
+    Cast,
+    /// The connection could not be made, was lost, or was refused.
+    Connection,
+    /// Anything else the server says.
+    Other,
+}
+
+impl Reason {
+    /// All reasons, in the order of their label values in the documentation.
+    pub const ALL: [Self; 9] = [
+        Self::Timeout,
+        Self::LockTimeout,
+        Self::Permission,
+        Self::MissingColumn,
+        Self::MissingObject,
+        Self::Duplicate,
+        Self::Cast,
+        Self::Connection,
+        Self::Other,
+    ];
+
+    /// The label value.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::LockTimeout => "lock_timeout",
+            Self::Permission => "permission",
+            Self::MissingColumn => "missing_column",
+            Self::MissingObject => "missing_object",
+            Self::Duplicate => "duplicate",
+            Self::Cast => "cast",
+            Self::Connection => "connection",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A failure, cheap enough to keep and to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub reason: Reason,
+    /// The server's error code, when the server said something.
+    pub sqlstate: Option<Box<str>>,
+    /// What to tell the operator.
+    pub message: Box<str>,
+    /// Where in the statement the server saw the mistake, in characters from 1.
+    pub position: Option<u32>,
+}
+
+impl Failure {
+    /// A failure of ours, without the server's say.
+    pub fn new(reason: Reason, message: impl Into<Box<str>>) -> Self {
+        Self { reason, sqlstate: None, message: message.into(), position: None }
+    }
+
+    /// The statement or the scrape ran out of time on this side.
+    pub fn timeout(message: impl Into<Box<str>>) -> Self {
+        Self::new(Reason::Timeout, message)
+    }
+
+    /// The connection is lost or could not be made.
+    pub fn connection(message: impl Into<Box<str>>) -> Self {
+        Self::new(Reason::Connection, message)
+    }
+
+    /// Whether the server says that it is starting up, shutting down or in crash recovery (57P03).
+    #[must_use]
+    pub fn is_starting(&self) -> bool {
+        self.sqlstate.as_deref() == Some("57P03")
+    }
+
+    /// Whether asking again is useless until something on the server changes: what the statement names is not there
+    /// or not allowed. Repeating it would only fill the server's log.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        self.sqlstate.as_deref().is_some_and(|code| code.starts_with("42") || code == "0A000" || code == "3F000")
+    }
+
+    /// Whether the server refuses the statement because it is prepared: it lost it (behind a transaction pooler) or
+    /// the result's type changed (after DDL).
+    #[must_use]
+    pub fn is_stale_statement(&self) -> bool {
+        match self.sqlstate.as_deref() {
+            Some("26000" | "42P05") => true,
+            Some("0A000") => self.message.contains("cached plan"),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(sqlstate) = &self.sqlstate {
+            write!(f, " (SQLSTATE {sqlstate})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Failure {}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(server) = error.as_db_error() {
+            return Self::from(server);
+        }
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self::connection(message)
+    }
+}
+
+impl From<&DbError> for Failure {
+    fn from(error: &DbError) -> Self {
+        let code = error.code().code();
+        let position = match error.position() {
+            Some(tokio_postgres::error::ErrorPosition::Original(position)) => Some(*position),
+            _ => None,
+        };
+        Self {
+            reason: classify(code, error.message()),
+            sqlstate: Some(code.into()),
+            message: one_line(error.message()).into(),
+            position,
+        }
+    }
+}
+
+/// The reason behind a SQLSTATE. See PostgreSQL's appendix of error codes.
+fn classify(code: &str, message: &str) -> Reason {
+    match code {
+        "57014" if message.contains("lock timeout") => Reason::LockTimeout,
+        "57014" | "25P03" | "25P04" => Reason::Timeout,
+        "55P03" => Reason::LockTimeout,
+        "42501" => Reason::Permission,
+        "42703" => Reason::MissingColumn,
+        "42P01" | "42883" | "42704" | "3F000" | "3D000" | "42P02" => Reason::MissingObject,
+        _ if code.starts_with("28") => Reason::Permission,
+        // Connection exceptions, insufficient resources, operator intervention.
+        _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("57") => Reason::Connection,
+        _ if code.starts_with("22") => Reason::Cast,
+        _ => Reason::Other,
+    }
+}
+
+/// Log lines and metric pages hold one line per message.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlstates_become_reasons() {
+        let table = [
+            ("57014", "canceling statement due to statement timeout", Reason::Timeout),
+            ("57014", "canceling statement due to lock timeout", Reason::LockTimeout),
+            ("55P03", "canceling statement due to lock timeout", Reason::LockTimeout),
+            ("42501", "permission denied for function pg_ls_waldir", Reason::Permission),
+            ("28P01", "password authentication failed", Reason::Permission),
+            ("42703", "column x does not exist", Reason::MissingColumn),
+            ("42P01", "relation x does not exist", Reason::MissingObject),
+            ("53300", "sorry, too many clients already", Reason::Connection),
+            ("57P01", "terminating connection due to administrator command", Reason::Connection),
+            ("22P02", "invalid input syntax", Reason::Cast),
+            ("XX000", "something internal", Reason::Other),
+        ];
+        for (code, message, reason) in table {
+            assert_eq!(classify(code, message), reason, "{code} {message}");
+        }
+    }
+}

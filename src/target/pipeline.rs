@@ -1,0 +1,123 @@
+//! Statements in flight: all are sent before the first answer is awaited, answers are read in order.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{MaybeDone, maybe_done};
+use futures_util::poll;
+
+use super::failure::Failure;
+use super::rows::{ResultColumn, Rows};
+use super::session::{Kind, Prepared, Session, StatementKey};
+
+/// A statement to run.
+#[derive(Clone, Debug)]
+pub struct Order<'a> {
+    /// Which prepared statement.
+    pub key: StatementKey,
+    /// Its text, for the protocols that send it at each run.
+    pub sql: &'a str,
+    /// What it may take on the server.
+    pub timeout: Duration,
+}
+
+type Sending<'a, T> = Pin<Box<MaybeDone<Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>>>>;
+
+/// A statement that has been sent.
+pub struct Flight<'a> {
+    /// Which one.
+    pub key: StatementKey,
+    /// What it may take on the server.
+    pub timeout: Duration,
+    settings: Option<Sending<'a, ()>>,
+    rows: Sending<'a, Rows>,
+}
+
+impl Flight<'_> {
+    /// The start of its answer. Statements sent before it must have been read to their end, or dropped.
+    ///
+    /// # Errors
+    /// What the server says, or the loss of the connection.
+    pub async fn rows(&mut self) -> Result<Rows, Failure> {
+        if let Some(settings) = &mut self.settings {
+            arrive(settings).await?;
+        }
+        arrive(&mut self.rows).await
+    }
+}
+
+/// Sends the statements in order, each with the server's time limit, without waiting for an answer.
+///
+/// Each has its own synchronisation point: an error in one leaves the others alone. The server is told a limit only
+/// where it differs from that of the statement before.
+pub async fn send<'a>(session: &'a mut Session, orders: &'a [Order<'a>]) -> VecDeque<Flight<'a>> {
+    let mut limits = Vec::with_capacity(orders.len());
+    for order in orders {
+        let is_new = session.kind == Kind::Postgres && session.server_timeout != Some(order.timeout);
+        if is_new {
+            session.server_timeout = Some(order.timeout);
+        }
+        limits.push(is_new.then(|| limits_sql(order.timeout)));
+    }
+    let session: &'a Session = session;
+    let mut flights = VecDeque::with_capacity(orders.len());
+    for (order, limit) in orders.iter().zip(limits) {
+        let settings = match limit {
+            Some(sql) => Some(depart(Box::pin(async move { Ok(session.client.batch_execute(&sql).await?) })).await),
+            None => None,
+        };
+        let rows = depart(Box::pin(run(session, order))).await;
+        flights.push_back(Flight { key: order.key, timeout: order.timeout, settings, rows });
+    }
+    flights
+}
+
+/// `statement_timeout`, and a `lock_timeout` a little shorter, so that waiting for a lock is told apart.
+fn limits_sql(timeout: Duration) -> String {
+    let milliseconds = timeout.as_millis().clamp(1, i32::MAX as u128);
+    let lock = (milliseconds * 4 / 5).max(1);
+    format!("SET statement_timeout = {milliseconds}; SET lock_timeout = {lock}")
+}
+
+async fn run(session: &Session, order: &Order<'_>) -> Result<Rows, Failure> {
+    const NO_PARAMETERS: [&(dyn postgres_types::ToSql + Sync); 0] = [];
+    match session.prepared.get(&order.key) {
+        Some(Prepared::Named(statement, columns)) => {
+            let stream = session.client.query_raw(statement, NO_PARAMETERS).await?;
+            Ok(Rows::binary(Some(Arc::clone(columns)), stream))
+        }
+        Some(Prepared::Simple(columns)) => {
+            let columns: Option<Arc<[ResultColumn]>> = columns.clone();
+            Ok(Rows::text(columns, session.client.simple_query_raw(order.sql).await?))
+        }
+        Some(Prepared::Unnamed) | None => {
+            let none: [(&str, postgres_types::Type); 0] = [];
+            Ok(Rows::binary(None, session.client.query_typed_raw(order.sql, none).await?))
+        }
+    }
+}
+
+/// Polls once: the driver queues a request at the first poll of its future, so the order of departures is the order
+/// on the wire.
+async fn depart<'a, T>(
+    future: Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>,
+) -> Sending<'a, T> {
+    let mut sending = Box::pin(maybe_done(future));
+    let _ = poll!(sending.as_mut());
+    sending
+}
+
+async fn arrive<T>(sending: &mut Sending<'_, T>) -> Result<T, Failure> {
+    sending.as_mut().await;
+    let answer = sending.as_mut().take_output();
+    answer.unwrap_or_else(|| Err(Failure::connection("the answer has been read already")))
+}
+
+/// When the client gives a statement up that starts now: its limit on the server plus a grace for the network, and
+/// never after the scrape's deadline.
+#[must_use]
+pub fn give_up_at(timeout: Duration, grace: Duration, deadline: Instant) -> Instant {
+    Instant::now().checked_add(timeout + grace).map_or(deadline, |moment| moment.min(deadline))
+}

@@ -1,0 +1,206 @@
+//! One connection to one database: its settings, its prepared statements, its end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::time::timeout_at;
+use tokio_postgres::{Client, Row, Statement};
+
+use super::failure::{Failure, Reason};
+use super::rows::{ResultColumn, columns_of};
+
+/// For how long a connection is kept, plus up to a tenth: server-side caches do not grow for ever, and a changed
+/// password or `pg_hba` rule shows.
+const LIFETIME: Duration = Duration::from_secs(600);
+
+/// How long a cancel request may take; it runs in the background.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What answers at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A PostgreSQL server, directly or through a pooler.
+    Postgres,
+    /// pgbouncer's admin console: simple protocol, text values, no settings.
+    Pgbouncer,
+}
+
+/// Names a statement on every connection; the same number never means two statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StatementKey(pub u64);
+
+/// How a statement is run on this connection.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    /// As a named prepared statement.
+    Named(Statement, Arc<[ResultColumn]>),
+    /// Parsed at each run, as the server refuses named ones here.
+    Unnamed,
+    /// By the simple protocol, with text results; the types are known from an earlier preparation.
+    Simple(Option<Arc<[ResultColumn]>>),
+}
+
+/// One connection. Dropping it closes the socket at once.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) client: Client,
+    pub(super) kind: Kind,
+    pub(super) prepared: HashMap<StatementKey, Prepared>,
+    /// What the server's `statement_timeout` is set to.
+    pub(super) server_timeout: Option<Duration>,
+    driver: Driver,
+    expires: Instant,
+}
+
+/// The task that reads and writes a connection's socket.
+#[derive(Debug)]
+pub(super) struct Driver {
+    /// The task.
+    pub(super) task: tokio::task::JoinHandle<()>,
+    /// The last notice of the server.
+    pub(super) notice: Arc<Mutex<Option<String>>>,
+    /// Version of what answers, from the start-up exchange; 0 when unknown.
+    pub(super) version: u32,
+}
+
+impl Session {
+    /// A session on an open connection.
+    pub(super) fn new(client: Client, kind: Kind, driver: Driver) -> Self {
+        let lifetime = LIFETIME + LIFETIME.mul_f64(fastrand::f64() / 10.0);
+        let expires = Instant::now() + lifetime;
+        Self { client, kind, prepared: HashMap::new(), server_timeout: None, driver, expires }
+    }
+
+    /// Version that the server told at the start, as `server_version_num`; 0 when unknown.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.driver.version
+    }
+
+    /// The text of the last notice, once.
+    pub(super) fn take_notice(&self) -> Option<String> {
+        self.driver.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Asks pgbouncer's console for its version. Before 1.12 the answer is a notice and has no row.
+    pub(super) async fn ping(&self) -> Result<(), Failure> {
+        Ok(self.client.batch_execute("SHOW VERSION").await?)
+    }
+
+    /// Runs a prepared statement of one row.
+    pub(super) async fn one_row(
+        &self,
+        key: StatementKey,
+        parameters: &[&(dyn postgres_types::ToSql + Sync)],
+    ) -> Result<Row, Failure> {
+        match self.prepared.get(&key) {
+            Some(Prepared::Named(statement, _)) => Ok(self.client.query_one(statement, parameters).await?),
+            _ => Err(Failure::new(Reason::Other, "the statement is not prepared")),
+        }
+    }
+
+    /// What answers at the other end.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether the connection is lost.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Whether it has lived long enough to be replaced.
+    #[must_use]
+    pub fn is_expired(&self, now: Instant) -> bool {
+        now >= self.expires
+    }
+
+    /// Prepares the statements that are not yet prepared here, in one round trip. The result has one entry per
+    /// statement that failed.
+    ///
+    /// # Errors
+    /// When the deadline passes: the session is of no use then.
+    pub async fn prepare(
+        &mut self,
+        statements: &[(StatementKey, &str)],
+        deadline: Instant,
+    ) -> Result<Vec<(StatementKey, Failure)>, Failure> {
+        let mut failures = Vec::new();
+        let new: Vec<_> = statements.iter().filter(|(key, _)| !self.prepared.contains_key(key)).collect();
+        if self.kind == Kind::Pgbouncer {
+            self.prepared.extend(new.iter().map(|(key, _)| (*key, Prepared::Simple(None))));
+            return Ok(failures);
+        }
+        if new.is_empty() {
+            return Ok(failures);
+        }
+        let all = join_all(new.iter().map(|(_, sql)| self.client.prepare(sql)));
+        let answers = timeout_at(deadline.into(), all)
+            .await
+            .map_err(|_| Failure::timeout("the server did not prepare the statements in time"))?;
+        for ((key, _), answer) in new.into_iter().zip(answers) {
+            match answer {
+                Ok(statement) => {
+                    let columns = columns_of(statement.columns()).into();
+                    self.prepared.insert(*key, Prepared::Named(statement, columns));
+                }
+                Err(error) => failures.push((*key, Failure::from(error))),
+            }
+        }
+        Ok(failures)
+    }
+
+    /// The columns of a prepared statement, where they are known before it runs.
+    #[must_use]
+    pub fn columns(&self, key: StatementKey) -> Option<&Arc<[ResultColumn]>> {
+        match self.prepared.get(&key)? {
+            Prepared::Named(_, columns) => Some(columns),
+            Prepared::Simple(columns) => columns.as_ref(),
+            Prepared::Unnamed => None,
+        }
+    }
+
+    /// Runs the statement by the simple protocol from now on: its result has types that the binary format cannot show
+    /// as the text format does.
+    pub fn use_text(&mut self, key: StatementKey) {
+        let columns = self.columns(key).cloned();
+        self.prepared.insert(key, Prepared::Simple(columns));
+    }
+
+    /// Forgets a statement, so that it is prepared anew.
+    pub fn forget(&mut self, key: StatementKey) {
+        self.prepared.remove(&key);
+    }
+
+    /// Runs the statement unnamed from now on: the server loses named ones, as a transaction pooler does.
+    pub fn use_unnamed(&mut self, key: StatementKey) {
+        self.prepared.insert(key, Prepared::Unnamed);
+    }
+
+    /// Keeps only the statements for which the predicate holds; the server forgets the others.
+    pub fn retain_statements(&mut self, keep: impl Fn(StatementKey) -> bool) {
+        self.prepared.retain(|key, _| keep(*key));
+    }
+
+    /// Gives the session up while a statement may be running: asks the server, in the background and with a bound, to
+    /// cancel it, and closes the connection then. Statements queued behind it end with the connection.
+    pub fn abandon(self) {
+        let cancel = self.client.cancel_token();
+        tokio::spawn(async move {
+            let request = cancel.cancel_query(tokio_postgres::NoTls);
+            // The answer does not matter: the server's own statement_timeout is the backstop.
+            let _ = tokio::time::timeout(CANCEL_TIMEOUT, request).await;
+            drop(self);
+        });
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.task.abort();
+    }
+}

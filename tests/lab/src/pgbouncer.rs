@@ -1,0 +1,104 @@
+//! A pgbouncer in front of a cluster.
+
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
+use crate::account::account;
+use crate::cache::tool;
+use crate::cluster::Cluster;
+use crate::error::{OrFail, Result};
+use crate::port::{Port, lease};
+use crate::process::Process;
+use crate::sandbox::Sandbox;
+use crate::session::run_script;
+use crate::wait::{PATIENCE, wait_until};
+
+/// A running pgbouncer; stopped when dropped.
+#[derive(Debug)]
+pub struct Pgbouncer {
+    port: Port,
+    // Dropped in this order, as in `Cluster`.
+    _sandbox: Sandbox,
+    _process: Process,
+}
+
+impl Pgbouncer {
+    /// Starts pgbouncer in transaction mode: every database of the cluster under its own name, the users
+    /// `postgres`, `pgbadmin` (administrator) and `pgbstats` (may look), none with a password.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start(cluster: &Cluster) -> Self {
+        let pgbouncer = Self::launch(cluster).or_fail();
+        let answers = || run_script(&pgbouncer.admin_url(), "show version").is_ok();
+        wait_until("pgbouncer answers", PATIENCE, answers);
+        pgbouncer
+    }
+
+    fn launch(cluster: &Cluster) -> Result<Self> {
+        let (port, sandbox) = (lease()?, Sandbox::new()?);
+        let users = sandbox.write(
+            "users.txt",
+            "\"postgres\" \"\"\n\"pgbadmin\" \"\"\n\"pgbstats\" \"\"\n",
+        )?;
+        let folder = sandbox.path().display();
+        let settings = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres pool_size=5\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nunix_socket_dir = {folder}\n\
+             auth_type = trust\nauth_file = {}\nlogfile = {folder}/log\npool_mode = transaction\n\
+             admin_users = pgbadmin\nstats_users = pgbstats\n",
+            cluster.port(),
+            port.number,
+            users.display()
+        );
+        let settings = sandbox.write("pgbouncer.ini", &settings)?;
+        let mut command = account()?.command(tool("pgbouncer"));
+        command
+            .arg("-q")
+            .arg(settings)
+            .stdin(Stdio::null())
+            .process_group(0)
+            .current_dir(sandbox.path());
+        let process = Process::spawn(&mut command)?;
+        Ok(Self {
+            port,
+            _sandbox: sandbox,
+            _process: process,
+        })
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number
+    }
+
+    /// The URL of a pooled database.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgresql://postgres@127.0.0.1:{}/{database}", self.port())
+    }
+
+    /// The URL of the admin console for a user who may only look.
+    #[must_use]
+    pub fn stats_url(&self) -> String {
+        format!("postgresql://pgbstats@127.0.0.1:{}/pgbouncer", self.port())
+    }
+
+    /// The URL of the admin console for an administrator.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        format!("postgresql://pgbadmin@127.0.0.1:{}/pgbouncer", self.port())
+    }
+
+    /// Runs a command of the admin console.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn admin(&self, command: &str) -> String {
+        run_script(&self.admin_url(), command).or_fail()
+    }
+}

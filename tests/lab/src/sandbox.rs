@@ -1,0 +1,100 @@
+//! A folder for one fixture, and a watchdog that clears it away.
+//!
+//! Every process of a fixture works in its folder. The watchdog is a small shell that reads from a pipe of
+//! the test process; at the pipe's end it stops whatever works in the folder, and removes it. The end comes
+//! when the value is dropped, and as surely when the test process exits without dropping it (statics) or is
+//! killed.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::account::{account, clear_environment};
+use crate::error::{Context, Error, Result};
+
+/// A path longer than this leaves no room for a socket's name: the kernel allows 107 bytes in all.
+const LONGEST_PATH: usize = 80;
+
+/// The folder of one fixture.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    folder: PathBuf,
+    watchdog: Child,
+}
+
+impl Sandbox {
+    /// Makes a folder that the servers' user owns.
+    pub(crate) fn new() -> Result<Self> {
+        let folder = make_folder()?;
+        let mut command = Command::new("sh");
+        clear_environment(&mut command);
+        // A group of its own: neither Ctrl-C nor a test runner that kills the group may end it early.
+        command.process_group(0).current_dir("/");
+        command
+            .args(["-c", include_str!("watchdog.sh"), "watchdog"])
+            .arg(&folder);
+        let watchdog = command
+            .stdin(Stdio::piped())
+            .spawn()
+            .context(|| "starting sh".into())?;
+        account()?.give(&folder)?;
+        Ok(Self { folder, watchdog })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a file that the servers' user owns and nobody else reads.
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
+        let path = self.folder.join(name);
+        write_private(&path, content)?;
+        Ok(path)
+    }
+}
+
+/// Writes a file that only the servers' user may read, as PostgreSQL demands of keys.
+pub(crate) fn write_private(path: &Path, content: &str) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, content)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o600)))
+        .context(|| format!("writing {}", path.display()))?;
+    account()?.give(path)
+}
+
+fn make_folder() -> Result<PathBuf> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut parent =
+        fs::canonicalize(std::env::temp_dir()).context(|| "the temporary folder (TMPDIR)".into())?;
+    if parent.as_os_str().len() + 20 > LONGEST_PATH {
+        parent = "/tmp".into();
+    }
+    for _ in 0..1000 {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = parent.join(format!("pgx-{}-{number}", std::process::id()));
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            // A process of the same id, long gone, may have left one.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => {
+                return made
+                    .context(|| format!("creating {}", folder.display()))
+                    .map(|()| folder);
+            }
+        }
+    }
+    Err(Error::new(format!(
+        "{} is full of old pgx-* folders: remove them",
+        parent.display()
+    )))
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        // The watchdog is a child like others; how it ended interests nobody now.
+        let _ = self.watchdog.wait();
+    }
+}
