@@ -88,7 +88,7 @@ pub fn start(level: Level, format: Format) -> Result<(), Error> {
             .boxed(),
     };
     tracing::subscriber::set_global_default(Registry::default().with(layer.with_filter(targets(level))))?;
-    tracing_log::LogTracer::init_with_filter(tracing_log::log::LevelFilter::Debug)?;
+    tracing_log::LogTracer::init_with_filter(tracing_log::AsLog::as_log(&libraries(level).filter()))?;
     Ok(())
 }
 
@@ -104,16 +104,20 @@ pub enum Error {
 }
 
 /// The driver writes each notice of the server at level info: that is for those who look for a fault.
-fn targets(level: Level) -> Targets {
-    let libraries = if level == Level::Debug {
+fn libraries(level: Level) -> Level {
+    if level == Level::Debug {
         level
     } else {
         level.min(Level::Warn)
-    };
-    let targets = Targets::new().with_default(level.filter());
-    ["tokio_postgres", "hyper", "rustls"]
-        .into_iter()
-        .fold(targets, |all, name| all.with_target(name, libraries.filter()))
+    }
+}
+
+fn targets(level: Level) -> Targets {
+    let libraries = libraries(level).filter();
+    let names = ["tokio_postgres", "hyper", "rustls"];
+    Targets::new()
+        .with_default(level.filter())
+        .with_targets(names.map(|name| (name, libraries)))
 }
 
 #[cfg(test)]

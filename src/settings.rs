@@ -67,10 +67,6 @@ pub struct Settings {
     pub telemetry_path: String,
     /// Addresses to listen on, at least one.
     pub listen: Vec<Listen>,
-    /// Configuration of TLS and authentication.
-    pub web_config_file: Option<PathBuf>,
-    /// Take the listening sockets from systemd.
-    pub systemd_socket: bool,
     /// Refuse reloads over HTTP.
     pub disable_reload: bool,
     /// Write the loaded collectors and exit.
@@ -105,6 +101,15 @@ impl Settings {
             .text(flags.telemetry_path, "PG_EXPORTER_TELEMETRY_PATH")
             .unwrap_or_else(|| "/metrics".to_owned());
         check_telemetry_path(&telemetry_path).map_err(Error::TelemetryPath)?;
+        if flags
+            .web_config_file
+            .is_some_and(|path| !path.as_os_str().is_empty())
+        {
+            return Err(Error::Unsupported("--web.config.file"));
+        }
+        if flags.systemd_socket == Some(true) {
+            return Err(Error::Unsupported("--web.systemd-socket"));
+        }
         Ok(Self {
             url,
             url_origin,
@@ -146,8 +151,6 @@ impl Settings {
             )?,
             telemetry_path,
             listen: addresses(flags.listen_address)?,
-            web_config_file: flags.web_config_file.filter(|path| !path.as_os_str().is_empty()),
-            systemd_socket: flags.systemd_socket.unwrap_or(false),
             disable_reload: flags.disable_reload.unwrap_or(false),
             dry_run: flags.dry_run.unwrap_or(false),
             explain: flags.explain.unwrap_or(false),

@@ -25,7 +25,7 @@ fn defaults() {
     assert!(
         !settings.disable_cache && !settings.disable_intro && !settings.fail_fast && !settings.disable_reload
     );
-    assert!(!settings.dry_run && !settings.explain && !settings.systemd_socket);
+    assert!(!settings.dry_run && !settings.explain);
     assert_eq!(settings.exclude_databases, ["template0", "template1", "postgres"]);
     assert!(settings.include_databases.is_empty() && settings.tags.is_empty() && settings.labels.is_empty());
     assert_eq!(
@@ -48,7 +48,7 @@ fn defaults() {
         (settings.log_level, settings.log_format),
         (Level::Info, Format::Logfmt)
     );
-    assert!(settings.notes.is_empty() && settings.web_config_file.is_none());
+    assert!(settings.notes.is_empty());
 }
 
 /// Shows one setting as text, so that one table can hold them all.
@@ -163,6 +163,14 @@ fn connection_string_has_four_sources() {
 }
 
 #[test]
+fn named_definitions_need_not_exist() {
+    let named = |line, environment: &[(&str, &str)]| resolve(line, environment).unwrap().config;
+    let variable = [("PG_EXPORTER_CONFIG", "/no/such/variable")];
+    assert_eq!(named("-c /no/such/flag", &variable), Some("/no/such/flag".into()));
+    assert_eq!(named("", &variable), Some("/no/such/variable".into()));
+}
+
+#[test]
 fn lists_take_commas_repetition_and_nothing() {
     let settings = resolve(
         "-t a,b -t c, -x= -i a, --web.listen-address :1 --web.listen-address [::1]:2",
@@ -213,7 +221,12 @@ fn log_settings_fall_back_with_a_note() {
 
 #[test]
 fn mistakes_name_the_setting_and_what_it_takes() {
-    let table: [(&str, &[(&str, &str)], &str); 9] = [
+    type Row = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
+    let table: [Row; 11] = [
         (
             "",
             &[("PG_EXPORTER_FAIL_FAST", "maybe")],
@@ -255,6 +268,16 @@ fn mistakes_name_the_setting_and_what_it_takes() {
             "--web.listen-address 9630: it has no port; write host:port or :port",
         ),
         (
+            "--web.config.file w.yml",
+            &[],
+            "--web.config.file is not supported by this version: leave it out, and put a proxy in front where it is needed",
+        ),
+        (
+            "--web.systemd-socket",
+            &[],
+            "--web.systemd-socket is not supported by this version: leave it out, and put a proxy in front where it is needed",
+        ),
+        (
             "-P /up",
             &[],
             "--web.telemetry-path: /up is the path of another page; choose another one",
@@ -273,4 +296,16 @@ fn mistakes_name_the_setting_and_what_it_takes() {
 fn no_setting_shows_the_connection_string() {
     let settings = resolve("-u postgres://u:s3cret@h/db", &[]).unwrap();
     assert!(!format!("{settings:?}").contains("s3cret"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_value_of_any_variable_panics_or_is_shown(value in "\\PC*") {
+        for name in VARIABLES {
+            if let Err(error) = resolve("", &[(name, &value)]) {
+                let shown = value.len() > 12 && error.to_string().contains(&value);
+                assert!(!shown || name == "PG_EXPORTER_URL_FILE", "{name}: {error}");
+            }
+        }
+    }
 }

@@ -44,7 +44,6 @@ where
         activity: Arc::clone(&activity),
     };
     let connection = http1::Builder::new()
-        .pipeline_flush(true)
         .max_buf_size(MAX_HEAD)
         .header_read_timeout(None)
         .serve_connection(io, service);

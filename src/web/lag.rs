@@ -224,4 +224,12 @@ mod tests {
         );
         assert_eq!(text("lag=1s", Lag { paused: true, ..lag }), "replay is paused");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_query_panics(query in "(lag=)?[0-9]{0,30}\\PC{0,5}(&lag)?") {
+            let lag = Lag { bytes: Some(u64::MAX), time: Some(Duration::MAX), paused: false };
+            let _ = judge(&query, State::Replica, &lag).map(|behind| behind.map(|behind| behind.to_string()));
+        }
+    }
 }

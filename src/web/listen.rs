@@ -57,7 +57,6 @@ fn everywhere(port: u16) -> io::Result<TcpListener> {
 }
 
 fn resolved(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
-    // `[::]` written out means both families, as in Go and as the empty host does.
     let mut known: Vec<SocketAddr> = Vec::new();
     for address in (host, port).to_socket_addrs()? {
         if !known.contains(&address) {

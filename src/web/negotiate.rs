@@ -103,7 +103,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values
             .iter()
             .map(|value| (name.clone(), value.parse().unwrap()))
@@ -137,7 +137,7 @@ mod tests {
         ];
         for (values, expected) in table {
             assert_eq!(
-                encoding(&headers(ACCEPT_ENCODING, values)),
+                encoding(&headers(&ACCEPT_ENCODING, values)),
                 expected,
                 "{values:?}"
             );
@@ -160,7 +160,7 @@ mod tests {
         ];
         for (accept, query, expected) in table {
             assert_eq!(
-                wants_json(&headers(ACCEPT, &[accept]), query),
+                wants_json(&headers(&ACCEPT, &[accept]), query),
                 expected,
                 "{accept:?} {query:?}"
             );

@@ -25,8 +25,8 @@ fn about(time: Duration, expected: Duration) -> bool {
 async fn raw_requests() {
     let server = Server::start(Told::default());
     let many = "X-A: b\r\n".repeat(101);
-    let long = format!("X-A: {}\r\n", "b".repeat(70_000));
-    let path = format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(70_000));
+    let long = format!("X-A: {}\r\n", "b".repeat(200_000));
+    let path = format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(200_000));
     let table = [
         ("GET /up HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(), 400),
         (
@@ -46,9 +46,13 @@ async fn raw_requests() {
         (format!("GET /up HTTP/1.0\r\n{long}\r\n"), 431),
     ];
     for (request, status) in table {
-        eprintln!("{:?}", request.get(..40));
         let response = server.raw(&request).await;
-        assert_eq!(response.status, status, "{:?}", request.get(..60));
+        assert_eq!(
+            response.status,
+            status,
+            "{}",
+            request.chars().take(60).collect::<String>()
+        );
     }
     let status = server.raw(&path).await.status;
     assert!([414, 431].contains(&status), "{status}");
