@@ -11,8 +11,8 @@
 //! | [`proxy`] | a TCP proxy with faults: hang, reset, latency, cut |
 //! | [`process`] | CPU and memory of any process, for benchmarks |
 //!
-//! Everything runs on 127.0.0.1, in a folder of its own under the system's temporary folder, and goes when
-//! its value is dropped; when the test process is killed, a watchdog clears up (see [`sandbox`]). Servers and
+//! Everything runs on 127.0.0.1, in a folder of its own (in `TMPDIR`, else in shared memory, else in `/tmp`),
+//! and goes when its value is dropped; when the test process is killed, a watchdog clears up (see [`sandbox`]). Servers and
 //! programs come from the cache that `scripts/fetch-postgres` and `scripts/fetch-tools` fill.
 //!
 //! ```no_run
