@@ -107,7 +107,7 @@ pub(crate) fn explain(setup: &Setup) -> Result<ExitCode, Stop> {
     let (facts, kind) = runtime()?
         .block_on(async {
             let mut session = endpoint.connect(deadline).await?;
-            let facts = facts::read(&mut session, &live.wanted, deadline).await?;
+            let facts = facts::read(&mut session, &live.wanted, false, deadline).await?;
             Ok((facts, session.kind()))
         })
         .map_err(|failure: crate::target::failure::Failure| {

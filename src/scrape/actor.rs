@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use super::config::Config;
 use super::target::{Surroundings, Target};
-use super::{Gone, Overview, Page, Request};
+use super::{DatabaseRows, Gone, Overview, Page, Request};
 use crate::catalog::Live;
 use crate::target::connect::Endpoint;
 
@@ -26,6 +26,7 @@ const BACKLOG: usize = 64;
 enum Message {
     Page(Request, oneshot::Sender<Page>),
     Overview(oneshot::Sender<Overview>),
+    Rows(String, oneshot::Sender<Vec<DatabaseRows>>),
 }
 
 /// A handle on the scrape thread, cheap to clone. The thread ends when the last handle is dropped.
@@ -73,6 +74,18 @@ impl Scraper {
         self.messages.send(Message::Overview(reply)).await.map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
+
+    /// The rows of a branch as the last scrape read them, per database: those of `R` are
+    /// [`typed`](DatabaseRows::typed). Results are kept from the first call on, so the scrape after it is the first
+    /// that has them.
+    ///
+    /// # Errors
+    /// When the scrape thread is gone.
+    pub async fn rows(&self, branch: &str) -> Result<Vec<DatabaseRows>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(Message::Rows(branch.to_owned(), reply)).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
 }
 
 type Run = Shared<LocalBoxFuture<'static, ()>>;
@@ -90,6 +103,9 @@ async fn serve(mut inbox: mpsc::Receiver<Message>, target: Rc<Target>) {
                 Some(Message::Overview(reply)) => {
                     // Nobody waits any more: nothing to do about it.
                     let _ = reply.send(target.overview());
+                }
+                Some(Message::Rows(branch, reply)) => {
+                    let _ = reply.send(target.rows(&branch));
                 }
                 None => return,
             },

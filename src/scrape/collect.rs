@@ -1,6 +1,7 @@
 //! Runs what is due on one database: predicates in rounds, then the statements, all pipelined.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub struct Env<'a> {
     pub encoder: &'a RefCell<Encoder>,
     /// Numbers statements.
     pub keys: &'a Cell<u64>,
+    /// Branches whose last result is kept, for typed rows.
+    pub retained: &'a RefCell<BTreeSet<String>>,
 }
 
 impl Env<'_> {
@@ -366,7 +369,11 @@ fn record(
     match answer {
         Ok(batch) => {
             let samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
-            with_slot(database, item, |slot| slot.succeeded(samples, env.start, took));
+            let batch = env.retained.borrow().contains(&*item.collector.branch).then(|| Arc::new(batch));
+            with_slot(database, item, |slot| {
+                slot.succeeded(samples, env.start, took);
+                slot.batch = batch;
+            });
             Ended::Answered
         }
         Err(failure) => {

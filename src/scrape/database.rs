@@ -12,7 +12,7 @@ use crate::catalog::Live;
 use crate::target::backoff::Backoff;
 use crate::target::connect::Endpoint;
 use crate::target::facts::{self, Facts};
-use crate::target::failure::Failure;
+use crate::target::failure::{Failure, Reason};
 use crate::target::plan::{self, Context, Plan};
 use crate::target::session::Session;
 
@@ -79,11 +79,13 @@ impl Database {
     /// When the database cannot be reached or asked.
     pub async fn begin(&self, env: &Env<'_>) -> Result<Session, Failure> {
         let deadline = env.deadline.min(env.start + self.endpoint.connect_timeout);
-        // A connection that idled between scrapes may be gone without a word: one more try on a new one.
-        if let Some(session) = env.pool.take(&self.name)
-            && let Ok(session) = self.learn(session, env, deadline).await
-        {
-            return Ok(session);
+        if let Some(session) = env.pool.take(&self.name) {
+            match self.learn(session, env, deadline).await {
+                // It was closed while it idled between scrapes: one more try on a new one. A server that does not
+                // answer at all will not answer that one either.
+                Err(failure) if failure.reason == Reason::Connection => {}
+                answer => return answer,
+            }
         }
         let now = Instant::now();
         if !self.state.borrow().backoff.may_try(now) {
@@ -106,7 +108,7 @@ impl Database {
     }
 
     async fn learn(&self, mut session: Session, env: &Env<'_>, deadline: Instant) -> Result<Session, Failure> {
-        match facts::read(&mut session, &env.live.wanted, deadline).await {
+        match facts::read(&mut session, &env.live.wanted, !self.discovered, deadline).await {
             Ok(facts) => {
                 self.replan(facts, env, &mut session);
                 self.state.borrow_mut().status.reached = true;

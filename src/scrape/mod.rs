@@ -19,6 +19,7 @@ mod target;
 mod text;
 mod timestamp;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -51,6 +52,22 @@ pub enum Encoding {
 pub struct Page {
     /// The body's chunks.
     pub chunks: Vec<Bytes>,
+}
+
+/// The rows of one collector's last result on one database.
+#[derive(Clone, Debug)]
+pub struct DatabaseRows {
+    /// The database.
+    pub database: String,
+    /// The result.
+    pub batch: Arc<Batch>,
+}
+
+impl DatabaseRows {
+    /// The rows as structs. They mean something only if `R` is the struct of the branch asked for.
+    pub fn typed<'a, R: crate::Row<'a>>(&'a self) -> impl Iterator<Item = R> {
+        self.batch.iter().map(R::from_row)
+    }
 }
 
 /// What people see of the exporter at `/`.

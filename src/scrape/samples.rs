@@ -32,11 +32,3 @@ pub struct FamilyLines {
     /// A hash of each entry's labels, in the order of the lines. Families of the same rows share it.
     pub keys: Arc<[u64]>,
 }
-
-impl Samples {
-    /// The lines of a family, empty when it has none.
-    #[must_use]
-    pub fn lines(&self, family: usize) -> Bytes {
-        self.families.get(family).map_or_else(Bytes::new, |lines| self.bytes.slice(lines.range.clone()))
-    }
-}

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pg_exporter_schema::Collector;
 
+use super::batch::Batch;
 use super::decode::Decoder;
 use super::samples::Samples;
 use crate::target::failure::{Failure, Reason};
@@ -85,6 +86,8 @@ pub struct Slot {
     pub stats: Stats,
     /// What the last execution came to.
     pub outcome: Outcome,
+    /// The last result itself, kept while some code of the library's user asks for its rows.
+    pub batch: Option<Arc<Batch>>,
     samples: Arc<Samples>,
     /// Scrape start of the last execution.
     executed: Option<Instant>,
@@ -110,6 +113,7 @@ impl Slot {
             block,
             stats: Stats::default(),
             outcome: Outcome::Never,
+            batch: None,
             samples: Arc::default(),
             executed: None,
             good: None,

@@ -1,7 +1,7 @@
 //! One target: its databases, its runs, its page.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use super::database::Database;
 use super::encode::Encoder;
 use super::gzip::{self, Compressor};
 use super::page::{Part, Units};
-use super::{Encoding, Page};
+use super::{DatabaseRows, Encoding, Page};
 use crate::catalog::Live;
 use crate::target::connect::Endpoint;
 use crate::target::health::Health;
@@ -35,6 +35,7 @@ pub struct Target {
     pub(super) pool: Pool,
     encoder: RefCell<Encoder>,
     keys: Cell<u64>,
+    retained: RefCell<BTreeSet<String>>,
     pub(super) main: Rc<Database>,
     pub(super) discovered: RefCell<BTreeMap<String, Rc<Database>>>,
     units: RefCell<Units>,
@@ -80,6 +81,7 @@ impl Target {
             config,
             live,
             keys: Cell::new(0),
+            retained: RefCell::default(),
             discovered: RefCell::default(),
             units: RefCell::default(),
             compressor: RefCell::default(),
@@ -105,6 +107,7 @@ impl Target {
             config: &self.config,
             encoder: &self.encoder,
             keys: &self.keys,
+            retained: &self.retained,
         };
         match self.main.begin(&env).await {
             Ok(session) => {
@@ -229,6 +232,20 @@ impl Target {
             }
         }
         order
+    }
+
+    /// The last result of a branch on every database that has one. Results are kept from the first call on.
+    pub fn rows(&self, branch: &str) -> Vec<DatabaseRows> {
+        self.retained.borrow_mut().insert(branch.to_owned());
+        let mut rows = Vec::new();
+        for database in self.databases() {
+            let state = database.state.borrow();
+            let slot = state.slots.iter().find(|slot| slot.collector.branch == branch);
+            if let Some(batch) = slot.and_then(|slot| slot.batch.clone()) {
+                rows.push(DatabaseRows { database: database.name.clone(), batch });
+            }
+        }
+        rows
     }
 
     /// All databases, the URL's first.

@@ -22,7 +22,7 @@ pub struct Facts {
     pub user: String,
     /// The cluster's system identifier, 0 when the server does not tell (before 9.6, pgbouncer).
     pub cluster: i64,
-    /// Databases that can be connected to, without templates.
+    /// Databases that can be connected to, without templates; empty when they were not asked for.
     pub databases: Vec<String>,
     /// Of the schemas that some collector asks for, those that exist here.
     pub schemas: BTreeSet<String>,
@@ -50,7 +50,7 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        current_user::pg_catalog.text,
        (SELECT system_identifier FROM pg_catalog.pg_control_system()),
        ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
-              WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2
+              WHERE $3 AND datallowconn AND NOT datistemplate AND datconnlimit <> -2
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
        ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
@@ -63,19 +63,24 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        current_user::pg_catalog.text,
        0::pg_catalog.int8,
        ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
-              WHERE datallowconn AND NOT datistemplate
+              WHERE $3 AND datallowconn AND NOT datistemplate
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
        ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
 
-/// Reads the facts.
+/// Reads the facts, the list of databases only if `databases` is true.
 ///
 /// # Errors
 /// What the server says, the loss of the connection, or a timeout at the deadline.
-pub async fn read(session: &mut Session, wanted: &Wanted, deadline: Instant) -> Result<Facts, Failure> {
+pub async fn read(
+    session: &mut Session,
+    wanted: &Wanted,
+    databases: bool,
+    deadline: Instant,
+) -> Result<Facts, Failure> {
     let facts = async {
         match session.kind() {
-            Kind::Postgres => postgres(session, wanted, deadline).await,
+            Kind::Postgres => postgres(session, wanted, databases, deadline).await,
             Kind::Pgbouncer => pgbouncer(session).await,
         }
     };
@@ -86,12 +91,17 @@ pub async fn read(session: &mut Session, wanted: &Wanted, deadline: Instant) -> 
     }
 }
 
-async fn postgres(session: &mut Session, wanted: &Wanted, deadline: Instant) -> Result<Facts, Failure> {
+async fn postgres(
+    session: &mut Session,
+    wanted: &Wanted,
+    databases: bool,
+    deadline: Instant,
+) -> Result<Facts, Failure> {
     let sql = if session.version() < 90_600 { STATEMENT_BEFORE_9_6 } else { STATEMENT };
     if let Some((_, failure)) = session.prepare(&[(KEY, sql)], deadline).await?.pop() {
         return Err(failure);
     }
-    let row = session.one_row(KEY, &[&wanted.schemas, &wanted.extensions]).await?;
+    let row = session.one_row(KEY, &[&wanted.schemas, &wanted.extensions, &databases]).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
     let names = |index: usize| row.try_get::<_, Vec<String>>(index).map_err(unreadable);
     let mut databases = names(5)?;

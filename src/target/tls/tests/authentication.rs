@@ -1,0 +1,115 @@
+//! Client certificates, and passwords bound to the channel.
+
+use pkcs8::pkcs5::pbes2::{AES_256_CBC_OID, Parameters};
+use rcgen::KeyPair;
+
+use super::certificates::Authority;
+use super::{Folder, HOST, MAJORS, connect, start};
+
+/// The key encrypted as `openssl pkcs8 -topk8` does.
+fn encrypt(key: &str, password: &str) -> String {
+    use pkcs8::der::pem::LineEnding;
+    let key = KeyPair::from_pem(key).unwrap();
+    let info = pkcs8::PrivateKeyInfoRef::try_from(key.serialized_der()).unwrap();
+    let salt = *b"8 bytes.and 8 mo";
+    let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(2048, &salt, [7; 16]).unwrap();
+    assert_eq!(parameters.encryption.oid(), AES_256_CBC_OID);
+    let document = info.encrypt_with_params(parameters, password).unwrap();
+    document
+        .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
+        .unwrap()
+        .to_string()
+}
+
+#[test]
+fn a_client_certificate_lets_its_user_in() {
+    let authority = Authority::new("ca");
+    let folder = Folder::new();
+    let client = authority.sign("by_cert", &[]);
+    let cert = folder.write("client.crt", &client.certificate);
+    let key = folder.write("client.key", &client.key);
+    let encrypted = folder.write("encrypted.key", &encrypt(&client.key, "Hunter2"));
+    let stranger = authority.sign("stranger", &[]);
+    let stranger_cert = folder.write("stranger.crt", &stranger.certificate);
+    let stranger_key = folder.write("stranger.key", &stranger.key);
+    let server = authority.sign(HOST, &[HOST]);
+    for major in MAJORS {
+        let cluster = start(major, &server, &authority.certificate);
+        cluster.psql("create user by_cert");
+        let connect = |parameters: &str| {
+            connect(
+                &cluster,
+                HOST,
+                &format!("user=by_cert sslmode=require {parameters}"),
+            )
+        };
+        let tls = Ok("TLSv1.3".to_owned());
+        assert_eq!(connect(&format!("sslcert={cert} sslkey={key}")), tls);
+        assert_eq!(
+            connect(&format!("sslcert={cert} sslkey={encrypted} sslpassword=Hunter2")),
+            tls
+        );
+        let refused = |parameters: String, part: &str| {
+            let error = connect(&parameters).unwrap_err();
+            assert!(error.contains(part), "PostgreSQL {major}, {parameters}: {error}");
+            assert!(!error.contains("Hunter2"), "{error}");
+        };
+        refused(String::new(), "valid client certificate");
+        refused(
+            format!("sslcert={cert} sslkey={key} sslcertmode=disable"),
+            "valid client certificate",
+        );
+        refused("sslcert=/nonexistent".to_owned(), "valid client certificate");
+        refused(
+            format!("sslcert={stranger_cert} sslkey={stranger_key}"),
+            "certificate authentication failed",
+        );
+        refused(
+            format!("sslcert={cert} sslkey={encrypted}"),
+            "is encrypted; give sslpassword",
+        );
+        refused(
+            format!("sslcert={cert} sslkey={encrypted} sslpassword=Hunter22"),
+            "cannot be decrypted",
+        );
+        refused(
+            format!("sslcert={cert} sslkey={stranger_key}"),
+            "TLS cannot be set up",
+        );
+    }
+}
+
+#[test]
+fn passwords_by_scram_md5_and_channel_binding() {
+    let authority = Authority::new("ca");
+    let server = authority.sign(HOST, &[HOST]);
+    for major in MAJORS {
+        let cluster = start(major, &server, &authority.certificate);
+        cluster.psql("set password_encryption = 'scram-sha-256'; create user by_scram password 'Hunter2'");
+        cluster.psql("set password_encryption = 'md5'; create user by_md5 password 'Hunter2'");
+        let connect = |parameters: &str| connect(&cluster, HOST, parameters);
+        let (tls, none) = (Ok("TLSv1.3".to_owned()), Ok("none".to_owned()));
+        for user in ["by_scram", "by_md5"] {
+            assert_eq!(
+                connect(&format!("user={user} password=Hunter2 sslmode=require")),
+                tls
+            );
+            assert_eq!(
+                connect(&format!("user={user} password=Hunter2 sslmode=disable")),
+                none
+            );
+            let error = connect(&format!("user={user} password=hunter2")).unwrap_err();
+            assert!(error.contains("password authentication failed"), "{error}");
+        }
+        // Channel binding came with PostgreSQL 11, and is a part of SCRAM over TLS only.
+        let bound = connect("user=by_scram password=Hunter2 sslmode=require channel_binding=require");
+        assert_eq!(bound.is_ok(), major >= 11, "PostgreSQL {major}: {bound:?}");
+        assert_eq!(
+            connect("user=by_scram password=Hunter2 sslmode=require channel_binding=disable"),
+            tls
+        );
+        for parameters in ["user=by_md5 sslmode=require", "user=by_scram sslmode=disable"] {
+            connect(&format!("{parameters} password=Hunter2 channel_binding=require")).unwrap_err();
+        }
+    }
+}
