@@ -42,7 +42,11 @@ fn items(input: TokenStream) -> syn::Result<TokenStream> {
         .filter(|found| found.severity == Severity::Error);
     let errors = errors.map(|found| {
         let message = found.to_string();
-        quote_spanned!(first.span()=> ::core::compile_error!(#message);)
+        let literal = directories
+            .iter()
+            .find(|literal| is_of(&found.file, literal))
+            .unwrap_or(first);
+        quote_spanned!(literal.span()=> ::core::compile_error!(#message);)
     });
     let body = if outcome.has_errors() {
         stub()
@@ -72,6 +76,11 @@ fn read(root: &Path, directory: &LitStr, rank: usize) -> syn::Result<Vec<Source>
         source.directory = rank;
     }
     Ok(sources)
+}
+
+/// Whether a file is directly inside the directory that a literal names.
+fn is_of(file: &str, literal: &LitStr) -> bool {
+    Path::new(file).parent() == Some(Path::new(literal.value().trim_end_matches('/')))
 }
 
 /// The reason without the path, which is one of this machine.

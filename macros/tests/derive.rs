@@ -43,7 +43,7 @@ fn names_and_descriptions_come_from_the_struct() {
         ORDERS.origin.file
     );
     assert!(!ORDERS.origin.file.starts_with('/'), "{}", ORDERS.origin.file);
-    assert!(ORDERS.origin.line > 0);
+    assert_ne!(ORDERS.origin.line, 0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::write::{rename, tag_text};
+use crate::write::rename;
 use crate::{Collector, Column, DEFAULT_TIMEOUT, OPEN, Predicate, Usage};
 
 /// A set as one definition file. Empty when the set is.
@@ -60,7 +60,10 @@ impl Serialize for Definition<'_> {
 
 fn conditions<M: SerializeMap>(collector: &Collector, map: &mut M) -> Result<(), M::Error> {
     if !collector.tags.is_empty() {
-        map.serialize_entry("tags", &collector.tags.iter().map(tag_text).collect::<Vec<_>>())?;
+        map.serialize_entry(
+            "tags",
+            &collector.tags.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        )?;
     }
     if collector.min_version != 0 {
         map.serialize_entry("min_version", &collector.min_version)?;

@@ -1,8 +1,8 @@
 //! The collector language of pg_exporter.
 //!
-//! Files of definitions go through passes, one file each: [`parse`] reads them with their places, [`resolve`] makes
-//! the model of them, [`layer`](mod@layer) puts files together and lets entries without a query [`tune`] what is
-//! there, [`check`] looks at the set as a whole. Every mistake is collected, none ends a pass.
+//! Files of definitions go through passes, one file each: `parse` reads them with their places, `resolve` makes
+//! the model of them, `layer` puts files together and lets entries without a query `tune` what is
+//! there, `check` looks at the set as a whole. Every mistake is collected, none ends a pass.
 //!
 //! ```
 //! use pg_exporter_schema::{Source, Strictness, compile};

@@ -45,12 +45,12 @@ impl Report {
 
     /// The definition cannot be used.
     pub(crate) fn error(&mut self, place: &Place, message: impl Into<String>) {
-        self.add(place, Severity::Error, message.into());
+        self.add(place, Severity::Error, &message.into());
     }
 
     /// The definition is usable.
     pub(crate) fn warning(&mut self, place: &Place, message: impl Into<String>) {
-        self.add(place, Severity::Warning, message.into());
+        self.add(place, Severity::Warning, &message.into());
     }
 
     /// What 1.x let pass.
@@ -59,7 +59,7 @@ impl Report {
             Strictness::Strict => Severity::Error,
             Strictness::Lenient => Severity::Warning,
         };
-        self.add(place, severity, message.into());
+        self.add(place, severity, &message.into());
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -73,13 +73,14 @@ impl Report {
             .count()
     }
 
-    fn add(&mut self, place: &Place, severity: Severity, message: String) {
+    fn add(&mut self, place: &Place, severity: Severity, message: &str) {
         self.found.push(Diagnostic {
             file: place.file.to_string(),
             line: place.spot.line,
             column: place.spot.column,
             severity,
-            message,
+            // One mistake, one line, whatever a quoted key held.
+            message: message.replace(char::is_control, " "),
         });
     }
 

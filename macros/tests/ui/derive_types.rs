@@ -5,6 +5,8 @@ include!("../support/root.rs");
 struct Orders {
     #[column(usage = "LABEL")]
     state: u32,
+    #[column(usage = "GAUGE")]
+    open: Option<f64>,
     #[column(usage = "DISCARD")]
     spare: Option<f64>,
 }

@@ -230,7 +230,7 @@ pub(crate) fn distinct<'a>(
         let before = taken_names(column).find_map(|name| Some((name, names.insert(name, column)?)));
         match before {
             Some((("column", name), _)) => {
-                report.error(spot, format!("duplicate column `{name}`; remove one"))
+                report.error(spot, format!("duplicate column `{name}`; remove one"));
             }
             Some(((kind, name), other)) => {
                 let other = &other.column;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-use super::docs::tag_text;
 use crate::dump::usage;
 use crate::{Collector, Column, DEFAULT_TIMEOUT, OPEN, Predicate, Usage};
 
@@ -21,8 +20,12 @@ pub(crate) fn of_collector(collector: &Collector) -> Vec<TokenStream> {
     } = collector;
     let priority = Literal::i64_unsuffixed(collector.priority);
     // An empty `desc` is written as well: without it the derive would take the doc comment.
-    let mut items =
-        vec![quote!(branch = #branch), quote!(name = #name), quote!(desc = #desc), quote!(query = #query)];
+    let mut items = vec![
+        quote!(branch = #branch),
+        quote!(name = #name),
+        quote!(desc = #desc),
+        quote!(query = #query),
+    ];
     items.extend(collector.predicates.iter().map(predicate));
     conditions(collector, &mut items);
     limits(collector, &mut items);
@@ -100,7 +103,7 @@ fn predicate(predicate: &Predicate) -> TokenStream {
 
 fn conditions(collector: &Collector, items: &mut Vec<TokenStream>) {
     if !collector.tags.is_empty() {
-        let tags = collector.tags.iter().map(tag_text);
+        let tags = collector.tags.iter().map(ToString::to_string);
         items.push(quote!(tags = [#(#tags),*]));
     }
     if collector.min_version != 0 {

@@ -1,6 +1,6 @@
 //! Documentation of the structs: `cargo doc` is the metric reference.
 
-use crate::{Collector, Column, OPEN, Tag, Usage};
+use crate::{Collector, Column, OPEN, Usage};
 
 /// What a branch collects, where it is defined, where it is installed, its statement.
 pub(crate) fn of_collector(collector: &Collector) -> Vec<String> {
@@ -63,7 +63,7 @@ fn conditions(collector: &Collector) -> String {
         (min, OPEN) => format!("For versions from {min}"),
         (min, max) => format!("For versions from {min} to below {max}"),
     };
-    let tags: Vec<String> = collector.tags.iter().map(|tag| code(&tag_text(tag))).collect();
+    let tags: Vec<String> = collector.tags.iter().map(|tag| code(&tag.to_string())).collect();
     let tags = if tags.is_empty() {
         String::new()
     } else {
@@ -80,22 +80,6 @@ fn conditions(collector: &Collector) -> String {
         text.push_str(" Not run unless asked for.");
     }
     text
-}
-
-/// A tag as it is written in a definition.
-pub(crate) fn tag_text(tag: &Tag) -> String {
-    match tag {
-        Tag::Cluster => "cluster".to_owned(),
-        Tag::Primary => "primary".to_owned(),
-        Tag::Replica => "replica".to_owned(),
-        Tag::Pgbouncer => "pgbouncer".to_owned(),
-        Tag::Extension(name) => format!("extension:{name}"),
-        Tag::Schema(name) => format!("schema:{name}"),
-        Tag::Database(name) => format!("dbname:{name}"),
-        Tag::User(name) => format!("username:{name}"),
-        Tag::Not(name) => format!("not:{name}"),
-        Tag::Custom(name) => name.to_string(),
-    }
 }
 
 /// Text on one line in which nothing is markup: brackets make links, `<` makes tags, `://` makes a bare URL.

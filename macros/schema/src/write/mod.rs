@@ -6,7 +6,6 @@ mod docs;
 mod names;
 
 pub(crate) use attributes::rename;
-pub(crate) use docs::tag_text;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};

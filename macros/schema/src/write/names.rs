@@ -25,7 +25,7 @@ impl Names {
         if name == "Self" {
             name.push_str("Row");
         }
-        let name = self.once(name, "V");
+        let name = self.once(&name, "V");
         Ident::new(&name, Span::call_site())
     }
 
@@ -47,15 +47,15 @@ impl Names {
         if ["self", "super", "crate"].contains(&name.as_str()) {
             name.push('_');
         }
-        let name = self.once(name, "_");
+        let name = self.once(&name, "_");
         if KEYWORDS.contains(&name.as_str()) {
             return Ident::new_raw(&name, Span::call_site());
         }
         Ident::new(&name, Span::call_site())
     }
 
-    fn once(&mut self, name: String, separator: &str) -> String {
-        let mut unique = name.clone();
+    fn once(&mut self, name: &str, separator: &str) -> String {
+        let mut unique = name.to_owned();
         let mut count = 2;
         while !self.taken.insert(unique.clone()) {
             unique = format!("{name}{separator}{count}");
