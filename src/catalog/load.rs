@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pg_exporter_schema::{Collector, Diagnostic, Severity, Source, Strictness, layer, read_path};
 
-use super::Live;
+use super::{Live, descriptors};
 
 /// A set that cannot be used, with every reason.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,13 @@ pub fn load(compiled: &[Collector], config: Option<&Path>, strictness: Strictnes
     if config.is_some() && outcome.collectors.is_empty() {
         let path = config.unwrap_or(Path::new("")).display().to_string();
         return Err(LoadError { diagnostics: vec![no_place(path, "no collector is defined here")] });
+    }
+    for collector in &outcome.collectors {
+        descriptors(collector).map_err(|error| {
+            let file = collector.origin.file.to_string();
+            let place = Diagnostic { line: collector.origin.line, column: 1, ..no_place(file, &error.to_string()) };
+            LoadError { diagnostics: vec![place] }
+        })?;
     }
     Ok(Loaded { live: Live::new(outcome.collectors), warnings: outcome.diagnostics })
 }

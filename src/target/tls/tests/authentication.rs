@@ -1,6 +1,6 @@
 //! Client certificates, and passwords bound to the channel.
 
-use pkcs8::pkcs5::pbes2::{AES_256_CBC_OID, Parameters};
+use pkcs8::pkcs5::pbes2::Parameters;
 use rcgen::KeyPair;
 
 use super::certificates::Authority;
@@ -13,7 +13,6 @@ fn encrypt(key: &str, password: &str) -> String {
     let info = pkcs8::PrivateKeyInfoRef::try_from(key.serialized_der()).unwrap();
     let salt = *b"8 bytes.and 8 mo";
     let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(2048, &salt, [7; 16]).unwrap();
-    assert_eq!(parameters.encryption.oid(), AES_256_CBC_OID);
     let document = info.encrypt_with_params(parameters, password).unwrap();
     document
         .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
