@@ -1,0 +1,135 @@
+//! `docs/reference.md` is generated from the compiled definitions, and current. `UPDATE_GOLDEN=1 cargo test --test
+//! reference` writes it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use pg_exporter::catalog::compiled::COLLECTORS;
+use pg_exporter::schema::{Collector, OPEN, Usage};
+
+const INTRODUCTION: &str = "\
+# Collector reference
+
+Generated from the definitions in `collectors/` by `UPDATE_GOLDEN=1 cargo test --test reference`: do not edit.
+
+Versions are majors of the server; *from-to* includes both ends. A collector without the tag `cluster` runs on every
+database. `skip` means defined but not run unless a run-time layer says `skip: false`. Times are seconds.
+";
+
+/// Branches by collector, collectors in the order of their files.
+fn collectors() -> Vec<(String, Vec<&'static Collector>)> {
+    let mut order: Vec<(String, Vec<&Collector>)> = Vec::new();
+    let mut sorted: Vec<&Collector> = COLLECTORS.iter().collect();
+    sorted.sort_by_key(|collector| (collector.origin.file.clone(), collector.origin.line));
+    for collector in sorted {
+        match order.iter_mut().find(|(name, _)| *name == collector.name) {
+            Some((_, branches)) => branches.push(collector),
+            None => order.push((collector.name.to_string(), vec![collector])),
+        }
+    }
+    order
+}
+
+fn version(number: u32, pgbouncer: bool) -> String {
+    if pgbouncer {
+        format!("{}.{}", number / 10_000, number / 100 % 100)
+    } else if number < 100_000 {
+        format!("{}.{}", number / 10_000, number / 100 % 100)
+    } else {
+        (number / 10_000).to_string()
+    }
+}
+
+fn versions(branch: &Collector) -> String {
+    let pgbouncer = branch.tags.iter().any(|tag| tag.to_string() == "pgbouncer");
+    let from = if branch.min_version == 0 { "any".to_owned() } else { version(branch.min_version, pgbouncer) };
+    match branch.max_version {
+        OPEN => format!("{from}+"),
+        max => format!("{from}-{}", version(max - 100, pgbouncer)),
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
+}
+
+fn branches(text: &mut String, branches: &[&Collector]) {
+    text.push_str("\n| branch | versions | tags | ttl | timeout | |\n|---|---|---|---|---|---|\n");
+    for branch in branches {
+        let tags: Vec<_> = branch.tags.iter().map(ToString::to_string).collect();
+        let timeout = branch.timeout.map_or_else(|| "none".to_owned(), |timeout| timeout.as_secs_f64().to_string());
+        let marks: Vec<&str> =
+            [(branch.fatal, "fatal"), (branch.skip, "skip")].iter().filter(|(is, _)| *is).map(|(_, m)| *m).collect();
+        let (ttl, versions) = (branch.ttl.as_secs_f64(), versions(branch));
+        let (branch, tags, marks) = (&branch.branch, tags.join(" "), marks.join(" "));
+        writeln!(text, "| {branch} | {versions} | {tags} | {ttl} | {timeout} | {marks} |").unwrap();
+    }
+}
+
+fn metrics(text: &mut String, branches: &[&Collector]) {
+    struct Metric {
+        kind: &'static str,
+        help: String,
+        versions: Vec<String>,
+    }
+    let mut order = Vec::new();
+    let mut metrics: BTreeMap<String, Metric> = BTreeMap::new();
+    for branch in branches {
+        for column in branch.values() {
+            let kind = match column.usage {
+                Usage::Counter => "counter",
+                Usage::Histogram => "histogram",
+                _ => "gauge",
+            };
+            let metric = metrics.entry(column.name.to_string()).or_insert_with(|| {
+                order.push(column.name.to_string());
+                Metric { kind, help: cell(&column.help), versions: Vec::new() }
+            });
+            let versions = versions(branch);
+            if !metric.versions.contains(&versions) {
+                metric.versions.push(versions);
+            }
+        }
+    }
+    text.push_str("\n| metric | type | versions | meaning |\n|---|---|---|---|\n");
+    for name in order {
+        let Metric { kind, help, versions } = &metrics[&name];
+        writeln!(text, "| `{name}` | {kind} | {} | {help} |", versions.join(", ")).unwrap();
+    }
+}
+
+fn labels(text: &mut String, branches: &[&Collector]) {
+    let mut seen = Vec::new();
+    for label in branches.iter().flat_map(|branch| branch.labels()) {
+        if !seen.contains(&&label.name) {
+            seen.push(&label.name);
+            let intro = if seen.len() == 1 { "\nLabels:\n" } else { "" };
+            writeln!(text, "{intro}- `{}`: {}", label.name, cell(&label.help)).unwrap();
+        }
+    }
+}
+
+fn reference() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    for (name, of_name) in collectors() {
+        let first = of_name.first().unwrap();
+        writeln!(text, "\n## {name}\n{} (`{}`)", cell(&first.desc), first.origin.file).unwrap();
+        branches(&mut text, &of_name);
+        labels(&mut text, &of_name);
+        metrics(&mut text, &of_name);
+    }
+    text
+}
+
+#[test]
+fn the_reference_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+    let wanted = reference();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "docs/reference.md is not current: UPDATE_GOLDEN=1 cargo test --test reference");
+}
