@@ -3,6 +3,7 @@
 
 mod attributes;
 mod constant;
+mod definition;
 mod derive;
 mod directory;
 mod tree;
@@ -15,7 +16,7 @@ use proc_macro::TokenStream;
 /// a documented struct per branch and `pub static COLLECTORS: &[Collector]`, so it is best put into a module of its
 /// own. Every mistake in the files is a compile error at the macro's argument that names file, line and column.
 ///
-/// ```ignore
+/// ```text
 /// pub mod site {
 ///     pg_exporter::collectors!("collectors");
 /// }
@@ -24,7 +25,7 @@ use proc_macro::TokenStream;
 /// An edited file rebuilds the crate. A file that is added does not, because a macro cannot tell Cargo to watch a
 /// directory; a build script of one line does that:
 ///
-/// ```ignore
+/// ```text
 /// fn main() { println!("cargo::rerun-if-changed=collectors"); }
 /// ```
 #[proc_macro]
@@ -38,7 +39,7 @@ pub fn collectors(input: TokenStream) -> TokenStream {
 /// are columns: `&'a str` for a label, `Option<f64>` for a value, `None` when it is NULL. A doc comment is the
 /// description where none is given; `branch` is the struct's name in snake case where it is absent.
 ///
-/// ```ignore
+/// ```text
 /// /// Orders by state.
 /// #[derive(pg_exporter::Row)]
 /// #[collector(query = "SELECT state, count(*) AS open FROM orders GROUP BY state", tags = ["dbname:shop"], ttl = 10)]

@@ -229,3 +229,35 @@ fn bucket(node: &Node, report: &mut FileReport<'_>) -> At<Vec<At<f64>>> {
         node.spot,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Strictness;
+
+    /// The table of keys is what the JSON Schema and the hints are made of; the parser must know the same.
+    #[test]
+    fn the_parser_knows_every_key_of_the_table() {
+        let cases = [
+            (keys::COLLECTOR, "x: { KEY: null, ok: 1 }"),
+            (
+                keys::PREDICATE,
+                "x: { predicate_queries: [{ KEY: null, ok: 1 }] }",
+            ),
+            (keys::COLUMN, "x: { metrics: [{ a: { KEY: null, ok: 1 } }] }"),
+        ];
+        for (table, text) in cases {
+            for key in table {
+                let mut report = Report::new(Strictness::Strict);
+                file(&Source::new("x.yml", text.replace("KEY", key.name)), &mut report);
+                let found = report.into_sorted();
+                let unknown: Vec<_> = found
+                    .iter()
+                    .filter(|found| found.message.starts_with("unknown key"))
+                    .collect();
+                // Only the word that no table has.
+                assert_eq!(unknown.len(), 1, "{}: {found:?}", key.name);
+            }
+        }
+    }
+}

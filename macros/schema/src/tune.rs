@@ -2,7 +2,7 @@
 
 use crate::place::Place;
 use crate::report::FileReport;
-use crate::resolve::{Item, columns, settings};
+use crate::resolve::{Item, columns, distinct, settings};
 use crate::{At, Column, keys, raw, text};
 
 /// Applies a tuning to every branch it means.
@@ -28,7 +28,7 @@ pub(crate) fn apply(entry: &raw::Entry, rank: usize, items: &mut [&mut Item], re
             .iter()
             .chain(&tuned)
             .map(|(column, place)| (*column, place.spot));
-        columns::distinct(spotted, report);
+        distinct::check(spotted, report);
     }
 }
 

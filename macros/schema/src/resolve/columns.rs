@@ -1,8 +1,6 @@
-//! The columns of a definition: names, families, buckets, and what two of them may not share.
+//! The columns of a definition: names, families, buckets.
 
-use std::collections::HashMap;
-
-use super::Item;
+use super::{Item, distinct};
 use crate::place::{At, Place, Spot};
 use crate::report::FileReport;
 use crate::{Bucket, Column, Usage, raw, text};
@@ -40,7 +38,7 @@ pub(crate) fn define(entry: &raw::Entry, item: &mut Item, report: &mut FileRepor
         );
         report.error(raws.spot, message);
     }
-    distinct(
+    distinct::check(
         columns.iter().zip(item.columns.iter().map(|place| place.spot)),
         report,
     );
@@ -209,49 +207,4 @@ pub(crate) fn valid_name(column: &Column, spot: Spot, report: &mut FileReport<'_
         }
         _ => {}
     }
-}
-
-/// Reports columns, labels and metrics that occur twice, at the later one.
-pub(crate) fn distinct<'a>(
-    columns: impl Iterator<Item = (&'a Column, Spot)> + Clone,
-    report: &mut FileReport<'_>,
-) {
-    let histogram = columns
-        .clone()
-        .any(|(column, _)| column.usage == Usage::Histogram);
-    let mut names: HashMap<(&str, &str), &Column> = HashMap::new();
-    for (column, spot) in columns {
-        if histogram && column.usage == Usage::Label && column.name == "le" {
-            report.error(
-                spot,
-                "label `le` belongs to the histogram's buckets; write `rename` with another name",
-            );
-        }
-        let before = taken_names(column).find_map(|name| Some((name, names.insert(name, column)?)));
-        match before {
-            Some((("column", name), _)) => {
-                report.error(spot, format!("duplicate column `{name}`; remove one"));
-            }
-            Some(((kind, name), other)) => {
-                let other = &other.column;
-                let message = format!(
-                    "duplicate {kind} `{name}`, also of column `{other}`; write `rename` at one of them"
-                );
-                report.error(spot, message);
-            }
-            None => {}
-        }
-    }
-}
-
-/// What no other column of its definition may have.
-fn taken_names(column: &Column) -> impl Iterator<Item = (&'static str, &str)> {
-    let label = (column.usage == Usage::Label).then_some(("label", column.name.as_ref()));
-    let metrics = column
-        .families
-        .iter()
-        .map(|family| ("metric", family.name.as_ref()));
-    std::iter::once(("column", column.column.as_ref()))
-        .chain(label)
-        .chain(metrics)
 }

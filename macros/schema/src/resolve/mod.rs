@@ -2,6 +2,7 @@
 //! wrong within one definition.
 
 pub(crate) mod columns;
+pub(crate) mod distinct;
 pub(crate) mod settings;
 mod statement;
 
