@@ -4,12 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
-use tokio_postgres::{AsyncMessage, Client, Connection};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::conninfo::{ConnInfo, Host};
+use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs, Transport};
 use super::facts::dotted_version;
 use super::failure::Failure;
 use super::session::{Driver, Kind, Session};
+use super::tls;
 
 /// Where and how to connect.
 #[derive(Clone, Debug)]
@@ -28,30 +30,39 @@ impl Endpoint {
         Self { info: Arc::new(self.info.with_database(name)), connect_timeout: self.connect_timeout }
     }
 
-    /// Opens a session on the first host that lets it.
+    /// Opens a session on the first host that lets it and is of the wanted kind.
     ///
     /// # Errors
     /// What the last host said, or a timeout.
     pub async fn connect(&self, deadline: Instant) -> Result<Session, Failure> {
         let mut last = Failure::connection("the connection information names no host");
-        for host in self.info.hosts() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            let limit = self.connect_timeout.min(left);
-            match timeout(limit, self.connect_to(host)).await {
-                Ok(Ok(session)) => return Ok(session),
-                Ok(Err(failure)) => last = failure,
-                Err(_) => last = Failure::timeout(format!("no connection to {host} within {limit:.1?}")),
+        for wanted in passes(self.info.target_session_attrs()) {
+            for host in &self.hosts() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(last);
+                }
+                let limit = self.connect_timeout.min(left);
+                match timeout(limit, self.connect_to(host, *wanted)).await {
+                    Ok(Ok(session)) => return Ok(session),
+                    Ok(Err(failure)) => last = failure,
+                    Err(_) => last = Failure::timeout(format!("no connection to {host} within {limit:.1?}")),
+                }
             }
         }
         Err(last)
     }
-}
 
-impl Endpoint {
-    async fn connect_to(&self, host: &Host) -> Result<Session, Failure> {
+    /// The hosts in the order of trying.
+    fn hosts(&self) -> Vec<Host> {
+        let mut hosts = self.info.hosts().to_vec();
+        if self.info.load_balance_hosts() == LoadBalanceHosts::Random {
+            fastrand::shuffle(&mut hosts);
+        }
+        hosts
+    }
+
+    async fn connect_to(&self, host: &Host, wanted: TargetSessionAttrs) -> Result<Session, Failure> {
         let lookup = self.info.resolve_password(host);
         if let Some(warning) = &lookup.warning {
             tracing::warn!("{warning}");
@@ -59,15 +70,36 @@ impl Endpoint {
         let mut last = Failure::connection(format!("no way to connect to {host}"));
         for transport in self.info.tls().transports(host) {
             let config = self.info.config_for(host, *transport, lookup.password.as_ref());
-            match config.connect(tokio_postgres::NoTls).await {
-                Ok((client, connection)) => return self.set_up(client, connection).await,
-                Err(error) => last = error.into(),
+            match self.open(&config, *transport, wanted).await {
+                Ok(session) => return Ok(session),
+                Err(failure) => last = failure,
             }
         }
         Err(last)
     }
 
-    async fn set_up<S, T>(&self, client: Client, connection: Connection<S, T>) -> Result<Session, Failure>
+    async fn open(
+        &self,
+        config: &Config,
+        transport: Transport,
+        wanted: TargetSessionAttrs,
+    ) -> Result<Session, Failure> {
+        if transport == Transport::Plain {
+            let (client, connection) = config.connect(NoTls).await?;
+            return self.set_up(client, connection, None, wanted).await;
+        }
+        let tls = tls::connector(self.info.tls()).map_err(|error| Failure::connection(error.to_string()))?;
+        let (client, connection) = config.connect(tls.clone()).await?;
+        self.set_up(client, connection, Some(tls), wanted).await
+    }
+
+    async fn set_up<S, T>(
+        &self,
+        client: Client,
+        connection: Connection<S, T>,
+        tls: Option<MakeRustlsConnect>,
+        wanted: TargetSessionAttrs,
+    ) -> Result<Session, Failure>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
@@ -80,12 +112,44 @@ impl Endpoint {
         };
         let notice = Arc::new(Mutex::new(None));
         let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
-        let session = Session::new(client, kind, Driver { task, notice, version });
+        let session = Session::new(client, kind, Driver { task, notice, version, tls });
         if kind == Kind::Postgres {
+            // Before our own settings, which make every session read-only.
+            check_attributes(&session, wanted).await?;
             session.client.batch_execute(&settings(version, self.connect_timeout)).await?;
         }
         Ok(session)
     }
+}
+
+/// The rounds over the hosts: `prefer-standby` takes any server if there is no standby.
+fn passes(attributes: TargetSessionAttrs) -> &'static [TargetSessionAttrs] {
+    use TargetSessionAttrs as Attrs;
+    match attributes {
+        Attrs::Any => &[Attrs::Any],
+        Attrs::ReadWrite => &[Attrs::ReadWrite],
+        Attrs::ReadOnly => &[Attrs::ReadOnly],
+        Attrs::Primary => &[Attrs::Primary],
+        Attrs::Standby => &[Attrs::Standby],
+        Attrs::PreferStandby => &[Attrs::Standby, Attrs::Any],
+    }
+}
+
+/// Whether the server is of the wanted kind, by libpq's rules.
+async fn check_attributes(session: &Session, wanted: TargetSessionAttrs) -> Result<(), Failure> {
+    use TargetSessionAttrs as Attrs;
+    if wanted == Attrs::Any {
+        return Ok(());
+    }
+    let (in_recovery, read_only) = session.recovery_and_read_only().await?;
+    let (fits, what) = match wanted {
+        Attrs::Any | Attrs::PreferStandby => (true, ""),
+        Attrs::Primary => (!in_recovery, "the server is in recovery"),
+        Attrs::Standby => (in_recovery, "the server is not in recovery"),
+        Attrs::ReadWrite => (!in_recovery && !read_only, "the server is read-only"),
+        Attrs::ReadOnly => (in_recovery || read_only, "the server is not read-only"),
+    };
+    if fits { Ok(()) } else { Err(Failure::connection(format!("{what}, which target_session_attrs excludes"))) }
 }
 
 impl std::fmt::Display for Host {

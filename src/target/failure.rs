@@ -94,6 +94,12 @@ impl Failure {
         self.sqlstate.as_deref() == Some("57P03")
     }
 
+    /// Whether the server refuses the role or the database: wrong password, `pg_hba`, missing database.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.sqlstate.as_deref().is_some_and(|code| code.starts_with("28") || code == "3D000")
+    }
+
     /// Whether asking again is useless until something on the server changes: what the statement names is not there
     /// or not allowed. Repeating it would only fill the server's log.
     #[must_use]

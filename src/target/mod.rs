@@ -1,4 +1,4 @@
-//! The server: connection information, sessions, facts, planning, health probe.
+//! The server: connection information, TLS, sessions, facts, planning, health probe.
 //!
 //! Only this room names the driver.
 
@@ -14,3 +14,4 @@ pub mod pool;
 pub mod probe;
 pub mod rows;
 pub mod session;
+pub mod tls;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, timeout_at};
 
+use super::backoff::Backoff;
 use super::connect::Endpoint;
 use super::failure::{Failure, Reason};
 use super::health::{Health, Lag, Snapshot, State};
@@ -43,19 +44,28 @@ SELECT pg_catalog.pg_is_in_recovery(),
 /// Probes the target at the interval until it is dropped.
 pub async fn run(endpoint: Endpoint, interval: Duration, health: Health) {
     let mut session = None;
+    // A refused role or database is not tried every second: each try is a line in the server's log.
+    let mut refused = Backoff::default();
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         health.beat();
         let began = Instant::now();
+        if !refused.may_try(began) {
+            continue;
+        }
         let answer = probe(&endpoint, session.take()).await;
         let (state, lag, reason) = match answer {
             Ok((kept, state, lag)) => {
                 session = Some(kept);
+                refused.succeeded();
                 (state, lag, None)
             }
             Err(failure) => {
+                if failure.is_refusal() {
+                    refused.failed(Instant::now());
+                }
                 let state = if failure.is_starting() { State::Starting } else { State::Down };
                 (state, Lag::default(), Some(failure.to_string().into()))
             }

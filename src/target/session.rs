@@ -1,12 +1,14 @@
 //! One connection to one database: its settings, its prepared statements, its end.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::time::timeout_at;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure::{Failure, Reason};
 use super::rows::{ResultColumn, columns_of};
@@ -55,7 +57,6 @@ pub struct Session {
 }
 
 /// The task that reads and writes a connection's socket.
-#[derive(Debug)]
 pub(super) struct Driver {
     /// The task.
     pub(super) task: tokio::task::JoinHandle<()>,
@@ -63,6 +64,14 @@ pub(super) struct Driver {
     pub(super) notice: Arc<Mutex<Option<String>>>,
     /// Version of what answers, from the start-up exchange; 0 when unknown.
     pub(super) version: u32,
+    /// How the connection is protected, for cancel requests.
+    pub(super) tls: Option<MakeRustlsConnect>,
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -87,6 +96,20 @@ impl Session {
     /// Asks pgbouncer's console for its version. Before 1.12 the answer is a notice and has no row.
     pub(super) async fn ping(&self) -> Result<(), Failure> {
         Ok(self.client.batch_execute("SHOW VERSION").await?)
+    }
+
+    /// Whether the server is in recovery, and whether transactions are read-only by default.
+    pub(super) async fn recovery_and_read_only(&self) -> Result<(bool, bool), Failure> {
+        const SQL: &str = "SELECT pg_catalog.pg_is_in_recovery()::pg_catalog.text, \
+                           pg_catalog.current_setting('default_transaction_read_only')";
+        let row = self.client.simple_query(SQL).await?.into_iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let is = |column: usize, word: &str| {
+            row.as_ref().and_then(|row| row.try_get(column).ok().flatten()).is_some_and(|value| value == word)
+        };
+        Ok((is(0, "true"), is(1, "on")))
     }
 
     /// Runs a prepared statement of one row.
@@ -191,7 +214,12 @@ impl Session {
     pub fn abandon(self) {
         let cancel = self.client.cancel_token();
         tokio::spawn(async move {
-            let request = cancel.cancel_query(tokio_postgres::NoTls);
+            let request = async {
+                match self.driver.tls.clone() {
+                    Some(tls) => cancel.cancel_query(tls).await,
+                    None => cancel.cancel_query(NoTls).await,
+                }
+            };
             // The answer does not matter: the server's own statement_timeout is the backstop.
             let _ = tokio::time::timeout(CANCEL_TIMEOUT, request).await;
             drop(self);
