@@ -84,13 +84,35 @@ impl Endpoint {
         transport: Transport,
         wanted: TargetSessionAttrs,
     ) -> Result<Session, Failure> {
+        if self.info.is_pgbouncer() {
+            return self.start(config, transport, wanted, Kind::Pgbouncer).await;
+        }
+        let mut guarded = config.clone();
+        guarded.options(guards(config.get_options(), self.connect_timeout));
+        match self.start(&guarded, transport, wanted, Kind::Postgres).await {
+            // Only a pooler refuses the options that every server knows.
+            Err(failure) if failure.is_unsupported_option() => {
+                tracing::debug!("connected through a pooler: {failure}");
+                self.start(config, transport, wanted, Kind::Pooled).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn start(
+        &self,
+        config: &Config,
+        transport: Transport,
+        wanted: TargetSessionAttrs,
+        kind: Kind,
+    ) -> Result<Session, Failure> {
         if transport == Transport::Plain {
             let (client, connection) = config.connect(NoTls).await?;
-            return self.set_up(client, connection, None, wanted).await;
+            return self.set_up(client, connection, None, wanted, kind).await;
         }
         let tls = tls::connector(self.info.tls()).map_err(|error| Failure::connection(error.to_string()))?;
         let (client, connection) = config.connect(tls.clone()).await?;
-        self.set_up(client, connection, Some(tls), wanted).await
+        self.set_up(client, connection, Some(tls), wanted, kind).await
     }
 
     async fn set_up<S, T>(
@@ -99,24 +121,26 @@ impl Endpoint {
         connection: Connection<S, T>,
         tls: Option<MakeRustlsConnect>,
         wanted: TargetSessionAttrs,
+        kind: Kind,
     ) -> Result<Session, Failure>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let greeting = connection.parameter("server_version").unwrap_or_default().to_owned();
-        let kind = if self.info.is_pgbouncer() { Kind::Pgbouncer } else { Kind::Postgres };
         let version = match kind {
-            Kind::Postgres => server_version(&greeting),
+            Kind::Postgres | Kind::Pooled => server_version(&greeting),
             Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
         };
         let notice = Arc::new(Mutex::new(None));
         let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
         let session = Session::new(client, kind, Driver { task, notice, version, tls });
-        if kind == Kind::Postgres {
+        if kind != Kind::Pgbouncer {
             // Before our own settings, which make every session read-only.
             check_attributes(&session, wanted).await?;
-            session.client.batch_execute(&settings(version, self.connect_timeout)).await?;
+        }
+        if kind == Kind::Postgres {
+            session.client.batch_execute(settings(version)).await?;
         }
         Ok(session)
     }
@@ -163,18 +187,23 @@ impl std::fmt::Display for Host {
     }
 }
 
-/// What every session is set to before its first statement. Later statements bring their own time limits.
-fn settings(version: u32, limit: Duration) -> String {
+/// The options of the start-up exchange: those given, and that nothing runs for long.
+///
+/// The limit is part of the start-up because a pooler refuses it there: settings made later would go to whoever gets
+/// the pooled connection next.
+fn guards(given: Option<&str>, limit: Duration) -> String {
     let milliseconds = limit.as_millis().clamp(1, i32::MAX as u128);
-    let mut sql = format!(
-        "SET default_transaction_read_only = on; SET statement_timeout = {milliseconds}; \
-         SET lock_timeout = {milliseconds}; SET client_min_messages = warning; SET DateStyle = 'ISO'"
-    );
-    // Catalog statements over many relations look expensive to the planner and gain nothing from compilation.
-    if version >= 110_000 {
-        sql.push_str("; SET jit = off");
+    let ours = format!("-c statement_timeout={milliseconds}");
+    given.map_or_else(|| ours.clone(), |given| format!("{given} {ours}"))
+}
+
+/// What every session of ours alone is set to besides. Statements bring their own time limits.
+fn settings(version: u32) -> &'static str {
+    if version < 110_000 {
+        return "SET default_transaction_read_only = on; SET client_min_messages = warning; SET DateStyle = 'ISO'";
     }
-    sql
+    // Catalog statements over many relations look expensive to the planner and gain nothing from compilation.
+    "SET default_transaction_read_only = on; SET client_min_messages = warning; SET DateStyle = 'ISO'; SET jit = off"
 }
 
 /// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many.
@@ -228,7 +257,14 @@ mod tests {
 
     #[test]
     fn jit_is_not_set_where_it_does_not_exist() {
-        assert!(!settings(100_023, Duration::from_secs(1)).contains("jit"));
-        assert!(settings(110_022, Duration::from_secs(1)).contains("jit"));
+        assert!(!settings(100_023).contains("jit"));
+        assert!(settings(110_022).contains("jit"));
+    }
+
+    #[test]
+    fn options_given_are_kept() {
+        let limit = Duration::from_secs(1);
+        assert_eq!(guards(None, limit), "-c statement_timeout=1000");
+        assert!(guards(Some("-c work_mem=1MB"), limit).starts_with("-c work_mem=1MB -c statement"));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
+use postgres_types::{ToSql, Type};
 use tokio::time::timeout_at;
 
 use super::failure::{Failure, Reason};
@@ -80,7 +81,7 @@ pub async fn read(
 ) -> Result<Facts, Failure> {
     let facts = async {
         match session.kind() {
-            Kind::Postgres => postgres(session, wanted, databases, deadline).await,
+            Kind::Postgres | Kind::Pooled => postgres(session, wanted, databases, deadline).await,
             Kind::Pgbouncer => pgbouncer(session).await,
         }
     };
@@ -98,10 +99,12 @@ async fn postgres(
     deadline: Instant,
 ) -> Result<Facts, Failure> {
     let sql = if session.version() < 90_600 { STATEMENT_BEFORE_9_6 } else { STATEMENT };
-    if let Some((_, failure)) = session.prepare(&[(KEY, sql)], deadline).await?.pop() {
-        return Err(failure);
-    }
-    let row = session.one_row(KEY, &[&wanted.schemas, &wanted.extensions, &databases]).await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&wanted.schemas, Type::NAME_ARRAY),
+        (&wanted.extensions, Type::NAME_ARRAY),
+        (&databases, Type::BOOL),
+    ];
+    let row = session.one_row(KEY, sql, &parameters, deadline).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
     let names = |index: usize| row.try_get::<_, Vec<String>>(index).map_err(unreadable);
     let mut databases = names(5)?;

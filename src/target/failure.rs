@@ -100,6 +100,13 @@ impl Failure {
         self.sqlstate.as_deref().is_some_and(|code| code.starts_with("28") || code == "3D000")
     }
 
+    /// Whether a start-up option is refused: 08P01 is pgbouncer's answer, 0A000 that of vendors' proxies.
+    #[must_use]
+    pub fn is_unsupported_option(&self) -> bool {
+        let refuses = matches!(self.sqlstate.as_deref(), Some("08P01" | "0A000"));
+        refuses && (self.message.contains("option") || self.message.contains("startup parameter"))
+    }
+
     /// Whether asking again is useless until something on the server changes: what the statement names is not there
     /// or not allowed. Repeating it would only fill the server's log.
     #[must_use]

@@ -33,6 +33,8 @@ pub struct Flight<'a> {
     pub timeout: Duration,
     settings: Option<Sending<'a, ()>>,
     rows: Sending<'a, Rows>,
+    /// The end of the transaction around a pooled statement. Nobody waits for its answer.
+    _end: Option<Sending<'a, ()>>,
 }
 
 impl Flight<'_> {
@@ -55,30 +57,45 @@ impl Flight<'_> {
 pub async fn send<'a>(session: &'a mut Session, orders: &'a [Order<'a>]) -> VecDeque<Flight<'a>> {
     let mut limits = Vec::with_capacity(orders.len());
     for order in orders {
-        let is_new = session.kind == Kind::Postgres && session.server_timeout != Some(order.timeout);
-        if is_new {
-            session.server_timeout = Some(order.timeout);
-        }
-        limits.push(is_new.then(|| limits_sql(order.timeout)));
+        let limit = match session.kind {
+            Kind::Pgbouncer => None,
+            // In a transaction of its own, so that the limits end with the statement.
+            Kind::Pooled => Some(format!("BEGIN READ ONLY; {}", limits_sql("LOCAL", order.timeout, session.version()))),
+            Kind::Postgres if session.server_timeout == Some(order.timeout) => None,
+            Kind::Postgres => Some(limits_sql("SESSION", order.timeout, session.version())),
+        };
+        session.server_timeout = Some(order.timeout);
+        limits.push(limit);
     }
     let session: &'a Session = session;
     let mut flights = VecDeque::with_capacity(orders.len());
     for (order, limit) in orders.iter().zip(limits) {
         let settings = match limit {
-            Some(sql) => Some(depart(Box::pin(async move { Ok(session.client.batch_execute(&sql).await?) })).await),
+            Some(sql) => Some(execute(session, sql).await),
             None => None,
         };
         let rows = depart(Box::pin(run(session, order))).await;
-        flights.push_back(Flight { key: order.key, timeout: order.timeout, settings, rows });
+        let end = match session.kind {
+            Kind::Pooled => Some(execute(session, "COMMIT".to_owned()).await),
+            Kind::Postgres | Kind::Pgbouncer => None,
+        };
+        flights.push_back(Flight { key: order.key, timeout: order.timeout, settings, rows, _end: end });
     }
     flights
 }
 
 /// `statement_timeout`, and a `lock_timeout` a little shorter, so that waiting for a lock is told apart.
-fn limits_sql(timeout: Duration) -> String {
+fn limits_sql(scope: &str, timeout: Duration, version: u32) -> String {
+    /// The first version that has `lock_timeout`.
+    const HAS_LOCK_TIMEOUT: u32 = 90_300;
     let milliseconds = timeout.as_millis().clamp(1, i32::MAX as u128);
     let lock = (milliseconds * 4 / 5).max(1);
-    format!("SET statement_timeout = {milliseconds}; SET lock_timeout = {lock}")
+    let statement = format!("SET {scope} statement_timeout = {milliseconds}");
+    if version < HAS_LOCK_TIMEOUT { statement } else { format!("{statement}; SET {scope} lock_timeout = {lock}") }
+}
+
+async fn execute(session: &Session, sql: String) -> Sending<'_, ()> {
+    depart(Box::pin(async move { Ok(session.client.batch_execute(&sql).await?) })).await
 }
 
 async fn run(session: &Session, order: &Order<'_>) -> Result<Rows, Failure> {

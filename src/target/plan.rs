@@ -157,7 +157,7 @@ fn objection(tag: &Tag, facts: &Facts, context: &Context) -> Option<Why> {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Kind(Kind::Postgres) => f.write_str("for pgbouncer"),
+            Self::Kind(Kind::Postgres | Kind::Pooled) => f.write_str("for pgbouncer"),
             Self::Kind(Kind::Pgbouncer) => f.write_str("for PostgreSQL"),
             Self::TooOld { version, min } => write!(f, "server version {version} below {min}"),
             Self::TooNew { version, max } => write!(f, "server version {version} not below {max}"),

@@ -110,10 +110,7 @@ async fn query(session: &mut Session, deadline: Instant) -> Result<(State, Lag),
         return Ok((State::Primary, Lag { bytes: Some(0), time: Some(Duration::ZERO), paused: false }));
     }
     let sql = if session.version() < 100_000 { STATEMENT_BEFORE_10 } else { STATEMENT };
-    if let Some((_, failure)) = session.prepare(&[(KEY, sql)], deadline).await?.pop() {
-        return Err(failure);
-    }
-    let row = session.one_row(KEY, &[]).await?;
+    let row = session.one_row(KEY, sql, &[], deadline).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the probe's answer has an unexpected form");
     let in_recovery: bool = row.try_get(0).map_err(unreadable)?;
     if !in_recovery {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::time::timeout_at;
+use postgres_types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -23,8 +24,11 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 /// What answers at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A PostgreSQL server, directly or through a pooler.
+    /// A PostgreSQL server.
     Postgres,
+    /// A PostgreSQL server through a pooler: the server's session may change between transactions, so nothing is set
+    /// or prepared that outlives one.
+    Pooled,
     /// pgbouncer's admin console: simple protocol, text values, no settings.
     Pgbouncer,
 }
@@ -112,16 +116,23 @@ impl Session {
         Ok((is(0, "true"), is(1, "on")))
     }
 
-    /// Runs a prepared statement of one row.
+    /// Runs a statement of one row, prepared where that is possible.
     pub(super) async fn one_row(
-        &self,
+        &mut self,
         key: StatementKey,
-        parameters: &[&(dyn postgres_types::ToSql + Sync)],
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+        deadline: Instant,
     ) -> Result<Row, Failure> {
-        match self.prepared.get(&key) {
-            Some(Prepared::Named(statement, _)) => Ok(self.client.query_one(statement, parameters).await?),
-            _ => Err(Failure::new(Reason::Other, "the statement is not prepared")),
+        if let Some((_, failure)) = self.prepare(&[(key, sql)], deadline).await?.pop() {
+            return Err(failure);
         }
+        if let Some(Prepared::Named(statement, _)) = self.prepared.get(&key) {
+            let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
+            return Ok(self.client.query_one(statement, &values).await?);
+        }
+        let mut rows = self.client.query_typed(sql, parameters).await?;
+        rows.pop().ok_or_else(|| Failure::new(Reason::Other, "the server gave no row"))
     }
 
     /// What answers at the other end.
@@ -154,6 +165,10 @@ impl Session {
     ) -> Result<Vec<(StatementKey, Failure)>, Failure> {
         let mut failures = Vec::new();
         let new: Vec<_> = statements.iter().filter(|(key, _)| !self.prepared.contains_key(key)).collect();
+        if self.kind == Kind::Pooled {
+            self.prepared.extend(new.iter().map(|(key, _)| (*key, Prepared::Unnamed)));
+            return Ok(failures);
+        }
         if self.kind == Kind::Pgbouncer {
             self.prepared.extend(new.iter().map(|(key, _)| (*key, Prepared::Simple(None))));
             return Ok(failures);
