@@ -104,7 +104,8 @@ async fn postgres(
         (&wanted.extensions, Type::NAME_ARRAY),
         (&databases, Type::BOOL),
     ];
-    let row = session.one_row(KEY, sql, &parameters, deadline).await?;
+    let limit = deadline.saturating_duration_since(Instant::now());
+    let row = session.one_row(KEY, sql, &parameters, limit, deadline).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
     let names = |index: usize| row.try_get::<_, Vec<String>>(index).map_err(unreadable);
     let mut databases = names(5)?;

@@ -8,6 +8,7 @@ pub mod conninfo;
 pub mod facts;
 pub mod failure;
 pub mod health;
+mod limits;
 pub mod pipeline;
 pub mod plan;
 pub mod pool;

@@ -10,7 +10,7 @@ use futures_util::poll;
 
 use super::failure::Failure;
 use super::rows::{ResultColumn, Rows};
-use super::session::{Kind, Prepared, Session, StatementKey};
+use super::session::{Prepared, Session, StatementKey};
 
 /// A statement to run.
 #[derive(Clone, Debug)]
@@ -55,18 +55,7 @@ impl Flight<'_> {
 /// Each has its own synchronisation point: an error in one leaves the others alone. The server is told a limit only
 /// where it differs from that of the statement before.
 pub async fn send<'a>(session: &'a mut Session, orders: &'a [Order<'a>]) -> VecDeque<Flight<'a>> {
-    let mut limits = Vec::with_capacity(orders.len());
-    for order in orders {
-        let limit = match session.kind {
-            Kind::Pgbouncer => None,
-            // In a transaction of its own, so that the limits end with the statement.
-            Kind::Pooled => Some(format!("BEGIN READ ONLY; {}", limits_sql("LOCAL", order.timeout, session.version()))),
-            Kind::Postgres if session.server_timeout == Some(order.timeout) => None,
-            Kind::Postgres => Some(limits_sql("SESSION", order.timeout, session.version())),
-        };
-        session.server_timeout = Some(order.timeout);
-        limits.push(limit);
-    }
+    let limits: Vec<_> = orders.iter().map(|order| session.limits(order.timeout)).collect();
     let session: &'a Session = session;
     let mut flights = VecDeque::with_capacity(orders.len());
     for (order, limit) in orders.iter().zip(limits) {
@@ -75,23 +64,13 @@ pub async fn send<'a>(session: &'a mut Session, orders: &'a [Order<'a>]) -> VecD
             None => None,
         };
         let rows = depart(Box::pin(run(session, order))).await;
-        let end = match session.kind {
-            Kind::Pooled => Some(execute(session, "COMMIT".to_owned()).await),
-            Kind::Postgres | Kind::Pgbouncer => None,
+        let end = match session.end_of_limits() {
+            Some(sql) => Some(execute(session, sql.to_owned()).await),
+            None => None,
         };
         flights.push_back(Flight { key: order.key, timeout: order.timeout, settings, rows, _end: end });
     }
     flights
-}
-
-/// `statement_timeout`, and a `lock_timeout` a little shorter, so that waiting for a lock is told apart.
-fn limits_sql(scope: &str, timeout: Duration, version: u32) -> String {
-    /// The first version that has `lock_timeout`.
-    const HAS_LOCK_TIMEOUT: u32 = 90_300;
-    let milliseconds = timeout.as_millis().clamp(1, i32::MAX as u128);
-    let lock = (milliseconds * 4 / 5).max(1);
-    let statement = format!("SET {scope} statement_timeout = {milliseconds}");
-    if version < HAS_LOCK_TIMEOUT { statement } else { format!("{statement}; SET {scope} lock_timeout = {lock}") }
 }
 
 async fn execute(session: &Session, sql: String) -> Sending<'_, ()> {

@@ -80,18 +80,18 @@ async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, S
     let deadline = Instant::now() + endpoint.connect_timeout;
     let kept = kept.filter(|session| !session.is_closed() && !session.is_expired(Instant::now()));
     if let Some(session) = kept {
-        match ask(session, deadline).await {
+        match ask(session, endpoint.connect_timeout, deadline).await {
             // The connection was closed behind our back; whether the target is down a new one will tell.
             Err(failure) if failure.reason == Reason::Connection => {}
             answer => return answer,
         }
     }
     let session = endpoint.connect(deadline).await?;
-    ask(session, deadline).await
+    ask(session, endpoint.connect_timeout, deadline).await
 }
 
-async fn ask(mut session: Session, deadline: Instant) -> Result<(Session, State, Lag), Failure> {
-    let answer = match timeout_at(deadline.into(), query(&mut session, deadline)).await {
+async fn ask(mut session: Session, limit: Duration, deadline: Instant) -> Result<(Session, State, Lag), Failure> {
+    let answer = match timeout_at(deadline.into(), query(&mut session, limit, deadline)).await {
         Ok(answer) => answer,
         Err(_) => Err(Failure::timeout("the probe was not answered in time")),
     };
@@ -104,13 +104,13 @@ async fn ask(mut session: Session, deadline: Instant) -> Result<(Session, State,
     }
 }
 
-async fn query(session: &mut Session, deadline: Instant) -> Result<(State, Lag), Failure> {
+async fn query(session: &mut Session, limit: Duration, deadline: Instant) -> Result<(State, Lag), Failure> {
     if session.kind() == Kind::Pgbouncer {
         session.ping().await?;
         return Ok((State::Primary, Lag { bytes: Some(0), time: Some(Duration::ZERO), paused: false }));
     }
     let sql = if session.version() < 100_000 { STATEMENT_BEFORE_10 } else { STATEMENT };
-    let row = session.one_row(KEY, sql, &[], deadline).await?;
+    let row = session.one_row(KEY, sql, &[], limit, deadline).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the probe's answer has an unexpected form");
     let in_recovery: bool = row.try_get(0).map_err(unreadable)?;
     if !in_recovery {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::time::timeout_at;
 use postgres_types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
@@ -116,17 +116,39 @@ impl Session {
         Ok((is(0, "true"), is(1, "on")))
     }
 
-    /// Runs a statement of one row, prepared where that is possible.
+    /// Runs a statement of one row, prepared where that is possible, within the limit on the server. The caller
+    /// bounds it on this side.
     pub(super) async fn one_row(
         &mut self,
         key: StatementKey,
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
+        limit: Duration,
         deadline: Instant,
     ) -> Result<Row, Failure> {
+        let limits = if self.kind == Kind::Postgres { self.limits(limit) } else { None };
         if let Some((_, failure)) = self.prepare(&[(key, sql)], deadline).await?.pop() {
             return Err(failure);
         }
+        let session: &Self = self;
+        let set = async {
+            match &limits {
+                Some(limits) => session.client.batch_execute(limits).await,
+                None => Ok(()),
+            }
+        };
+        // Polled in this order, so sent in this order: one round trip.
+        let (set, row) = join(set, session.query_row(key, sql, parameters)).await;
+        set?;
+        row
+    }
+
+    async fn query_row(
+        &self,
+        key: StatementKey,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Row, Failure> {
         if let Some(Prepared::Named(statement, _)) = self.prepared.get(&key) {
             let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
             return Ok(self.client.query_one(statement, &values).await?);
