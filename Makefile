@@ -24,7 +24,7 @@ lint: deny ## check format, lints, documentation, scripts and dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run; else echo 'lint: no shellcheck here, scripts not checked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run tests/lab/src/watchdog.sh; else echo 'lint: no shellcheck here, scripts not checked'; fi
 
 deny: ## check licences, sources, duplicates and known vulnerabilities of the dependencies
 	@scripts/deny

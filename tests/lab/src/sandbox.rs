@@ -33,9 +33,10 @@ impl Sandbox {
         clear_environment(&mut command);
         // A group of its own: neither Ctrl-C nor a test runner that kills the group may end it early.
         command.process_group(0).current_dir("/");
-        command
-            .args(["-c", include_str!("watchdog.sh"), "watchdog"])
-            .arg(&folder);
+        // By its environment, so that lists of processes stay readable.
+        command.env("WATCHDOG", include_str!("watchdog.sh"));
+        command.args(["-c", "eval \"$WATCHDOG\"", "watchdog"]);
+        command.arg(&folder);
         let watchdog = command
             .stdin(Stdio::piped())
             .spawn()

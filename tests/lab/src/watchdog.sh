@@ -1,11 +1,15 @@
+# shellcheck shell=sh
+#
 # Clears up after a fixture: waits for the end of standard input, stops every process that works in the folder
 # $1, and removes it.
 
 folder=$1
 trap '' HUP INT TERM
-read -r line
+read -r _
 
+# Numbers and names without spaces: ls can be taken apart.
 workers() {
+    # shellcheck disable=SC2012
     ls -l /proc/[0-9]*/cwd 2>/dev/null | awk -v folder="$folder" '{
         split($0, part, " -> ")
         if (part[2] == folder || index(part[2], folder "/") == 1) {
@@ -23,6 +27,7 @@ send_until_gone() {
         for pid in $pids; do
             if [ "$1" = KILL ] || [ "$tries" -eq 0 ]; then kill -s "$1" "$pid" 2>/dev/null; fi
         done
+        # shellcheck disable=SC2086 # several
         kill -s CONT $pids 2>/dev/null
         sleep 0.02
         tries=$((tries + 1))

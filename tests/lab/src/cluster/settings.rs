@@ -41,6 +41,8 @@ fn lab_settings(install: &Install) -> Vec<(&'static str, &'static str)> {
         ("shared_buffers", "16MB"),
         ("max_connections", "100"),
         ("fsync", "off"),
+        // In the data folder, so that a server that was killed leaves nothing behind.
+        ("dynamic_shared_memory_type", "mmap"),
         ("wal_level", "logical"),
         ("max_wal_senders", "10"),
         ("max_replication_slots", "10"),
