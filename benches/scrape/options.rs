@@ -1,0 +1,78 @@
+//! The benchmark's arguments.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Measures the exporter; `make bench ARGS='...'` passes arguments on.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+pub struct Options {
+    /// Exporter to measure
+    #[arg(long, value_name = "PATH", default_value = env!("CARGO_BIN_EXE_pg_exporter"))]
+    pub program: PathBuf,
+
+    /// Second exporter to start and measure in turn with the first, in every mode; it takes the same flags
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["other_url", "other_pid"])]
+    pub against: Option<PathBuf>,
+
+    /// Metrics page of a second exporter that runs already, on this machine and on the server given by --large; it is
+    /// measured as it is, so choose the mode that it runs in with --mode
+    #[arg(long, value_name = "URL", requires_all = ["other_pid", "large"])]
+    pub other_url: Option<String>,
+
+    /// Process id of that exporter
+    #[arg(long, value_name = "PID", requires = "other_url")]
+    pub other_pid: Option<u32>,
+
+    /// Prepare both servers, print how to use them in another run, and keep them until the end of standard input
+    #[arg(long)]
+    pub hold: bool,
+
+    /// Large server that another run holds, as POSTMASTER_PID@URL
+    #[arg(long, value_name = "PID@URL")]
+    pub large: Option<String>,
+
+    /// Empty server that another run holds, as POSTMASTER_PID@URL
+    #[arg(long, value_name = "PID@URL")]
+    pub empty: Option<String>,
+
+    /// Major version of PostgreSQL
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub major: u32,
+
+    /// Scrapes per line of the table
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 30)]
+    pub scrapes: usize,
+
+    /// Seconds of each measurement of probes
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub seconds: u32,
+
+    /// Measure only this part: scrapes or probes
+    #[arg(long, value_name = "PART", value_parser = ["scrapes", "probes"])]
+    pub only: Option<String>,
+
+    /// Measure scrapes only in this mode: uncached or cached
+    #[arg(long, value_name = "MODE", value_parser = ["uncached", "cached"])]
+    pub mode: Option<String>,
+
+    /// Print the cost of each collector instead
+    #[arg(long)]
+    pub costs: bool,
+
+    /// Directory of the definitions whose costs are printed
+    #[arg(long, value_name = "PATH", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/collectors"))]
+    pub collectors: PathBuf,
+
+    /// Given by `cargo bench`; means nothing here
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    /// Whether a part is to be measured.
+    pub fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
+    }
+}
