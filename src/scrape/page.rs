@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use pg_exporter_schema::Collector;
 
-use super::gzip::{Compressor, Segment};
+use super::gzip::{Segment, Stream};
 use super::samples::{FamilyLines, Samples, has_repeats};
 
-/// A chunk below this size is copied together with its neighbours: writing it alone costs more than the copy.
+/// What is below this size is copied, or compressed, together with its neighbours: on its own it would cost more.
 const SMALL: usize = 8 * 1024;
 
 /// One collector's samples on one database.
@@ -44,6 +44,18 @@ impl Units {
         unit
     }
 
+    /// The unit of a collector that is on the page.
+    pub fn get(&self, name: &str) -> Option<&Unit> {
+        self.units.get(name)
+    }
+
+    /// Adds a collector's unit to a compressed page.
+    pub fn compress(&mut self, name: &str, stream: &mut Stream<'_>) {
+        if let Some(unit) = self.units.get_mut(name) {
+            unit.compress(stream);
+        }
+    }
+
     /// Forgets the units of collectors that are not on the page.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.units.retain(|name, _| keep(name));
@@ -67,9 +79,13 @@ impl Unit {
         Self { ids, chunks: writer.finish(), duplicates, segment: None }
     }
 
-    /// Its compressed form, made when first asked for.
-    pub fn segment(&mut self, compressor: &mut Compressor) -> Segment {
-        self.segment.get_or_insert_with(|| compressor.segment(&self.chunks)).clone()
+    /// Adds it to a compressed page; a large one's compressed form is kept.
+    fn compress(&mut self, stream: &mut Stream<'_>) {
+        if self.chunks.iter().map(Bytes::len).sum::<usize>() < SMALL {
+            self.chunks.iter().cloned().for_each(|chunk| stream.push(chunk));
+        } else {
+            stream.push_kept(&self.chunks, &mut self.segment);
+        }
     }
 }
 
