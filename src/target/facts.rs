@@ -19,6 +19,8 @@ pub struct Facts {
     pub in_recovery: bool,
     /// The connected database.
     pub database: String,
+    /// Its OID, 0 when there is none (pgbouncer): one that was dropped and made anew has the same name.
+    pub oid: u32,
     /// The role.
     pub user: String,
     /// The cluster's system identifier, 0 when the server does not tell (before 9.6, pgbouncer).
@@ -54,7 +56,8 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
               WHERE $3 AND datallowconn AND NOT datistemplate AND datconnlimit <> -2
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
-       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
+       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[])),
+       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
 /// Before 9.6 there is no function that tells the system identifier.
 const STATEMENT_BEFORE_9_6: &str = "\
@@ -67,7 +70,8 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
               WHERE $3 AND datallowconn AND NOT datistemplate
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
-       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
+       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[])),
+       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
 /// Reads the facts, the list of databases only if `databases` is true.
 ///
@@ -119,6 +123,7 @@ async fn postgres(
         databases,
         schemas: names(6)?.into_iter().collect(),
         extensions: names(7)?.into_iter().collect(),
+        oid: row.try_get(8).map_err(unreadable)?,
     })
 }
 
