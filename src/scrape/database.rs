@@ -175,6 +175,7 @@ impl Database {
     /// Runs what is due on the session of [`begin`](Self::begin) and hands the session back to the pool.
     pub async fn collect(&self, session: Session, env: &Env<'_>) {
         let ended = collect::run(self, session, env).await;
+        let name = self.label();
         let mut state = self.state.borrow_mut();
         let fatal = state.slots.iter().find_map(|slot| match &slot.outcome {
             super::slot::Outcome::Failed(failure) if slot.collector.fatal => Some(failure.clone()),
@@ -184,7 +185,7 @@ impl Database {
             Ok(()) => fatal,
             Err(failure) => Some(failure),
         };
-        state.finish(failure, env.start);
+        state.finish(&name, failure, env.start);
     }
 
     /// A run begins: nothing is known of the database now.
@@ -204,7 +205,8 @@ impl Database {
 
     /// The scrape begun at `start` could not be done.
     pub fn fail(&self, failure: Failure, start: Instant) {
-        self.state.borrow_mut().finish(Some(failure), start);
+        let name = self.label();
+        self.state.borrow_mut().finish(&name, Some(failure), start);
     }
 }
 
@@ -214,8 +216,8 @@ impl State {
         self.status.reached && self.status.failure.is_none()
     }
 
-    fn finish(&mut self, failure: Option<Failure>, start: Instant) {
-        let (database, status) = (&self.facts.database, &mut self.status);
+    fn finish(&mut self, database: &str, failure: Option<Failure>, start: Instant) {
+        let status = &mut self.status;
         status.scrapes += 1;
         status.last = start.elapsed();
         status.total += status.last;
@@ -225,12 +227,12 @@ impl State {
                 status.errors += 1;
                 status.last_failure = Some(failure.clone());
                 if status.was_up != Some(false) {
-                    tracing::warn!(%database, reason = failure.reason.word(), "scrape failed: {failure}");
+                    tracing::warn!(database, reason = failure.reason.word(), "scrape failed: {failure}");
                 }
             }
             None if status.was_up != Some(true) => {
                 let (version, in_recovery) = (self.facts.version, self.facts.in_recovery);
-                tracing::info!(%database, version, in_recovery, "scrape succeeded");
+                tracing::info!(database, version, in_recovery, "scrape succeeded");
             }
             None => {}
         }
