@@ -20,6 +20,8 @@ use crate::target::connect::Endpoint;
 
 /// How often idle connections are looked at between scrapes.
 const SWEEP: Duration = Duration::from_secs(10);
+/// A run ends at its deadline: so long its page waits for the end, in order to tell how it went.
+const SETTLE: Duration = Duration::from_millis(20);
 /// Scrapes that wait to be taken up. Beyond it clients wait for their turn to ask.
 const BACKLOG: usize = 64;
 
@@ -136,7 +138,7 @@ fn join(current: &Rc<RefCell<Option<Run>>>, target: &Rc<Target>, deadline: Insta
 
 async fn answer(target: Rc<Target>, run: Run, request: Request, reply: oneshot::Sender<Page>) {
     // At the deadline the page leaves with what is there.
-    let _ = timeout_at(request.deadline.into(), run).await;
+    let _ = timeout_at((request.deadline + SETTLE).into(), run).await;
     if !reply.is_closed() {
         let _ = reply.send(target.page(request.encoding));
     }

@@ -183,6 +183,8 @@ impl Database {
         });
         let failure = match ended {
             Ok(()) => fatal,
+            // The target answers and a collector takes too long: that is the collector's failure.
+            Err(_) if Instant::now() >= env.deadline => fatal,
             Err(failure) => Some(failure),
         };
         state.finish(&name, failure, env.start);
