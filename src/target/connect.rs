@@ -37,12 +37,14 @@ impl Endpoint {
     pub async fn connect(&self, deadline: Instant) -> Result<Session, Failure> {
         let mut last = Failure::connection("the connection information names no host");
         for wanted in passes(self.info.target_session_attrs()) {
-            for host in &self.hosts() {
+            let hosts = self.hosts();
+            for (host, to_go) in hosts.iter().zip((1..=hosts.len() as u32).rev()) {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     return Err(last);
                 }
-                let limit = self.connect_timeout.min(left);
+                // One that is silent must not use up the time of those behind it.
+                let limit = self.connect_timeout.min(left / to_go);
                 match timeout(limit, self.connect_to(host, *wanted)).await {
                     Ok(Ok(session)) => return Ok(session),
                     Ok(Err(failure)) => last = failure,
