@@ -47,7 +47,7 @@ impl Endpoint {
                 let limit = self.connect_timeout.min(left / to_go);
                 match timeout(limit, self.connect_to(host, *wanted)).await {
                     Ok(Ok(session)) => return Ok(session),
-                    Ok(Err(failure)) => last = failure,
+                    Ok(Err(failure)) => last = failure.at(host),
                     Err(_) => last = Failure::timeout(format!("no connection to {host} within {limit:.1?}")),
                 }
             }
