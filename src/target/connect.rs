@@ -1,5 +1,6 @@
 //! From connection information to a session: hosts in order, one bound on each, the session's settings.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs, Tran
 use super::facts::dotted_version;
 use super::failure::Failure;
 use super::session::{Driver, Kind, Session};
-use super::tls;
+use super::tls::{self, Witness};
 
 /// Where and how to connect.
 #[derive(Clone, Debug)]
@@ -21,6 +22,14 @@ pub struct Endpoint {
     /// What each host may take to answer the whole start-up exchange; also the client's grace on top of each
     /// statement's time limit.
     pub connect_timeout: Duration,
+}
+
+/// One way to try one host.
+struct Attempt {
+    transport: Transport,
+    wanted: TargetSessionAttrs,
+    /// Whether a TLS handshake was begun.
+    handshake: Arc<AtomicBool>,
 }
 
 impl Endpoint {
@@ -72,49 +81,48 @@ impl Endpoint {
         let mut last = Failure::connection(format!("no way to connect to {host}"));
         for transport in self.info.tls().transports(host) {
             let config = self.info.config_for(host, *transport, lookup.password.as_ref());
-            match self.open(&config, *transport, wanted).await {
+            let attempt = Attempt { transport: *transport, wanted, handshake: Arc::default() };
+            match self.open(&config, &attempt).await {
                 Ok(session) => return Ok(session),
                 Err(failure) => last = failure,
+            }
+            // What failed without TLS would only fail once more.
+            if *transport == Transport::TlsIfOffered && !attempt.handshake.load(Ordering::Relaxed) {
+                break;
             }
         }
         Err(last)
     }
 
-    async fn open(
-        &self,
-        config: &Config,
-        transport: Transport,
-        wanted: TargetSessionAttrs,
-    ) -> Result<Session, Failure> {
+    async fn open(&self, config: &Config, attempt: &Attempt) -> Result<Session, Failure> {
         if self.info.is_pgbouncer() {
-            return self.start(config, transport, wanted, Kind::Pgbouncer).await;
+            return self.start(config, attempt, Kind::Pgbouncer).await;
         }
         let mut guarded = config.clone();
         guarded.options(guards(config.get_options(), self.connect_timeout));
-        match self.start(&guarded, transport, wanted, Kind::Postgres).await {
+        match self.start(&guarded, attempt, Kind::Postgres).await {
             // Only a pooler refuses the options that every server knows.
             Err(failure) if failure.is_unsupported_option() => {
                 tracing::debug!("connected through a pooler: {failure}");
-                self.start(config, transport, wanted, Kind::Pooled).await
+                self.start(config, attempt, Kind::Pooled).await
             }
             answer => answer,
         }
     }
 
-    async fn start(
-        &self,
-        config: &Config,
-        transport: Transport,
-        wanted: TargetSessionAttrs,
-        kind: Kind,
-    ) -> Result<Session, Failure> {
-        if transport == Transport::Plain {
+    async fn start(&self, config: &Config, attempt: &Attempt, kind: Kind) -> Result<Session, Failure> {
+        if attempt.transport == Transport::Plain {
             let (client, connection) = config.connect(NoTls).await?;
-            return self.set_up(client, connection, None, wanted, kind).await;
+            return self.set_up(client, connection, None, attempt.wanted, kind).await;
         }
-        let tls = tls::connector(self.info.tls()).map_err(|error| Failure::connection(error.to_string()))?;
-        let (client, connection) = config.connect(tls.clone()).await?;
-        self.set_up(client, connection, Some(tls), wanted, kind).await
+        let tls = tls::connector(self.info.tls()).map_err(|error| {
+            // As in libpq, files that cannot be used are a handshake that failed.
+            attempt.handshake.store(true, Ordering::Relaxed);
+            Failure::connection(error.to_string())
+        })?;
+        let watched = Witness { inner: tls.clone(), begun: Arc::clone(&attempt.handshake) };
+        let (client, connection) = config.connect(watched).await?;
+        self.set_up(client, connection, Some(tls), attempt.wanted, kind).await
     }
 
     async fn set_up<S, T>(
