@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use pg_exporter_schema::{Collector, Strictness};
+use pg_exporter_schema::{Collector, Column, Strictness, Usage};
 
 use crate::catalog::{self, Live, Loaded};
 use crate::cli::{Cli, Command};
@@ -152,11 +152,15 @@ impl Setup {
     }
 }
 
-/// Constant labels must not be labels of a collector.
+/// Constant labels must not be labels of a collector, nor of a histogram's buckets.
 fn check_labels(settings: &Settings, live: &Live) -> Result<(), Stop> {
+    let has_label = |collector: &Collector, name: &str| {
+        let is_bucket = |column: &Column| name == "le" && column.usage == Usage::Histogram;
+        collector.labels().any(|label| label.name == name) || collector.values().any(is_bucket)
+    };
     for (name, _) in &settings.labels {
         let is_ours = !settings.disable_intro && matches!(name.as_str(), "datname" | "query");
-        let owner = live.collectors.iter().find(|collector| collector.labels().any(|label| *label.name == **name));
+        let owner = live.collectors.iter().find(|collector| has_label(collector, name));
         let owner = owner.map(|collector| collector.branch.to_string());
         if let Some(owner) = owner.or_else(|| is_ours.then(|| "the exporter's own metrics".to_owned())) {
             return Err(Stop::failure(format!("--label: `{name}` is a label of {owner}; choose another name")));
