@@ -1,13 +1,8 @@
 //! What the program does instead of serving.
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use pg_exporter_schema::{Diagnostic, Severity, Strictness};
-
-use crate::catalog::{self, LoadError};
 use crate::cli::{ReportFormat, write_stdout};
 use crate::report::{Explain, Statistics};
 use crate::run::{Setup, Stop};
@@ -18,72 +13,6 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(Stop::failure)
-}
-
-/// `check`: every finding about the paths, or about the configuration in use.
-pub(crate) fn check(
-    setup: &Setup,
-    paths: &[PathBuf],
-    strict: bool,
-    format: ReportFormat,
-) -> Result<ExitCode, Stop> {
-    let strictness = if strict {
-        Strictness::Strict
-    } else {
-        Strictness::Lenient
-    };
-    let in_use = setup.settings.config.as_deref();
-    let each: Vec<Option<&Path>> = if paths.is_empty() {
-        vec![in_use]
-    } else {
-        paths.iter().map(|path| Some(path.as_path())).collect()
-    };
-    let mut findings = Vec::new();
-    for path in each {
-        findings.extend(match catalog::load(setup.base(), path, strictness) {
-            Ok(loaded) => loaded.warnings,
-            Err(LoadError { diagnostics }) => diagnostics,
-        });
-    }
-    let text = match format {
-        ReportFormat::Text => findings.iter().fold(String::new(), |mut text, finding| {
-            let _ = writeln!(text, "{finding}");
-            text
-        }),
-        ReportFormat::Json => json(&findings)?,
-    };
-    write_stdout(text.as_bytes()).map_err(Stop::failure)?;
-    let is_bad = findings
-        .iter()
-        .any(|finding| strict || finding.severity == Severity::Error);
-    Ok(if is_bad {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
-}
-
-fn json(findings: &[Diagnostic]) -> Result<String, Stop> {
-    let list: Vec<_> = findings
-        .iter()
-        .map(|finding| {
-            let severity = if finding.severity == Severity::Error {
-                "error"
-            } else {
-                "warning"
-            };
-            serde_json::json!({
-                "file": finding.file,
-                "line": finding.line,
-                "column": finding.column,
-                "severity": severity,
-                "message": finding.message,
-            })
-        })
-        .collect();
-    serde_json::to_string_pretty(&list)
-        .map(|text| text + "\n")
         .map_err(Stop::failure)
 }
 

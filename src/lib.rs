@@ -16,6 +16,7 @@ extern crate self as pg_exporter;
 
 pub mod build_info;
 pub mod catalog;
+mod check;
 pub mod cli;
 mod commands;
 pub mod logging;

@@ -1,5 +1,6 @@
 //! The program: from arguments to a running exporter and its end.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,10 +13,11 @@ use crate::scrape::{Config, Scraper, Surroundings};
 use crate::settings::{self, Settings};
 use crate::target::connect::Endpoint;
 use crate::target::conninfo::{ConnInfo, ProcessEnvironment};
+use crate::target::facts::Facts;
 use crate::target::health::Health;
 use crate::target::probe;
 use crate::telemetry::Telemetry;
-use crate::{commands, logging, web};
+use crate::{check, commands, logging, web};
 
 /// The program cannot do what was asked, with the code it ends with. The text is one line where it can be.
 #[derive(Debug)]
@@ -86,7 +88,7 @@ fn execute(cli: Cli, compiled: &'static [Collector]) -> Result<ExitCode, Stop> {
             paths,
             strict,
             format,
-        }) => commands::check(&setup, &paths, strict, format),
+        }) => check::run(&setup, &paths, strict, format),
         Some(Command::Schema) => commands::schema(),
         Some(Command::Scrape) => commands::scrape(&setup),
         Some(Command::Explain { format }) => commands::explain(&setup, format),
@@ -146,6 +148,18 @@ impl Setup {
             exclude: settings.exclude_databases.clone(),
             include: settings.include_databases.clone(),
         }
+    }
+
+    /// Tags that the exporter was started with.
+    pub(crate) fn tags(&self) -> Arc<BTreeSet<String>> {
+        Arc::new(self.settings.tags.iter().cloned().collect())
+    }
+
+    /// The databases that scrapes discover besides the URL's own.
+    pub(crate) fn discovered(&self, endpoint: &Endpoint, facts: &Facts) -> Vec<String> {
+        let config = self.config(endpoint);
+        let is_wanted = |name: &&String| **name != facts.database && config.is_wanted(name);
+        facts.databases.iter().filter(is_wanted).cloned().collect()
     }
 
     /// Starts the scrape thread.

@@ -6,6 +6,7 @@
 //! | [`reload`] | what a reload changes, what it leaves alone, what it refuses |
 //! | [`load`] | reloads under load: no scrape and no probe fails |
 //! | [`selection`] | jobs of different collectors do not disturb each other |
+//! | [`check`] | statements that a server refuses, and results that are not what definitions say |
 //! | [`reports`] | `/explain` and `/stat`, and the subcommands |
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +16,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod check;
 mod load;
 mod reload;
 mod reports;
