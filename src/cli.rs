@@ -47,14 +47,28 @@ pub enum Command {
     },
     /// Write the JSON Schema of the collector language to standard output
     Schema,
+    /// Plan on the target: which collector runs on which database, and why the others do not
+    Explain {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
+    /// Scrape once and write what each collector took and yielded
+    Stat {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
+    /// Write the collectors in force as YAML that loads back to the same
+    Dump,
     /// Write one metrics page to standard output; exit code 1 if the target is down
     Scrape,
 }
 
-/// How `check` writes its findings.
+/// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// One finding per line: `file:line:column: message`.
+    /// For people; of `check` one finding per line: `file:line:column: message`.
     Text,
     /// A list of objects.
     Json,

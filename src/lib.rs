@@ -8,7 +8,7 @@
 //! - [`web`]: the HTTP server; routes, health answers, the page for people
 //!
 //! [`run`] is the whole program; around the rooms are [`cli`] and [`settings`] (what the operator asks for), [`logging`], [`telemetry`] (the
-//! exporter's own metrics) and [`build_info`].
+//! exporter's own metrics), [`report`] (what it tells people) and [`build_info`].
 #![forbid(unsafe_code)]
 
 // The build script's structs name this crate as a site's would.
@@ -16,9 +16,11 @@ extern crate self as pg_exporter;
 
 pub mod build_info;
 pub mod catalog;
+mod check;
 pub mod cli;
 mod commands;
 pub mod logging;
+pub mod report;
 mod row;
 mod run;
 pub mod scrape;

@@ -1,22 +1,23 @@
 //! The program: from arguments to a running exporter and its end.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-use pg_exporter_schema::{Collector, Strictness};
+use pg_exporter_schema::Collector;
 
-use crate::catalog::{self, Live, Loaded};
-use crate::cli::{Cli, Command};
+use crate::catalog::{self, Catalog, Sources};
+use crate::cli::{Cli, Command, ReportFormat};
 use crate::scrape::{Config, Scraper, Surroundings};
 use crate::settings::{self, Settings};
 use crate::target::connect::Endpoint;
 use crate::target::conninfo::{ConnInfo, ProcessEnvironment};
+use crate::target::facts::Facts;
 use crate::target::health::Health;
 use crate::target::probe;
 use crate::telemetry::Telemetry;
-use crate::{commands, logging, web};
+use crate::{check, commands, logging, web};
 
 /// The program cannot do what was asked, with the code it ends with. The text is one line where it can be.
 #[derive(Debug)]
@@ -30,12 +31,18 @@ pub(crate) struct Stop {
 impl Stop {
     /// The command line, the environment or a file cannot be used.
     pub(crate) fn usage(error: impl std::fmt::Display) -> Self {
-        Self { message: error.to_string(), code: 1 }
+        Self {
+            message: error.to_string(),
+            code: 1,
+        }
     }
 
     /// The exporter cannot be made of what was asked.
     pub(crate) fn failure(error: impl std::fmt::Display) -> Self {
-        Self { message: error.to_string(), code: 2 }
+        Self {
+            message: error.to_string(),
+            code: 2,
+        }
     }
 }
 
@@ -67,7 +74,9 @@ pub fn run(compiled: &'static [Collector]) -> ExitCode {
 
 fn execute(cli: Cli, compiled: &'static [Collector]) -> Result<ExitCode, Stop> {
     let settings = Settings::resolve(cli.flags, &settings::environment);
-    let (level, format) = settings.as_ref().map_or_else(|_| Default::default(), |s| (s.log_level, s.log_format));
+    let (level, format) = settings
+        .as_ref()
+        .map_or_else(|_| Default::default(), |s| (s.log_level, s.log_format));
     logging::start(level, format).map_err(Stop::usage)?;
     let settings = settings.map_err(Stop::usage)?;
     for note in &settings.notes {
@@ -75,30 +84,43 @@ fn execute(cli: Cli, compiled: &'static [Collector]) -> Result<ExitCode, Stop> {
     }
     let setup = Setup { settings, compiled };
     match cli.command {
-        Some(Command::Check { paths, strict, format }) => commands::check(&setup, &paths, strict, format),
+        Some(Command::Check {
+            paths,
+            strict,
+            format,
+        }) => check::run(&setup, &paths, strict, format),
         Some(Command::Schema) => commands::schema(),
         Some(Command::Scrape) => commands::scrape(&setup),
+        Some(Command::Explain { format }) => commands::explain(&setup, format),
+        Some(Command::Stat { format }) => commands::stat(&setup, format),
+        Some(Command::Dump) => commands::dry_run(&setup),
         None if setup.settings.dry_run => commands::dry_run(&setup),
-        None if setup.settings.explain => commands::explain(&setup),
+        None if setup.settings.explain => commands::explain(&setup, ReportFormat::Text),
         None => serve(&setup),
     }
 }
 
 impl Setup {
     /// The collectors in force: the compiled ones, or none, with the run-time layer over them.
-    pub(crate) fn load(&self) -> Result<Live, Stop> {
-        let base = if self.settings.builtin { self.compiled } else { &[] };
-        let Loaded { live, warnings } = catalog::load(base, self.settings.config.as_deref(), Strictness::Lenient)
-            .map_err(|error| Stop::failure(&error))?;
-        for warning in &warnings {
-            tracing::warn!("{warning}");
-        }
-        if live.collectors.is_empty() {
+    pub(crate) fn catalog(&self) -> Result<Arc<Catalog>, Stop> {
+        let settings = &self.settings;
+        let sources = Sources {
+            base: self.base(),
+            config: settings.config.clone(),
+            labels: settings.labels.iter().map(|(name, _)| name.clone()).collect(),
+            intro: !settings.disable_intro,
+        };
+        let catalog = Catalog::open(sources).map_err(Stop::failure)?;
+        if catalog.live().collectors.is_empty() {
             let advice = "no collector is defined: --no-builtin needs --config with definitions";
             return Err(Stop::usage(advice));
         }
-        check_labels(&self.settings, &live)?;
-        Ok(live)
+        Ok(Arc::new(catalog))
+    }
+
+    /// What a run-time layer is laid over.
+    pub(crate) fn base(&self) -> &'static [Collector] {
+        if self.settings.builtin { self.compiled } else { &[] }
     }
 
     /// Where to connect.
@@ -106,7 +128,10 @@ impl Setup {
         let info = ConnInfo::parse(self.settings.url.expose(), &ProcessEnvironment)
             .map_err(|error| Stop::usage(format!("{}: {error}", self.settings.url_origin)))?;
         let connect_timeout = self.settings.connect_timeout;
-        Ok(Endpoint { info: Arc::new(info), connect_timeout })
+        Ok(Endpoint {
+            info: Arc::new(info),
+            connect_timeout,
+        })
     }
 
     fn config(&self, endpoint: &Endpoint) -> Config {
@@ -125,19 +150,34 @@ impl Setup {
         }
     }
 
+    /// Tags that the exporter was started with.
+    pub(crate) fn tags(&self) -> Arc<BTreeSet<String>> {
+        Arc::new(self.settings.tags.iter().cloned().collect())
+    }
+
+    /// The databases that scrapes discover besides the URL's own.
+    pub(crate) fn discovered(&self, endpoint: &Endpoint, facts: &Facts) -> Vec<String> {
+        let config = self.config(endpoint);
+        let is_wanted = |name: &&String| **name != facts.database && config.is_wanted(name);
+        facts.databases.iter().filter(is_wanted).cloned().collect()
+    }
+
     /// Starts the scrape thread.
     pub(crate) fn scraper(
         &self,
         endpoint: &Endpoint,
-        live: Arc<ArcSwap<Live>>,
+        catalog: Arc<Catalog>,
         health: &Health,
     ) -> Result<(Scraper, Arc<Telemetry>), Stop> {
         let config = self.config(endpoint);
         let telemetry = Telemetry::new(&config.namespace, &config.labels).map_err(Stop::failure)?;
         let telemetry = Arc::new(telemetry);
-        let surroundings = Surroundings { telemetry: Arc::clone(&telemetry), health: health.clone() };
+        let surroundings = Surroundings {
+            telemetry: Arc::clone(&telemetry),
+            health: health.clone(),
+        };
         let (scraper, _thread) =
-            Scraper::start(endpoint.clone(), config, live, surroundings).map_err(Stop::failure)?;
+            Scraper::start(endpoint.clone(), config, catalog, surroundings).map_err(Stop::failure)?;
         Ok((scraper, telemetry))
     }
 
@@ -152,44 +192,47 @@ impl Setup {
     }
 }
 
-/// Constant labels must not be labels of a collector.
-fn check_labels(settings: &Settings, live: &Live) -> Result<(), Stop> {
-    for (name, _) in &settings.labels {
-        let is_ours = !settings.disable_intro && matches!(name.as_str(), "datname" | "query");
-        let owner = live.collectors.iter().find(|collector| collector.labels().any(|label| *label.name == **name));
-        let owner = owner.map(|collector| collector.branch.to_string());
-        if let Some(owner) = owner.or_else(|| is_ours.then(|| "the exporter's own metrics".to_owned())) {
-            return Err(Stop::failure(format!("--label: `{name}` is a label of {owner}; choose another name")));
-        }
-    }
-    Ok(())
-}
-
 fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     let settings = &setup.settings;
     let endpoint = setup.endpoint()?;
-    let live = setup.load()?;
+    let catalog = setup.catalog()?;
     let listeners = web::bind(&settings.listen).map_err(Stop::usage)?;
     let runtime = commands::runtime()?;
     if settings.fail_fast {
         fail_fast(&runtime, &endpoint)?;
     }
-    let collectors = live.collectors.len();
-    let live = Arc::new(ArcSwap::from_pointee(live));
+    let collectors = catalog.live().collectors.len();
     let health = setup.health();
-    let (scraper, telemetry) = setup.scraper(&endpoint, live, &health)?;
-    let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    tracing::info!(target = endpoint.info.display(), collectors, ?addresses, "serving");
-    let backend = web::Live { scraper, health: health.clone() };
+    let (scraper, telemetry) = setup.scraper(&endpoint, Arc::clone(&catalog), &health)?;
+    let addresses: Vec<_> = listeners
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+        .collect();
+    tracing::info!(
+        target = endpoint.info.display(),
+        collectors,
+        ?addresses,
+        "serving"
+    );
+    let backend = web::Live {
+        scraper,
+        catalog: Arc::clone(&catalog),
+        health: health.clone(),
+    };
     let context = Arc::new(web::Context::new(backend, settings, telemetry));
     runtime.block_on(async {
         let mut termination = web::Termination::new().map_err(Stop::failure)?;
+        let reloads = tokio::spawn(reload_on_signal(
+            web::Reloads::new().map_err(Stop::failure)?,
+            catalog,
+        ));
         let probe = tokio::spawn(probe::run(endpoint, settings.health_interval, health));
         let served = web::serve(listeners, context, async {
             let signal = termination.wait().await;
             tracing::info!(signal, "stopping: running requests end first");
         });
         served.await.map_err(Stop::failure)?;
+        reloads.abort();
         probe.abort();
         Ok(())
     })?;
@@ -198,8 +241,18 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     Ok(ExitCode::SUCCESS)
 }
 
+async fn reload_on_signal(mut signals: web::Reloads, catalog: Arc<Catalog>) {
+    loop {
+        let signal = signals.wait().await;
+        // What came of it is in the log.
+        let _ = catalog::reload_in_background(Arc::clone(&catalog), false, signal).await;
+    }
+}
+
 fn fail_fast(runtime: &tokio::runtime::Runtime, endpoint: &Endpoint) -> Result<(), Stop> {
     let deadline = Instant::now() + endpoint.connect_timeout * 4;
     let session = runtime.block_on(endpoint.connect(deadline));
-    session.map(drop).map_err(|failure| Stop::failure(format!("the target cannot be reached: {failure}")))
+    session
+        .map(drop)
+        .map_err(|failure| Stop::failure(format!("the target cannot be reached: {failure}")))
 }

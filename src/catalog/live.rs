@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pg_exporter_schema::{Collector, Tag};
+use pg_exporter_schema::{Collector, Tag, dump};
+use sha2::{Digest as _, Sha256};
 
 use crate::target::facts::Wanted;
 
@@ -14,6 +15,8 @@ pub struct Live {
     pub collectors: Vec<Arc<Collector>>,
     /// What facts its tags ask for.
     pub wanted: Wanted,
+    /// Identifies what is defined, wherever: 16 hexadecimal digits of a SHA-256 over its dump.
+    pub hash: String,
 }
 
 impl Live {
@@ -24,9 +27,27 @@ impl Live {
         collectors.sort_by(|a, b| {
             (!a.fatal, a.priority, &a.name, &a.branch).cmp(&(!b.fatal, b.priority, &b.name, &b.branch))
         });
-        let wanted = wanted(&collectors);
-        Self { collectors, wanted }
+        let (wanted, hash) = (wanted(&collectors), hash(&collectors));
+        Self {
+            collectors,
+            wanted,
+            hash,
+        }
     }
+
+    /// Whether the other set is the same but for where in files it is defined.
+    #[must_use]
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        let pairs = || self.collectors.iter().zip(&other.collectors);
+        self.collectors.len() == other.collectors.len()
+            && pairs().all(|(one, other)| one.priority == other.priority && one.means_the_same_as(other))
+    }
+}
+
+fn hash(collectors: &[Arc<Collector>]) -> String {
+    let collectors: Vec<Collector> = collectors.iter().map(|collector| (**collector).clone()).collect();
+    let digest = Sha256::digest(dump(&collectors));
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn wanted(collectors: &[Arc<Collector>]) -> Wanted {
@@ -38,5 +59,8 @@ fn wanted(collectors: &[Arc<Collector>]) -> Wanted {
             _ => continue,
         };
     }
-    Wanted { schemas: schemas.into_iter().collect(), extensions: extensions.into_iter().collect() }
+    Wanted {
+        schemas: schemas.into_iter().collect(),
+        extensions: extensions.into_iter().collect(),
+    }
 }

@@ -8,9 +8,9 @@ use super::{Live, descriptors};
 
 /// A set that cannot be used, with every reason.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", lines(.diagnostics))]
+#[error("{}", errors(.diagnostics))]
 pub struct LoadError {
-    /// All findings, warnings included.
+    /// All findings, warnings included; the message is made of the errors among them.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -27,40 +27,69 @@ pub struct Loaded {
 ///
 /// # Errors
 /// All mistakes, when there is one that makes the set unusable: nothing is loaded then.
-pub fn load(compiled: &[Collector], config: Option<&Path>, strictness: Strictness) -> Result<Loaded, LoadError> {
+pub fn load(
+    compiled: &[Collector],
+    config: Option<&Path>,
+    strictness: Strictness,
+) -> Result<Loaded, LoadError> {
     let sources = match config {
         Some(path) => read(path)?,
         None => Vec::new(),
     };
     let outcome = layer(compiled, &sources, strictness);
     if outcome.has_errors() {
-        return Err(LoadError { diagnostics: outcome.diagnostics });
+        return Err(LoadError {
+            diagnostics: outcome.diagnostics,
+        });
     }
     if config.is_some() && outcome.collectors.is_empty() {
         let path = config.unwrap_or(Path::new("")).display().to_string();
-        return Err(LoadError { diagnostics: vec![no_place(path, "no collector is defined here")] });
+        return Err(LoadError {
+            diagnostics: vec![unplaced(path, "no collector is defined here")],
+        });
     }
     for collector in &outcome.collectors {
         descriptors(collector).map_err(|error| {
             let file = collector.origin.file.to_string();
-            let place = Diagnostic { line: collector.origin.line, column: 1, ..no_place(file, &error.to_string()) };
-            LoadError { diagnostics: vec![place] }
+            let place = Diagnostic {
+                line: collector.origin.line,
+                column: 1,
+                ..unplaced(file, &error.to_string())
+            };
+            LoadError {
+                diagnostics: vec![place],
+            }
         })?;
     }
-    Ok(Loaded { live: Live::new(outcome.collectors), warnings: outcome.diagnostics })
+    Ok(Loaded {
+        live: Live::new(outcome.collectors),
+        warnings: outcome.diagnostics,
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<Source>, LoadError> {
     read_path(path).map_err(|error| {
         let message = format!("cannot be read: {error}");
-        LoadError { diagnostics: vec![no_place(path.display().to_string(), &message)] }
+        LoadError {
+            diagnostics: vec![unplaced(path.display().to_string(), &message)],
+        }
     })
 }
 
-fn no_place(file: String, message: &str) -> Diagnostic {
-    Diagnostic { file, line: 0, column: 0, severity: Severity::Error, message: message.to_owned() }
+/// An error about something that has no lines.
+pub(super) fn unplaced(file: String, message: &str) -> Diagnostic {
+    Diagnostic {
+        file,
+        line: 0,
+        column: 0,
+        severity: Severity::Error,
+        message: message.to_owned(),
+    }
 }
 
-fn lines(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+fn errors(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics
+        .iter()
+        .filter(|found| found.severity == Severity::Error);
+    errors.map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

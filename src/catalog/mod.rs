@@ -1,10 +1,16 @@
 //! What to collect: the compiled set, a run-time layer over it, and the live set that scrapes begin with.
 
+mod background;
+mod change;
 pub mod compiled;
 mod descriptors;
 mod live;
 mod load;
+mod store;
 
+pub use background::reload_in_background;
+pub use change::Change;
 pub use descriptors::descriptors;
 pub use live::Live;
 pub use load::{LoadError, Loaded, load};
+pub use store::{Catalog, Sources, Status};

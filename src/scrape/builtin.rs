@@ -4,6 +4,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+use super::Selection;
 use super::database;
 use super::slot::{Outcome, Slot};
 use super::target::Target;
@@ -49,7 +50,7 @@ impl Page<'_> {
 
 /// The families about the target, its databases and its collectors. `duplicates` are the page's series that were
 /// dropped because another database has the same.
-pub(super) fn render(target: &Target, constant: &str, duplicates: u64) -> Bytes {
+pub(super) fn render(target: &Target, selection: &Selection, constant: &str, duplicates: u64) -> Bytes {
     let mut process = Vec::new();
     target.process.usage().encode(&mut process);
     if !target.config.intro {
@@ -60,7 +61,8 @@ pub(super) fn render(target: &Target, constant: &str, duplicates: u64) -> Bytes 
     server(target, &mut page);
     exporter(target, &mut page, duplicates);
     databases(target, &mut page);
-    collectors(target, &mut page, start);
+    collectors(target, selection, &mut page, start);
+    configuration(target, &mut page);
     health(target, &mut page);
     if let Err(error) = target.surroundings.telemetry.encode(&mut page.out) {
         tracing::error!("{error}");
@@ -136,11 +138,12 @@ const STATES: [(&str, InState); 4] = [
     ("waiting", |outcome| matches!(outcome, Outcome::Never)),
 ];
 
-fn collectors(target: &Target, page: &mut Page<'_>, start: Instant) {
+fn collectors(target: &Target, selection: &Selection, page: &mut Page<'_>, start: Instant) {
     let databases = target.databases();
     let each = |visit: &mut dyn FnMut(&Slot)| {
         for database in &databases {
-            database.state.borrow().slots.iter().for_each(&mut *visit);
+            let state = database.state.borrow();
+            state.slots.iter().filter(|slot| selection.includes(&slot.collector.name)).for_each(&mut *visit);
         }
     };
     let mut family = |name: &str, help: &str, value: &dyn Fn(&Slot) -> Option<f64>| {
@@ -162,8 +165,18 @@ fn collectors(target: &Target, page: &mut Page<'_>, start: Instant) {
     family("exporter_query_scrape_metric_count", "Series in the collector's current result.", &|slot| {
         Some(slot.served(start).map_or(0, |samples| samples.series) as f64)
     });
-    family("exporter_query_scrape_duration", "Seconds of the collector's last execution.", &|slot| Some(slot.stats.duration.as_secs_f64()));
-    drops(&databases, page);
+    family("exporter_query_scrape_duration", "Seconds the last execution of the collector took on the connection: from the end of the answer before it to the end of its own.", &|slot| Some(slot.stats.duration.as_secs_f64()));
+    drops(&databases, selection, page);
+}
+
+fn configuration(target: &Target, page: &mut Page<'_>) {
+    let (status, live) = (target.catalog.status(), target.catalog.live());
+    let succeeded_at = status.succeeded_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    page.single("exporter_config_last_reload_successful", "gauge", "Whether the last load of the configuration succeeded.", flag(status.successful));
+    page.single("exporter_config_last_reload_success_timestamp_seconds", "gauge", "Unix time of the last successful load of the configuration.", succeeded_at.as_secs_f64());
+    page.family("exporter_config_info", "gauge", "Always 1: the configuration in force by the hash of its effective definitions.");
+    page.labelled(&[("hash", &live.hash)], 1.0);
+    page.single("exporter_config_collectors", "gauge", "Branches in the configuration in force, installed or not.", live.collectors.len() as f64);
 }
 
 fn health(target: &Target, page: &mut Page<'_>) {
@@ -177,11 +190,11 @@ fn health(target: &Target, page: &mut Page<'_>) {
 }
 
 /// Failures by reason and dropped series: only those that occurred, as a full grid would be ten series per collector.
-fn drops(databases: &[std::rc::Rc<database::Database>], page: &mut Page<'_>) {
+fn drops(databases: &[std::rc::Rc<database::Database>], selection: &Selection, page: &mut Page<'_>) {
     page.family("exporter_query_failures_total", "counter", "Failed executions of the collector by reason.");
     for database in databases {
         let label = database.label();
-        for slot in &database.state.borrow().slots {
+        for slot in database.state.borrow().slots.iter().filter(|slot| selection.includes(&slot.collector.name)) {
             for (reason, count) in Reason::ALL.iter().zip(slot.stats.reasons).filter(|(_, count)| *count > 0) {
                 let labels = [("datname", &*label), ("query", &*slot.collector.name), ("reason", reason.word())];
                 page.labelled(&labels, count as f64);
@@ -191,7 +204,7 @@ fn drops(databases: &[std::rc::Rc<database::Database>], page: &mut Page<'_>) {
     page.family("exporter_query_dropped_series_total", "counter", "Series of the collector that were dropped, as duplicates or above its limit.");
     for database in databases {
         let label = database.label();
-        for slot in &database.state.borrow().slots {
+        for slot in database.state.borrow().slots.iter().filter(|slot| selection.includes(&slot.collector.name)) {
             for (reason, count) in [("duplicate", slot.stats.duplicates), ("limit", slot.stats.over_limit)] {
                 if count > 0 {
                     let labels = [("datname", &*label), ("query", &*slot.collector.name), ("reason", reason)];

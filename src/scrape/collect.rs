@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use pg_exporter_schema::Collector;
 use tokio::time::timeout_at;
 
+use super::Selection;
 use super::batch::Batch;
 use super::config::Config;
 use super::database::Database;
 use super::decode::Decoder;
 use super::encode::Encoder;
+use super::slot::Slot;
 use crate::catalog::Live;
 use crate::target::failure::{Failure, Reason};
 use crate::target::pipeline::{self, Flight, Order};
@@ -31,6 +33,8 @@ pub struct Env<'a> {
     pub interval: Duration,
     /// The set of collectors.
     pub live: &'a Arc<Live>,
+    /// Which of them the run is about.
+    pub selection: &'a Selection,
     /// The connections.
     pub pool: &'a Pool,
     /// Allowance for the network on top of each statement's limit.
@@ -109,7 +113,8 @@ pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>
 fn take_due(database: &Database, env: &Env<'_>) -> Vec<Due> {
     let mut state = database.state.borrow_mut();
     let mut due = Vec::new();
-    for (at, slot) in state.slots.iter_mut().enumerate() {
+    let selected = |slot: &Slot| env.selection.includes(&slot.collector.name);
+    for (at, slot) in state.slots.iter_mut().enumerate().filter(|(_, slot)| selected(slot)) {
         if slot.is_due(env.start, env.config.cache) {
             due.push(Due {
                 slot: at,
@@ -417,7 +422,7 @@ fn fail_unless_done(database: &Database, item: &Due, failure: &Failure, env: &En
     }
 }
 
-fn with_slot(database: &Database, item: &Due, change: impl FnOnce(&mut super::slot::Slot)) {
+fn with_slot(database: &Database, item: &Due, change: impl FnOnce(&mut Slot)) {
     if let Some(slot) = database.state.borrow_mut().slots.get_mut(item.slot) {
         change(slot);
     }

@@ -145,7 +145,10 @@ impl Database {
                 text::block(labels, env.encoder.borrow().constant()).into()
             };
             let mut slot = match old.remove(&*collector.branch) {
-                Some(slot) if *slot.collector == **collector => slot,
+                Some(mut slot) if slot.collector.means_the_same_as(collector) => {
+                    slot.collector = Arc::clone(collector);
+                    slot
+                }
                 Some(slot) => {
                     let mut new = Slot::new(Arc::clone(collector), block(), || env.next_key());
                     new.stats = slot.stats;

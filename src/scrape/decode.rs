@@ -138,7 +138,7 @@ fn missing(collector: &Collector, column: &Column) -> Failure {
 }
 
 /// Without a known type (pgbouncer) a cell is text.
-fn wire_of(oid: u32) -> Wire {
+pub(super) fn wire_of(oid: u32) -> Wire {
     if oid == 0 { Wire::Text } else { Wire::of_binary(oid) }
 }
 

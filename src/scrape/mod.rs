@@ -8,12 +8,15 @@ mod config;
 mod database;
 mod decode;
 mod encode;
+mod fit;
 mod gzip;
 mod histogram;
 mod number;
 mod overview;
 mod page;
+mod rounds;
 mod samples;
+mod selection;
 mod slot;
 mod target;
 mod text;
@@ -27,6 +30,9 @@ use bytes::Bytes;
 pub use actor::Scraper;
 pub use batch::{Batch, RowView};
 pub use config::Config;
+pub use fit::Misfit;
+pub use overview::{CollectorOverview, DatabaseOverview, Overview};
+pub use selection::Selection;
 pub use target::Surroundings;
 
 /// What a client asks of the metrics page.
@@ -36,6 +42,8 @@ pub struct Request {
     pub deadline: Instant,
     /// How the page's bytes are compressed.
     pub encoding: Encoding,
+    /// Which collectors it is about.
+    pub selection: Selection,
 }
 
 /// Compression of a page.
@@ -68,47 +76,6 @@ impl DatabaseRows {
     pub fn typed<'a, R: crate::Row<'a>>(&'a self) -> impl Iterator<Item = R> {
         self.batch.iter().map(R::from_row)
     }
-}
-
-/// What people see of the exporter at `/`.
-#[derive(Clone, Debug, Default)]
-pub struct Overview {
-    /// One entry per database, the URL's first.
-    pub databases: Vec<DatabaseOverview>,
-}
-
-/// One database and its collectors.
-#[derive(Clone, Debug, Default)]
-pub struct DatabaseOverview {
-    /// Name.
-    pub name: String,
-    /// `server_version_num`, 0 when never known.
-    pub version: u32,
-    /// Whether its last scrape succeeded, and why not.
-    pub error: Option<String>,
-    /// Installed collectors in the order of execution.
-    pub collectors: Vec<CollectorOverview>,
-}
-
-/// One installed collector.
-#[derive(Clone, Debug, Default)]
-pub struct CollectorOverview {
-    /// Collector name.
-    pub name: String,
-    /// Branch installed.
-    pub branch: String,
-    /// `ok`, `cached`, `failed`, `paused`, `skipped by predicate`, `not run yet`.
-    pub state: &'static str,
-    /// Seconds of the last execution.
-    pub duration: f64,
-    /// Seconds since the last good execution.
-    pub age: Option<f64>,
-    /// Series served.
-    pub series: u64,
-    /// Failures so far.
-    pub errors: u64,
-    /// Last error, without secrets.
-    pub last_error: Option<String>,
 }
 
 /// The scrape thread is gone.

@@ -1,14 +1,79 @@
-//! A target's state for people.
+//! A target's state for people: what is planned where, and how its executions went.
 
-use super::slot::Slot;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use pg_exporter_schema::Collector;
+
+use super::database::State;
+use super::slot::{Slot, Stats};
 use super::target::Target;
-use super::{CollectorOverview, DatabaseOverview, Overview};
+use crate::catalog::Live;
+use crate::target::failure::Failure;
+use crate::target::plan::Verdict;
+
+/// What is known of a target at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Overview {
+    /// The set in force, in the order of execution.
+    pub collectors: Vec<Arc<Collector>>,
+    /// One entry per database, the URL's first.
+    pub databases: Vec<DatabaseOverview>,
+}
+
+/// One database and its collectors.
+#[derive(Clone, Debug, Default)]
+pub struct DatabaseOverview {
+    /// Name.
+    pub name: String,
+    /// `server_version_num`, 0 when never known.
+    pub version: u32,
+    /// Why its last scrape failed; `None` when it succeeded.
+    pub error: Option<String>,
+    /// The planner's word on each of [`Overview::collectors`]; `None` before the first plan with that definition.
+    pub verdicts: Vec<Option<Verdict>>,
+    /// Installed collectors in the order of execution.
+    pub collectors: Vec<CollectorOverview>,
+}
+
+/// One installed collector.
+#[derive(Clone, Debug, Default)]
+pub struct CollectorOverview {
+    /// Collector name.
+    pub name: String,
+    /// Branch installed.
+    pub branch: String,
+    /// `ok`, `cached`, `failed`, `paused`, `skipped by predicate`, `not run yet`.
+    pub state: &'static str,
+    /// Seconds of the last execution.
+    pub duration: f64,
+    /// Seconds since the last good execution.
+    pub age: Option<f64>,
+    /// Series served.
+    pub series: u64,
+    /// Failures so far.
+    pub errors: u64,
+    /// Executions so far, failed ones included.
+    pub executions: u64,
+    /// Scrapes served from the cache.
+    pub hits: u64,
+    /// Scrapes without a result because a predicate did not hold.
+    pub skips: u64,
+    /// What all executions took.
+    pub total_duration: Duration,
+    /// When the last execution ended.
+    pub last_execution: Option<SystemTime>,
+    /// Last error, without secrets; kept after it has passed.
+    pub last_error: Option<Failure>,
+}
 
 impl Target {
     /// What is known of every database and collector.
     #[must_use]
     pub fn overview(&self) -> Overview {
         let start = self.runs.borrow().start;
+        let live = self.catalog.live();
         let databases = self.databases().into_iter().map(|database| {
             let name = database.label();
             let state = database.state.borrow();
@@ -16,22 +81,56 @@ impl Target {
                 name,
                 version: state.facts.version,
                 error: state.status.failure.as_ref().map(ToString::to_string),
+                verdicts: verdicts(&live, &state),
                 collectors: state.slots.iter().map(|slot| collector(slot, start)).collect(),
             }
         });
-        Overview { databases: databases.collect() }
+        Overview {
+            databases: databases.collect(),
+            collectors: live.collectors.clone(),
+        }
     }
 }
 
-fn collector(slot: &Slot, start: std::time::Instant) -> CollectorOverview {
+fn verdicts(live: &Live, state: &State) -> Vec<Option<Verdict>> {
+    let planned: HashMap<&str, _> = state
+        .plan
+        .verdicts
+        .iter()
+        .map(|planned| (&*planned.0.branch, planned))
+        .collect();
+    let verdict = |collector: &Arc<Collector>| {
+        let (known, verdict) = planned.get(&*collector.branch)?;
+        // After a reload, the next scrape plans.
+        known.means_the_same_as(collector).then(|| verdict.clone())
+    };
+    live.collectors.iter().map(verdict).collect()
+}
+
+fn collector(slot: &Slot, start: Instant) -> CollectorOverview {
+    let Stats {
+        duration,
+        errors,
+        executions,
+        hits,
+        predicate_skips,
+        total_duration,
+        last_execution,
+        ..
+    } = slot.stats;
     CollectorOverview {
         name: slot.collector.name.to_string(),
         branch: slot.collector.branch.to_string(),
         state: slot.state(start),
-        duration: slot.stats.duration.as_secs_f64(),
+        duration: duration.as_secs_f64(),
         age: slot.age(start).map(|age| age.as_secs_f64()),
         series: slot.served(start).map_or(0, |samples| samples.series),
-        errors: slot.stats.errors,
-        last_error: slot.stats.last_error.as_ref().map(ToString::to_string),
+        errors,
+        executions,
+        hits,
+        skips: predicate_skips,
+        total_duration,
+        last_execution,
+        last_error: slot.stats.last_error.clone(),
     }
 }

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use pg_exporter_schema::Collector;
@@ -18,8 +17,8 @@ use super::database::Database;
 use super::encode::Encoder;
 use super::gzip::{Compressor, Stream};
 use super::page::{Part, Units};
-use super::{DatabaseRows, Encoding, Page};
-use crate::catalog::Live;
+use super::{DatabaseRows, Encoding, Page, Request, Selection};
+use crate::catalog::Catalog;
 use crate::target::connect::Endpoint;
 use crate::target::health::Health;
 use crate::target::pool::Pool;
@@ -30,7 +29,7 @@ use crate::telemetry::{Process, Telemetry};
 pub struct Target {
     pub(super) config: Config,
     endpoint: Endpoint,
-    live: Arc<ArcSwap<Live>>,
+    pub(super) catalog: Arc<Catalog>,
     pub(super) pool: Pool,
     encoder: RefCell<Encoder>,
     keys: Cell<u64>,
@@ -67,7 +66,7 @@ pub(super) struct Runs {
 impl Target {
     /// A target that has not been scraped.
     #[must_use]
-    pub fn new(endpoint: Endpoint, config: Config, live: Arc<ArcSwap<Live>>, surroundings: Surroundings) -> Self {
+    pub fn new(endpoint: Endpoint, config: Config, catalog: Arc<Catalog>, surroundings: Surroundings) -> Self {
         let name = endpoint.info.database().to_owned();
         let labels = config.labels.iter().map(|(name, value)| (&**name, &**value));
         let now = Instant::now();
@@ -78,7 +77,7 @@ impl Target {
             main: Rc::new(Database::new(endpoint.clone(), &name, false)),
             endpoint,
             config,
-            live,
+            catalog,
             keys: Cell::new(0),
             retained: RefCell::default(),
             discovered: RefCell::default(),
@@ -91,16 +90,17 @@ impl Target {
         }
     }
 
-    /// Scrapes every database once.
-    pub async fn run(&self, deadline: Instant) {
+    /// Scrapes every database once, as far as the selection goes.
+    pub async fn run(&self, deadline: Instant, selection: &Selection) {
         let start = Instant::now();
-        let live = self.live.load_full();
+        let live = self.catalog.live();
         let interval = self.begin_run(start);
         let env = Env {
             start,
             deadline,
             interval,
             live: &live,
+            selection,
             pool: &self.pool,
             grace: self.endpoint.connect_timeout,
             config: &self.config,
@@ -179,14 +179,16 @@ impl Target {
     }
 
     /// The page of what is there now: results of the last run, and cached ones that it did not renew.
-    pub fn page(&self, encoding: Encoding) -> Page {
+    pub fn page(&self, request: &Request) -> Page {
+        let Request { encoding, selection, .. } = request;
         let start = self.runs.borrow().start;
         let order = self.parts(start);
         let mut units = self.units.borrow_mut();
-        let duplicates = order.iter().map(|(name, parts)| units.update(name, parts).duplicates).sum();
+        let shown = order.iter().filter(|(name, _)| selection.includes(name));
+        let duplicates = shown.clone().map(|(name, parts)| units.update(name, parts).duplicates).sum();
         units.retain(|name| order.iter().any(|(kept, _)| kept == name));
-        let own = builtin::render(self, self.encoder.borrow().constant(), duplicates);
-        let names = order.iter().map(|(name, _)| name.as_str());
+        let own = builtin::render(self, selection, self.encoder.borrow().constant(), duplicates);
+        let names = shown.map(|(name, _)| name.as_str());
         let chunks = match encoding {
             Encoding::Identity => {
                 let chunks = names.filter_map(|name| units.get(name)).flat_map(|unit| unit.chunks.iter().cloned());

@@ -28,6 +28,14 @@ pub struct ResultColumn {
     pub oid: u32,
 }
 
+impl ResultColumn {
+    /// The type as SQL names it; its number when it is none that PostgreSQL brings.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        Type::from_oid(self.oid).map_or_else(|| format!("with OID {}", self.oid), |known| known.name().to_owned())
+    }
+}
+
 /// One row of a result.
 #[derive(Debug)]
 pub struct Row(Inner);

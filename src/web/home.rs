@@ -1,7 +1,6 @@
 //! The page for people.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use askama::Template;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -10,6 +9,7 @@ use tokio::time::timeout;
 
 use super::answer;
 use super::body::Body;
+use super::report::PATIENCE;
 use super::{Backend, Context};
 use crate::build_info::{BUILD_INFO, BuildInfo};
 use crate::scrape::{CollectorOverview, DatabaseOverview};
@@ -19,9 +19,6 @@ use crate::target::health::{Lag, Snapshot, State};
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
 );
-
-/// How long the scrape thread may take to tell what it knows.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Template)]
 #[template(path = "home.html")]

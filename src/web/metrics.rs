@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::header::{CONTENT_ENCODING, HeaderValue, VARY};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
 use tokio::time::timeout_at;
 
 use super::answer;
 use super::body::Body;
-use super::{Backend, Context, negotiate};
+use super::{Backend, Context, negotiate, selection};
 use crate::scrape::{Encoding, Request};
 
 const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -22,10 +23,20 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Answers with a page, from the run that is on or from a new one.
-pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, map: HeaderMap) -> Response<Body> {
+pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+    let query = request.uri.query().unwrap_or_default();
+    let map = request.headers;
+    let selection = match selection::read(query, &context.backend.catalog().live()) {
+        Ok(selection) => selection,
+        Err(advice) => return answer::text(map, StatusCode::BAD_REQUEST, advice),
+    };
     let deadline = Instant::now() + time(&map, context.scrape_timeout);
     let encoding = negotiate::encoding(&map);
-    let page = context.backend.page(Request { deadline, encoding });
+    let page = context.backend.page(Request {
+        deadline,
+        encoding,
+        selection,
+    });
     let body = match timeout_at((deadline + GRACE).into(), page).await {
         Ok(Ok(page)) => page.chunks,
         Ok(Err(gone)) => return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),

@@ -1,7 +1,7 @@
 //! The web server: metrics, health answers, pages for people. Only this module names hyper.
 //!
 //! ```text
-//! listen -> accept -> connection -> route -> health | metrics | version | home -> answer, body
+//! listen -> accept -> connection -> route -> health | metrics | version | home | report | reload -> answer, body
 //! ```
 
 mod accept;
@@ -15,7 +15,11 @@ mod lag;
 mod listen;
 mod metrics;
 mod negotiate;
+mod query;
+mod reload;
+mod report;
 mod route;
+mod selection;
 mod shutdown;
 mod telemetry_path;
 #[cfg(test)]
@@ -28,9 +32,10 @@ use std::time::Duration;
 
 pub use accept::serve;
 pub use listen::{BindError, bind};
-pub use shutdown::Termination;
+pub use shutdown::{Reloads, Termination};
 pub use telemetry_path::{TelemetryPathError, check_telemetry_path};
 
+use crate::catalog::Catalog;
 use crate::scrape::{Gone, Overview, Page, Request, Scraper};
 use crate::settings::Settings;
 use crate::target::health::{Health, Snapshot};
@@ -43,6 +48,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether the probe runs. Never waits.
     fn is_alive(&self) -> bool;
+
+    /// The set of collectors in force.
+    fn catalog(&self) -> &Arc<Catalog>;
 
     /// A metrics page.
     ///
@@ -62,6 +70,8 @@ pub trait Backend: Send + Sync + 'static {
 pub struct Live {
     /// Makes metrics pages.
     pub scraper: Scraper,
+    /// What is collected.
+    pub catalog: Arc<Catalog>,
     /// Knows the target's state.
     pub health: Health,
 }
@@ -73,6 +83,10 @@ impl Backend for Live {
 
     fn is_alive(&self) -> bool {
         self.health.is_alive()
+    }
+
+    fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
     }
 
     fn page(&self, request: Request) -> impl Future<Output = Result<Page, Gone>> + Send {
@@ -93,6 +107,8 @@ pub struct Context<B> {
     pub telemetry_path: String,
     /// Longest scrape when the client names no limit.
     pub scrape_timeout: Duration,
+    /// Whether reloads over HTTP are refused.
+    pub disable_reload: bool,
     /// Counts what is answered.
     pub telemetry: Arc<Telemetry>,
     /// What clients may use.
@@ -106,6 +122,7 @@ impl<B> Context<B> {
             backend,
             telemetry_path: settings.telemetry_path.clone(),
             scrape_timeout: settings.scrape_timeout,
+            disable_reload: settings.disable_reload,
             telemetry,
             limits: Limits::default(),
         }

@@ -9,7 +9,8 @@ use hyper::{HeaderMap, Method, Response, StatusCode, Version};
 use super::answer::{self, Answer};
 use super::body::Body;
 use super::health::{self, Question};
-use super::{Backend, Context, home, metrics, version};
+use super::report::Report;
+use super::{Backend, Context, home, metrics, reload, version};
 use crate::telemetry::Page;
 
 /// What is at a path.
@@ -19,10 +20,12 @@ enum Route {
     Metrics,
     Health(Question),
     Version,
+    Report(Report),
+    Reload,
 }
 
 /// Every path but that of the metrics page.
-const FIXED: [(&str, Route); 17] = [
+const FIXED: [(&str, Route); 20] = [
     ("/", Route::Home),
     ("/up", Route::Health(Question::Up)),
     ("/health", Route::Health(Question::Up)),
@@ -40,10 +43,15 @@ const FIXED: [(&str, Route); 17] = [
     ("/ro", Route::Health(Question::Replica)),
     ("/read", Route::Health(Question::Read)),
     ("/version", Route::Version),
+    ("/explain", Route::Report(Report::Explain)),
+    ("/stat", Route::Report(Report::Statistics)),
+    ("/reload", Route::Reload),
 ];
 
 /// Methods of a page that is only read.
 const READ: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+/// Methods of a path that does something.
+const ACT: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 
 /// Every path but that of the metrics page.
 pub(super) fn fixed_paths() -> impl Iterator<Item = &'static str> {
@@ -84,12 +92,14 @@ fn dispatch<B: Backend>(context: &Arc<Context<B>>, route: Option<Route>, request
         ));
     };
     match request.method {
-        Method::GET | Method::HEAD => route.read(context, request),
-        Method::OPTIONS => Answer::Now(answer::methods(request.headers, StatusCode::OK, READ)),
+        Method::GET => route.answer(context, request),
+        Method::HEAD if route != Route::Reload => route.answer(context, request),
+        Method::POST if route == Route::Reload => route.answer(context, request),
+        Method::OPTIONS => Answer::Now(answer::methods(request.headers, StatusCode::OK, route.methods())),
         _ => Answer::Now(answer::methods(
             request.headers,
             StatusCode::METHOD_NOT_ALLOWED,
-            READ,
+            route.methods(),
         )),
     }
 }
@@ -105,12 +115,19 @@ impl Route {
             .map(|(_, route)| *route)
     }
 
-    fn read<B: Backend>(self, context: &Arc<Context<B>>, request: Parts) -> Answer {
+    fn methods(self) -> HeaderValue {
+        if self == Self::Reload { ACT } else { READ }
+    }
+
+    fn answer<B: Backend>(self, context: &Arc<Context<B>>, request: Parts) -> Answer {
+        let shared = || Arc::clone(context);
         match self {
             Self::Health(question) => Answer::Now(health::answer(&context.backend, question, request)),
             Self::Version => Answer::Now(version::answer(request)),
-            Self::Metrics => Answer::Later(Box::pin(metrics::answer(Arc::clone(context), request.headers))),
-            Self::Home => Answer::Later(Box::pin(home::answer(Arc::clone(context), request.headers))),
+            Self::Metrics => Answer::Later(Box::pin(metrics::answer(shared(), request))),
+            Self::Home => Answer::Later(Box::pin(home::answer(shared(), request.headers))),
+            Self::Report(report) => Answer::Later(Box::pin(report.answer(shared(), request))),
+            Self::Reload => Answer::Later(Box::pin(reload::answer(shared(), request))),
         }
     }
 
@@ -118,7 +135,7 @@ impl Route {
         match self {
             Self::Metrics => Page::Metrics,
             Self::Health(_) => Page::Health,
-            Self::Home | Self::Version => Page::Other,
+            Self::Home | Self::Version | Self::Report(_) | Self::Reload => Page::Other,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The end, as the system asks for it.
+//! Signals: the end, and reloads.
 
 use std::io;
 
@@ -28,6 +28,34 @@ impl Termination {
         tokio::select! {
             _ = self.term.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// SIGHUP and SIGUSR1, caught from its making on: without it either would end the process.
+#[derive(Debug)]
+pub struct Reloads {
+    hangup: Signal,
+    user: Signal,
+}
+
+impl Reloads {
+    /// Catches both signals. Needs a runtime with I/O.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Waits for either; its name. Several that come while nobody waits are one.
+    pub async fn wait(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.hangup.recv() => "SIGHUP",
+            _ = self.user.recv() => "SIGUSR1",
         }
     }
 }

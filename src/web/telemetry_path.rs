@@ -1,9 +1,7 @@
 //! Which paths the metrics page may have.
 
+use super::query::percent_decoded;
 use super::route;
-
-/// Paths of pages to come: a configured path must not clash with them one day.
-const RESERVED: [&str; 3] = ["/reload", "/explain", "/stat"];
 
 /// Why a path cannot be that of the metrics page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,24 +40,10 @@ pub fn check_telemetry_path(path: &str) -> Result<(), TelemetryPathError> {
     if path != "/" && !canonical {
         return Err(TelemetryPathError::NotCanonical);
     }
-    if route::fixed_paths().chain(RESERVED).any(|fixed| fixed == decoded) {
+    if route::fixed_paths().any(|fixed| fixed == decoded) {
         return Err(TelemetryPathError::Taken(path.to_owned()));
     }
     Ok(())
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || (rest.next()? as char).to_digit(16);
-            bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{Backend, Context, Limits, serve};
+use crate::catalog::compiled::COLLECTORS;
+use crate::catalog::{Catalog, Sources};
 use crate::scrape::{Gone, Overview, Page, Request};
 use crate::target::health::{Lag, Snapshot, State};
 use crate::telemetry::Telemetry;
@@ -35,6 +37,7 @@ struct Told {
     /// What a page takes to make.
     page_time: Duration,
     asked: Mutex<Vec<Request>>,
+    catalog: Arc<Catalog>,
     /// `None` when the scrape thread is gone.
     overview: Option<Overview>,
 }
@@ -58,6 +61,13 @@ impl Default for Told {
             ],
             page_time: Duration::ZERO,
             asked: Mutex::default(),
+            catalog: Arc::new(
+                Catalog::open(Sources {
+                    base: COLLECTORS,
+                    ..Sources::default()
+                })
+                .unwrap(),
+            ),
             overview: Some(Overview::default()),
         }
     }
@@ -70,6 +80,10 @@ impl Backend for Told {
 
     fn is_alive(&self) -> bool {
         self.alive.load(Relaxed)
+    }
+
+    fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
     }
 
     async fn page(&self, request: Request) -> Result<Page, Gone> {
@@ -120,6 +134,7 @@ impl Server {
             backend,
             telemetry_path: "/metrics".to_owned(),
             scrape_timeout: Duration::from_secs(10),
+            disable_reload: false,
             telemetry: Arc::new(Telemetry::new("pg", &[]).unwrap()),
             limits,
         });

@@ -180,6 +180,18 @@ impl Collector {
         version == 0 || (self.min_version <= version && version < self.max_version)
     }
 
+    /// Whether the other is the same but for where it is defined and its place in the order of execution: its result
+    /// can be served as this one's.
+    #[must_use]
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        let other = Self {
+            origin: self.origin.clone(),
+            priority: self.priority,
+            ..other.clone()
+        };
+        *self == other
+    }
+
     /// Whether it has that tag.
     #[must_use]
     pub fn has_tag(&self, tag: &Tag) -> bool {

@@ -207,12 +207,11 @@ fn usage(node: &Node, report: &mut FileReport<'_>) -> Option<At<Usage>> {
         "HISTOGRAM" => Usage::Histogram,
         "DISCARD" => Usage::Discard,
         other => {
-            let hint = text::did_you_mean(other, keys::USAGES);
-            let all = keys::USAGES.join(", ");
-            report.error(
-                word.spot,
-                format!("unknown usage `{}`; write one of {all}{hint}", word.value),
-            );
+            let hint = match text::did_you_mean(other, keys::USAGES) {
+                hint if hint.is_empty() => format!("; write one of {}", keys::USAGES.join(", ")),
+                hint => hint,
+            };
+            report.error(word.spot, format!("unknown usage `{}`{hint}", word.value));
             return None;
         }
     };

@@ -74,10 +74,10 @@ fn is_name(name: &str, is_extra: impl Fn(char) -> bool) -> bool {
     starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || is_extra(c))
 }
 
-/// `; did you mean "x"?` when a known word is near.
+/// `, did you mean "x"?` when a known word is near.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(word, known) {
-        Some(near) => format!("; did you mean `{near}`?"),
+        Some(near) => format!(", did you mean `{near}`?"),
         None => String::new(),
     }
 }
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn near_words_are_offered() {
         let known = ["query", "timeout", "ttl", "tags"];
-        assert_eq!(did_you_mean("time_out", known), "; did you mean `timeout`?");
-        assert_eq!(did_you_mean("Querry", known), "; did you mean `query`?");
+        assert_eq!(did_you_mean("time_out", known), ", did you mean `timeout`?");
+        assert_eq!(did_you_mean("Querry", known), ", did you mean `query`?");
         assert_eq!(did_you_mean("banana", known), "");
     }
 }

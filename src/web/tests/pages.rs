@@ -1,5 +1,6 @@
 use super::*;
-use crate::scrape::{CollectorOverview, DatabaseOverview, Encoding};
+use crate::scrape::{CollectorOverview, DatabaseOverview, Encoding, Selection};
+use crate::target::failure::Failure;
 
 #[tokio::test]
 async fn metrics_are_the_pages_chunks() {
@@ -118,6 +119,77 @@ async fn health_answers_do_not_wait_for_a_scrape() {
 }
 
 #[tokio::test]
+async fn a_page_is_about_the_collectors_asked_for() {
+    let server = Server::start(Told::default());
+    let path = "/metrics?x=y&collect%5B%5D=pg_db&collect[]=pg_table&exclude[]=pg_table";
+    assert_eq!(server.get(path).await.status, 200);
+    let asked = server.context.backend.asked.lock().unwrap().remove(0);
+    let expected = Selection::new(["pg_db", "pg_table"].map(String::from), ["pg_table".to_owned()]);
+    assert_eq!(asked.selection, expected);
+    let unknown = server.get("/metrics?exclude[]=pg_dd").await;
+    assert_eq!(unknown.status, 400);
+    let text = unknown.text();
+    assert!(
+        text.starts_with("there is no collector `pg_dd`; there are ") && text.contains(" pg_db "),
+        "{text}"
+    );
+    assert!(
+        server.context.backend.asked.lock().unwrap().is_empty(),
+        "nothing is scraped"
+    );
+}
+
+#[tokio::test]
+async fn reports_in_text_and_json() {
+    let server = Server::start(Told::default());
+    for (path, text) in [("/explain", ""), ("/stat", "Collector Statistics:\n")] {
+        let response = server.get(path).await;
+        assert_eq!((response.status, response.text()), (200, text), "{path}");
+        let response = server.ask("GET", path, "Accept: application/json\r\n").await;
+        assert_eq!(
+            (response.header("content-type"), response.text()),
+            (Some("application/json"), "[]\n")
+        );
+    }
+    let server = Server::start(Told {
+        overview: None,
+        ..Told::default()
+    });
+    assert_eq!(server.get("/stat").await.status, 503);
+}
+
+#[tokio::test]
+async fn reload_answers_as_the_contract_has_it() {
+    let server = Server::start(Told::default());
+    for method in ["GET", "POST"] {
+        let response = server.ask(method, "/reload", "").await;
+        assert_eq!(
+            (response.status, response.header("content-type")),
+            (200, Some("application/json"))
+        );
+        let start = r#"{"status":"success","message":"Configuration reloaded successfully","timestamp":""#;
+        let rest = response.text().strip_prefix(start).unwrap();
+        let (time, rest) = rest.split_once('"').unwrap();
+        assert!(time.len() == 20 && time.ends_with('Z'), "{time}");
+        assert_eq!(rest, r#", "changed":{"added":[],"removed":[],"modified":[]}}"#);
+    }
+    let dry = server.get("/reload?dry_run=1").await;
+    assert!(dry.text().contains("nothing was changed"), "{}", dry.text());
+    let unclear = server.get("/reload?dry_run=perhaps").await;
+    assert_eq!(unclear.status, 400, "{}", unclear.text());
+    for method in ["HEAD", "PUT", "DELETE"] {
+        let response = server.ask(method, "/reload", "").await;
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some("GET, POST, OPTIONS")),
+            "{method}"
+        );
+    }
+    assert_eq!(server.ask("OPTIONS", "/reload", "").await.status, 200);
+    assert_eq!(server.ask("POST", "/stat", "").await.status, 405);
+}
+
+#[tokio::test]
 async fn version_in_text_and_json() {
     let server = Server::start(Told::default());
     let response = server.get("/version").await;
@@ -202,17 +274,20 @@ async fn the_page_for_people_shows_all_and_escapes_it() {
         age: Some(12.0),
         series: 42,
         errors: 3,
-        last_error: Some("57014 <script>alert(1)</script>".to_owned()),
+        last_error: Some(Failure::timeout("57014 <script>alert(1)</script>")),
+        ..CollectorOverview::default()
     };
     let database = DatabaseOverview {
         name: "\"><img src=x>".to_owned(),
         version: 150_018,
         error: Some("a & b".to_owned()),
         collectors: vec![collector],
+        ..DatabaseOverview::default()
     };
     let server = Server::start(Told {
         overview: Some(Overview {
             databases: vec![database],
+            ..Overview::default()
         }),
         ..Told::default()
     });

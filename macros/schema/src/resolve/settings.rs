@@ -110,7 +110,7 @@ fn version_number(key: &str, version: &At<i64>, open: u32, report: &mut FileRepo
         Ok(number) => {
             if number < 10_000 {
                 let message =
-                    format!("`{key}` {number} is no version of any server; did you mean {number}0000?");
+                    format!("`{key}` {number} is no version of any server, did you mean {number}0000?");
                 report.warning(version.spot, message);
             }
             number
@@ -205,7 +205,7 @@ fn misspelt(word: &str, prefix: &str, raw: &At<String>, report: &mut FileReport<
     let known: &[&str] = if word.contains(':') { &PREFIXES } else { &WORDS };
     if let Some(near) = text::nearest(prefix, known.iter().copied()) {
         let message =
-            format!("tag `{word}` is only met by an exporter started with it; did you mean `{near}`?");
+            format!("tag `{word}` is only met by an exporter started with it, did you mean `{near}`?");
         report.warning(raw.spot, message);
     }
 }

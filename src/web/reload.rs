@@ -1,0 +1,73 @@
+//! `/reload`: the configuration is read anew and swapped in, or it is said why not.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Response, StatusCode};
+use serde_json::json;
+
+use super::body::Body;
+use super::{Backend, Context, answer, query};
+use crate::catalog::{Change, LoadError};
+use crate::cli::boolean;
+use crate::report::time;
+
+pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+    let map = request.headers;
+    if context.disable_reload {
+        let message = "reload over HTTP is off (--web.disable-reload); send the process SIGHUP instead";
+        return failed(map, StatusCode::FORBIDDEN, message);
+    }
+    let dry_run = match dry_run(request.uri.query().unwrap_or_default()) {
+        Ok(dry_run) => dry_run,
+        Err(message) => return failed(map, StatusCode::BAD_REQUEST, &message),
+    };
+    match reload(context, dry_run).await {
+        Ok(change) => succeeded(map, &change, dry_run),
+        Err(error) => failed(map, StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// Files are read and compiled on a thread of their own: probes are answered meanwhile.
+async fn reload<B: Backend>(context: Arc<Context<B>>, dry_run: bool) -> Result<Change, LoadError> {
+    let catalog = Arc::clone(context.backend.catalog());
+    crate::catalog::reload_in_background(catalog, dry_run, "HTTP").await
+}
+
+/// Without a value it is on. One that is neither on nor off must not end in a reload.
+fn dry_run(query: &str) -> Result<bool, String> {
+    let given = query::pairs(query)
+        .filter(|(name, _)| name == "dry_run")
+        .map(|(_, value)| value)
+        .last();
+    match given.as_deref() {
+        None => Ok(false),
+        Some("") => Ok(true),
+        Some(value) => boolean(value).map_err(|advice| format!("dry_run={value}: {advice}")),
+    }
+}
+
+fn succeeded(map: HeaderMap, change: &Change, dry_run: bool) -> Response<Body> {
+    let message = if dry_run {
+        "Configuration is valid, nothing was changed"
+    } else {
+        "Configuration reloaded successfully"
+    };
+    let now = time(SystemTime::now());
+    // Lists of strings always serialise.
+    let changed = serde_json::to_string(change).unwrap_or_default();
+    // Written out, since the contract has a blank that a JSON library would not write.
+    let body =
+        format!(r#"{{"status":"success","message":"{message}","timestamp":"{now}", "changed":{changed}}}"#);
+    answer::with_type(map, StatusCode::OK, answer::JSON, body)
+}
+
+fn failed(map: HeaderMap, status: StatusCode, message: &str) -> Response<Body> {
+    let now = time(SystemTime::now());
+    let body = format!(
+        r#"{{"status":"error","message":{},"timestamp":"{now}"}}"#,
+        json!(message)
+    );
+    answer::with_type(map, status, answer::JSON, body)
+}

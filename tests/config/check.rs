@@ -1,0 +1,99 @@
+//! `check --url`: what a server says to statements, with the place in the file.
+
+use crate::support::{Directory, clock, database, json, program, server};
+
+fn check(url: &str, directory: &Directory, more: &[&str]) -> (i32, String) {
+    let run = program("postgresql://nobody@127.0.0.1:1/x")
+        .args(["--no-builtin", "check", "--url", url])
+        .args(more)
+        .arg(directory.path())
+        .run();
+    let stdout = run.stdout.replace(&format!("{}/", directory.path().display()), "");
+    (run.status.code().unwrap_or_else(|| panic!("{}", run.stderr)), stdout)
+}
+
+#[test]
+fn sound_definitions_give_no_finding() {
+    let url = database("check_sound");
+    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    assert_eq!(check(&url, &directory, &["--strict"]), (0, String::new()));
+}
+
+#[test]
+fn sql_errors_are_shown_where_they_are_in_the_file() {
+    let url = database("check_sql");
+    let text = "# first line
+one:
+  query: |
+    SELECT 1 AS a,
+           'é' AS b, nothing_here AS c
+  metrics:
+    - a: { usage: GAUGE, description: A }
+two:
+  query: SELECT count(*) AS a FROM no_such_table
+  metrics:
+    - a: { usage: GAUGE, description: A }
+three:
+  query: SELECT 1 AS a
+  min_version: 990000
+  metrics:
+    - a: { usage: GAUGE, description: A }
+four:
+  query: SELECT 1 AS a
+  predicate_queries: [ { predicate_query: SELECT 1 }, { predicate_query: SELECT nothing_there } ]
+  metrics:
+    - a: { usage: GAUGE, description: A }
+";
+    let directory = Directory::new(&[("1.yml", text)]);
+    let (code, found) = check(&url, &directory, &[]);
+    let expected = "\
+1.yml:5:22: the server refuses the query of `one`: column \"nothing_here\" does not exist (SQLSTATE 42703)
+1.yml:9:36: the server refuses the query of `two`: relation \"no_such_table\" does not exist (SQLSTATE 42P01)
+1.yml:17:1: a predicate of `four` must return one column of type boolean
+1.yml:17:1: the server refuses a predicate of `four`: column \"nothing_there\" does not exist (SQLSTATE 42703)
+";
+    assert_eq!((code, found.as_str()), (1, expected));
+}
+
+#[test]
+fn columns_that_do_not_fit_are_named() {
+    let url = database("check_columns");
+    let text = "
+one:
+  query: |
+    SELECT now() - now() AS age, 1 AS spare, 'x' AS label, 2 AS fine
+  metrics:
+    - label: { usage: LABEL, description: A }
+    - age: { usage: GAUGE, description: A }
+    - fine: { usage: GAUGE, description: A }
+    - gone: { usage: GAUGE, description: A }
+    - absent: { usage: DISCARD }
+";
+    let directory = Directory::new(&[("1.yml", text)]);
+    let expected = "\
+1.yml:4:1: warning: the result of `one` has a column `spare` that `metrics` does not list; list it, or select less
+1.yml:7:7: column `age` of `one` is of type interval, which is no number; cast it in the query
+1.yml:9:7: the result of `one` has no column `gone`; select it, or remove it here
+";
+    assert_eq!(check(&url, &directory, &[]), (1, expected.to_owned()));
+    let (code, text) = check(&url, &directory, &["--format=json"]);
+    let list = json(&text);
+    assert_eq!((code, list.as_array().unwrap().len()), (1, 3));
+    assert_eq!((&list[1]["line"], &list[1]["column"], &list[1]["severity"]), (&7.into(), &7.into(), &"error".into()));
+}
+
+#[test]
+fn a_server_that_cannot_be_asked_is_no_finding() {
+    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    let run = program("unused").args(["--no-builtin", "check", "--url"]).arg("postgresql://u:hunter2@127.0.0.1:1/x").arg(directory.path()).run();
+    assert_eq!(run.status.code(), Some(2), "{}", run.stdout);
+    assert!(run.stderr.contains("the server of --url cannot be asked") && !run.stderr.contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn every_shipped_statement_can_be_prepared() {
+    let url = database("check_shipped");
+    server().psql_in("check_shipped", "create extension pg_stat_statements");
+    let run = program("unused").args(["check", "--url", &url]).run();
+    assert_eq!((run.status.code(), run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+}

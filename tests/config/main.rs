@@ -1,0 +1,24 @@
+//! The living configuration against real servers: reload, selection, reports, checks on a server, the doctor, a site's own
+//! distribution, the tutorial.
+//!
+//! | module | what it shows |
+//! |--|--|
+//! | [`reload`] | what a reload changes, what it leaves alone, what it refuses |
+//! | [`load`] | reloads under load: no scrape and no probe fails |
+//! | [`selection`] | jobs of different collectors do not disturb each other |
+//! | [`check`] | statements that a server refuses, and results that are not what definitions say |
+//! | [`reports`] | `/explain` and `/stat`, and the subcommands |
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod check;
+mod load;
+mod reload;
+mod reports;
+mod selection;
+mod support;
