@@ -22,4 +22,5 @@ mod protocol;
 mod refusals;
 mod roles;
 mod sessions;
+mod soak;
 mod support;

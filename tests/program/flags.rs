@@ -1,28 +1,9 @@
 //! Every flag, short form and variable, by what it does.
 
-use std::net::TcpListener;
-use std::time::{Duration, Instant};
-
 use pg_exporter_lab::exporter::Builder;
-use pg_exporter_lab::{Cluster, Exporter, Page, free_port, newest_major, wait_until};
+use pg_exporter_lab::{Page, free_port};
 
-use crate::support::{Folder, SOON, databases, definition, on_server, page_of, program, run, server, slow};
-
-/// One setting, given in each way that there is for it.
-fn ways<'a>(
-    base: &'a Builder,
-    arguments: &'a [&'a str],
-    variables: &'a [(&'a str, &'a str)],
-) -> impl Iterator<Item = (String, Builder)> + 'a {
-    let by_argument = arguments.iter().map(|line| {
-        let words = line.split(' ').map(str::to_owned);
-        ((*line).to_owned(), base.clone().args(words))
-    });
-    let by_variable = variables
-        .iter()
-        .map(|(name, value)| (format!("{name}={value}"), base.clone().env(name, value)));
-    by_argument.chain(by_variable)
-}
+use crate::support::{Folder, databases, definition, on_server, page_of, program, run, server, ways};
 
 #[test]
 fn label() {
@@ -200,113 +181,6 @@ fn fail_fast() {
 }
 
 #[test]
-fn connect_timeout() {
-    // The kernel connects for a listener that never does.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let base = program().url(&format!(
-        "postgresql://127.0.0.1:{}/x",
-        silent.local_addr().unwrap().port()
-    ));
-    let time = |builder: &Builder| {
-        let exporter = builder.start();
-        let begun = Instant::now();
-        assert_eq!(exporter.scrape().value("pg_up", &[]), Some(0.0));
-        begun.elapsed().as_secs_f64()
-    };
-    assert!((0.9..3.0).contains(&time(&base)), "a second by default");
-    let short = ["--connect-timeout=200", "-T 200ms", "-T 0.2s"];
-    for (way, builder) in ways(&base, &short, &[("PG_EXPORTER_CONNECT_TIMEOUT", "200")]) {
-        let took = time(&builder);
-        assert!((0.19..0.8).contains(&took), "{way}: {took}");
-    }
-}
-
-#[test]
-fn scrape_timeout() {
-    let folder = Folder::new();
-    let base = on_server().args(["-c", &folder.write("slow.yml", &slow(30.0))]);
-    let short = ["--scrape-timeout=1", "--scrape-timeout 1000ms"];
-    for (way, builder) in ways(&base, &short, &[("PG_EXPORTER_SCRAPE_TIMEOUT", "1s")]) {
-        let exporter = builder.start();
-        let begun = Instant::now();
-        let page = exporter.scrape();
-        let took = begun.elapsed().as_secs_f64();
-        assert!((0.9..3.0).contains(&took), "{way}: {took}");
-        assert_eq!(page.value("slow_value", &[]), None, "{way}");
-        assert!(
-            page.value("pg_lsn", &[]).is_some(),
-            "{way}: what is there by then is served"
-        );
-    }
-}
-
-#[test]
-fn health_interval() {
-    let cluster = Cluster::start(newest_major());
-    let base = program().url(&cluster.url("postgres"));
-    let start = |builder: &Builder| {
-        let exporter = builder.start();
-        exporter.wait_for_status("/up", 200, SOON);
-        exporter
-    };
-    let quick: Vec<Exporter> = ways(
-        &base,
-        &["--health-interval=100ms"],
-        &[("PG_EXPORTER_HEALTH_INTERVAL", "0.1")],
-    )
-    .map(|(_, builder)| start(&builder))
-    .collect();
-    let lazy = start(&base.arg("--health-interval=60s"));
-    cluster.stop();
-    for exporter in &quick {
-        exporter.wait_for_status("/up", 503, Duration::from_secs(2));
-    }
-    assert_eq!(lazy.get("/up").status, 200, "not asked again yet");
-}
-
-#[test]
-fn parallel_and_max_connections() {
-    let cluster = Cluster::start(newest_major());
-    let names = ["a", "b", "c", "d"];
-    names.iter().for_each(|name| cluster.create_database(name));
-    let folder = Folder::new();
-    let query = "SELECT 1 AS value, current_database()::text AS datname FROM pg_catalog.pg_sleep(0.5)";
-    let layer = format!(
-        "slow:\n  query: {query}\n  timeout: 5\n  metrics:\n    - datname: {{ usage: LABEL, description: Database. }}\n    \
-         - value: {{ usage: GAUGE, description: A value. }}\n"
-    );
-    let base = program().url(&cluster.url("postgres")).args([
-        "--no-builtin",
-        "-c",
-        &folder.write("slow.yml", &layer),
-    ]);
-    let measure = |builder: &Builder| {
-        let exporter = builder.start();
-        let begun = Instant::now();
-        let page = exporter.scrape();
-        assert_eq!(page.all("slow_value").count(), 5);
-        (
-            begun.elapsed().as_secs_f64(),
-            page.value("pg_exporter_connections_open", &[]).unwrap(),
-        )
-    };
-    for (way, builder) in ways(&base, &["--parallel=1"], &[("PG_EXPORTER_PARALLEL", "1")]) {
-        assert!(measure(&builder).0 >= 2.5, "{way}");
-    }
-    for (way, builder) in ways(&base, &["--parallel=5"], &[("PG_EXPORTER_PARALLEL", "5")]) {
-        let took = measure(&builder).0;
-        assert!((0.5..2.0).contains(&took), "{way}: {took}");
-    }
-    for (way, builder) in ways(
-        &base,
-        &["--max-connections=3"],
-        &[("PG_EXPORTER_MAX_CONNECTIONS", "3")],
-    ) {
-        assert!(measure(&builder).1 <= 2.0, "{way}: one is the probe's");
-    }
-}
-
-#[test]
 fn telemetry_path() {
     let ways_of = ["--web.telemetry-path=/pg/stats", "-P /pg/stats"];
     for (way, builder) in ways(
@@ -428,10 +302,6 @@ fn help_and_version() {
     ] {
         assert!(version.stdout.contains(&line), "{line} in {}", version.stdout);
     }
-    wait_until("the version is the one that is served", SOON, || {
-        version
-            .stdout
-            .trim_end()
-            .ends_with(on_server().start().get("/version").text().trim_end())
-    });
+    let served = on_server().start().get("/version").text();
+    assert!(version.stdout.trim_end().ends_with(served.trim_end()), "{served}");
 }

@@ -9,6 +9,7 @@
 mod commands;
 mod flags;
 mod life;
+mod limits;
 mod log;
 mod mistakes;
 mod neighbours;

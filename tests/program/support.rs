@@ -40,6 +40,22 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
     program().args(arguments.iter().copied()).run()
 }
 
+/// One setting, given in each way that there is for it.
+pub(crate) fn ways<'a>(
+    base: &'a Builder,
+    arguments: &'a [&'a str],
+    variables: &'a [(&'a str, &'a str)],
+) -> impl Iterator<Item = (String, Builder)> + 'a {
+    let by_argument = arguments.iter().map(|line| {
+        let words = line.split(' ').map(str::to_owned);
+        ((*line).to_owned(), base.clone().args(words))
+    });
+    let by_variable = variables
+        .iter()
+        .map(|(name, value)| (format!("{name}={value}"), base.clone().env(name, value)));
+    by_argument.chain(by_variable)
+}
+
 /// A page of an exporter of a target that is up.
 #[track_caller]
 pub(crate) fn page_of(builder: &Builder) -> Page {
