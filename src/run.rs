@@ -66,7 +66,8 @@ pub fn run(compiled: &'static [Collector]) -> ExitCode {
     match execute(cli, compiled) {
         Ok(code) => code,
         Err(stop) => {
-            tracing::error!("{}", stop.message);
+            // A record for each mistake of a configuration.
+            stop.message.lines().for_each(|line| tracing::error!("{line}"));
             stop.code.into()
         }
     }
@@ -127,11 +128,7 @@ impl Setup {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
         let info = ConnInfo::parse(self.settings.url.expose(), &ProcessEnvironment)
             .map_err(|error| Stop::usage(format!("{}: {error}", self.settings.url_origin)))?;
-        let connect_timeout = self.settings.connect_timeout;
-        Ok(Endpoint {
-            info: Arc::new(info),
-            connect_timeout,
-        })
+        Ok(Endpoint::new(info, self.settings.connect_timeout))
     }
 
     fn config(&self, endpoint: &Endpoint) -> Config {
