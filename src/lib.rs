@@ -32,5 +32,5 @@ pub mod web;
 pub use pg_exporter_macros::{Row, collectors};
 pub use pg_exporter_schema as schema;
 pub use row::Row;
-pub use run::run;
+pub use run::{run, run_with_defaults};
 pub use scrape::RowView;

@@ -59,11 +59,23 @@ pub(crate) struct Setup {
 /// [`catalog::compiled::COLLECTORS`].
 #[must_use]
 pub fn run(compiled: &'static [Collector]) -> ExitCode {
+    run_with_defaults(compiled, &[])
+}
+
+/// As [`run`], with a site's own defaults: values of [variables](settings::VARIABLES) that hold where neither a flag nor
+/// the environment says otherwise.
+#[must_use]
+pub fn run_with_defaults(
+    compiled: &'static [Collector],
+    defaults: &'static [(&'static str, &'static str)],
+) -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(refusal) => return refusal.report().into(),
     };
-    match execute(cli, compiled) {
+    let of_site = |name: &str| defaults.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let variable = |name: &str| settings::environment(name).or_else(|| of_site(name));
+    match execute(cli, compiled, &variable) {
         Ok(code) => code,
         Err(stop) => {
             tracing::error!("{}", stop.message);
@@ -72,8 +84,12 @@ pub fn run(compiled: &'static [Collector]) -> ExitCode {
     }
 }
 
-fn execute(cli: Cli, compiled: &'static [Collector]) -> Result<ExitCode, Stop> {
-    let settings = Settings::resolve(cli.flags, &settings::environment);
+fn execute(
+    cli: Cli,
+    compiled: &'static [Collector],
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<ExitCode, Stop> {
+    let settings = Settings::resolve(cli.flags, variable);
     let (level, format) = settings
         .as_ref()
         .map_or_else(|_| Default::default(), |s| (s.log_level, s.log_format));

@@ -77,7 +77,12 @@ fn contenders(options: &Options, server: &Server, mode: Mode) -> Result<Vec<Cont
     if let Some(program) = &options.against {
         contenders.push(Contender::start("the other", program, server, mode));
     }
-    if let (Some(url), Some(pid)) = (&options.other_url, options.other_pid) {
+    let is_large = options
+        .large
+        .as_deref()
+        .is_some_and(|large| large.ends_with(&server.url));
+    // It scrapes the large server; what it does there says nothing about the empty one.
+    if let (true, Some(url), Some(pid)) = (is_large, &options.other_url, options.other_pid) {
         contenders.push(Contender::running("the other", url, pid)?);
     }
     Ok(contenders)

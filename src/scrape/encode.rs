@@ -9,7 +9,7 @@ use pg_exporter_schema::{Collector, Column, Usage};
 
 use super::batch::Batch;
 use super::histogram;
-use super::samples::{FamilyLines, Samples};
+use super::samples::{FamilyLines, Samples, has_repeats};
 use super::text::{push_label, push_number};
 
 /// Encodes batches; holds what all of them share.
@@ -30,6 +30,8 @@ pub(super) struct Blocks {
     /// `{a="x",b="y"}` of each, or nothing.
     text: Vec<u8>,
     ends: Vec<usize>,
+    /// A hash of each label block.
+    keys: Vec<u64>,
 }
 
 impl Blocks {
@@ -80,6 +82,7 @@ impl Encoder {
             let limit = usize::try_from(collector.max_series / series_per_row).unwrap_or(usize::MAX);
             let over = served.rows.len().saturating_sub(limit);
             served.rows.truncate(limit);
+            served.keys.truncate(limit);
             samples.over_limit = over as u64 * series_per_row;
         }
         self.families(collector, batch, &served, &mut samples);
@@ -90,7 +93,7 @@ impl Encoder {
     }
 
     fn families(&mut self, collector: &Collector, batch: &Batch, served: &Blocks, samples: &mut Samples) {
-        let keys: Arc<[u64]> = (0..served.rows.len()).map(|at| self.hasher.hash_one(served.get(at))).collect();
+        let keys: Arc<[u64]> = served.keys.as_slice().into();
         self.lines.clear();
         for (value, column) in collector.values().enumerate() {
             if column.usage == Usage::Histogram {
@@ -124,6 +127,8 @@ impl Encoder {
         for row in 0..batch.len() {
             self.push_block(&names, row, batch, &mut blocks.text);
             blocks.ends.push(blocks.text.len());
+            let key = self.hasher.hash_one(blocks.get(row));
+            blocks.keys.push(key);
         }
         blocks
     }
@@ -151,18 +156,17 @@ impl Encoder {
 
 /// Drops the rows whose labels an earlier row has.
 fn distinct(blocks: Blocks) -> Blocks {
-    let mut seen = HashSet::with_capacity(blocks.rows.len());
-    let keep: Vec<bool> = (0..blocks.rows.len()).map(|at| seen.insert(blocks.get(at))).collect();
-    drop(seen);
-    if keep.iter().all(|keep| *keep) {
+    if !has_repeats(blocks.keys.iter().copied()) {
         return blocks;
     }
+    let mut seen = HashSet::with_capacity(blocks.rows.len());
     let mut distinct = Blocks::default();
-    for ((row, block), keep) in blocks.iter().zip(keep) {
-        if keep {
+    for ((row, block), key) in blocks.iter().zip(&blocks.keys) {
+        if seen.insert(*key) {
             distinct.rows.push(row);
             distinct.text.extend_from_slice(block);
             distinct.ends.push(distinct.text.len());
+            distinct.keys.push(*key);
         }
     }
     distinct

@@ -69,9 +69,50 @@ impl Compressor {
     }
 }
 
-/// The whole stream.
-#[must_use]
-pub fn stream(segments: &[Segment]) -> Vec<Bytes> {
+/// A stream in the making.
+#[derive(Debug)]
+pub struct Stream<'a> {
+    compressor: &'a mut Compressor,
+    segments: Vec<Segment>,
+    /// What will be the next segment. A segment costs the clearing of 128 kB of tables, which is more than compressing
+    /// a small collector's lines, so these share one.
+    loose: Vec<Bytes>,
+}
+
+impl<'a> Stream<'a> {
+    /// An empty stream.
+    pub fn new(compressor: &'a mut Compressor) -> Self {
+        Self { compressor, segments: Vec::new(), loose: Vec::new() }
+    }
+
+    /// Adds a chunk that is compressed each time.
+    pub fn push(&mut self, chunk: Bytes) {
+        self.loose.push(chunk);
+    }
+
+    /// Adds chunks as the segment that was kept from an earlier stream, or makes it.
+    pub fn push_kept(&mut self, chunks: &[Bytes], kept: &mut Option<Segment>) {
+        self.end_segment();
+        let segment = kept.get_or_insert_with(|| self.compressor.segment(chunks));
+        self.segments.push(segment.clone());
+    }
+
+    fn end_segment(&mut self) {
+        if !self.loose.is_empty() {
+            self.segments.push(self.compressor.segment(&self.loose));
+            self.loose.clear();
+        }
+    }
+
+    /// The whole stream, in chunks.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Bytes> {
+        self.end_segment();
+        join(&self.segments)
+    }
+}
+
+fn join(segments: &[Segment]) -> Vec<Bytes> {
     let mut checksum = crc32fast::Hasher::new();
     let mut chunks = Vec::with_capacity(segments.len() + 2);
     let mut length = 0u32;
@@ -99,17 +140,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn segments_make_one_stream(parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..5000), 0..6)) {
+        fn segments_make_one_stream(
+            parts in proptest::collection::vec((any::<bool>(), proptest::collection::vec(any::<u8>(), 0..5000)), 0..9)
+        ) {
             let mut compressor = Compressor::default();
-            let segments: Vec<Segment> = parts
-                .iter()
-                .map(|part| compressor.segment(&part.chunks(700).map(Bytes::copy_from_slice).collect::<Vec<_>>()))
-                .collect();
-            let compressed = stream(&segments).concat();
-            let mut plain = Vec::new();
-            // A decoder of one member only: several members would end early.
-            flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut plain).unwrap();
-            prop_assert_eq!(plain, parts.concat());
+            let mut kept = vec![None; parts.len()];
+            // The second stream is made of what the first one kept.
+            for _ in 0..2 {
+                let mut stream = Stream::new(&mut compressor);
+                for ((is_kept, part), kept) in parts.iter().zip(&mut kept) {
+                    let chunks: Vec<Bytes> = part.chunks(700).map(Bytes::copy_from_slice).collect();
+                    if *is_kept {
+                        stream.push_kept(&chunks, kept);
+                    } else {
+                        chunks.into_iter().for_each(|chunk| stream.push(chunk));
+                    }
+                }
+                let compressed = stream.finish().concat();
+                let mut plain = Vec::new();
+                // A decoder of one member only: several members would end early.
+                flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut plain).unwrap();
+                prop_assert_eq!(plain, parts.iter().flat_map(|(_, part)| part.clone()).collect::<Vec<u8>>());
+            }
         }
     }
 
@@ -118,7 +170,7 @@ mod tests {
         let line = Bytes::from("pg_table_seq_scan{datname=\"app\",relname=\"public.t\"} 42\n".repeat(50_000));
         let mut compressor = Compressor::default();
         let segments = [compressor.segment(&[line.clone()]), compressor.segment(&[line.clone(), line.clone()])];
-        let compressed = stream(&segments).concat();
+        let compressed = join(&segments).concat();
         assert!(compressed.len() * 20 < line.len() * 3);
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut plain).unwrap();

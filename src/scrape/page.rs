@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use pg_exporter_schema::Collector;
 
-use super::gzip::{Compressor, Segment};
-use super::samples::{FamilyLines, Samples};
+use super::gzip::{Segment, Stream};
+use super::samples::{FamilyLines, Samples, has_repeats};
 
-/// A chunk below this size is copied together with its neighbours: writing it alone costs more than the copy.
+/// What is below this size is copied, or compressed, together with its neighbours: on its own it would cost more.
 const SMALL: usize = 8 * 1024;
 
 /// One collector's samples on one database.
@@ -44,6 +44,18 @@ impl Units {
         unit
     }
 
+    /// The unit of a collector that is on the page.
+    pub fn get(&self, name: &str) -> Option<&Unit> {
+        self.units.get(name)
+    }
+
+    /// Adds a collector's unit to a compressed page.
+    pub fn compress(&mut self, name: &str, stream: &mut Stream<'_>) {
+        if let Some(unit) = self.units.get_mut(name) {
+            unit.compress(stream);
+        }
+    }
+
     /// Forgets the units of collectors that are not on the page.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.units.retain(|name, _| keep(name));
@@ -54,21 +66,26 @@ impl Unit {
     fn new(parts: &[Part]) -> Self {
         let mut writer = Writer::default();
         let mut duplicates = 0;
+        let mut overlap = Overlap::default();
         for (name, head) in families(parts) {
             let lines: Vec<_> = parts.iter().filter_map(|part| family_of(part, name)).collect();
             if lines.iter().all(|(_, lines)| lines.range.is_empty()) {
                 continue;
             }
             writer.push(head.as_bytes());
-            duplicates += write_lines(&lines, &mut writer);
+            duplicates += write_lines(&lines, overlap.is_in(&lines), &mut writer);
         }
         let ids = parts.iter().map(|(_, samples)| samples.id).collect();
         Self { ids, chunks: writer.finish(), duplicates, segment: None }
     }
 
-    /// Its compressed form, made when first asked for.
-    pub fn segment(&mut self, compressor: &mut Compressor) -> Segment {
-        self.segment.get_or_insert_with(|| compressor.segment(&self.chunks)).clone()
+    /// Adds it to a compressed page; a large one's compressed form is kept.
+    fn compress(&mut self, stream: &mut Stream<'_>) {
+        if self.chunks.iter().map(Bytes::len).sum::<usize>() < SMALL {
+            self.chunks.iter().cloned().for_each(|chunk| stream.push(chunk));
+        } else {
+            stream.push_kept(&self.chunks, &mut self.segment);
+        }
     }
 }
 
@@ -98,8 +115,8 @@ fn family_of<'a>(part: &'a Part, name: &str) -> Option<(&'a Samples, &'a FamilyL
 }
 
 /// Writes the family's lines of every database, the first of equal series only. Returns how many were dropped.
-fn write_lines(lines: &[(&Samples, &FamilyLines)], writer: &mut Writer) -> u64 {
-    if !have_common_keys(lines) {
+fn write_lines(lines: &[(&Samples, &FamilyLines)], overlap: bool, writer: &mut Writer) -> u64 {
+    if !overlap {
         for (samples, lines) in lines {
             writer.push_bytes(samples.bytes.slice(lines.range.clone()));
         }
@@ -124,12 +141,23 @@ fn write_lines(lines: &[(&Samples, &FamilyLines)], writer: &mut Writer) -> u64 {
     dropped
 }
 
-fn have_common_keys(lines: &[(&Samples, &FamilyLines)]) -> bool {
-    if lines.len() < 2 {
-        return false;
+/// Whether databases have rows of the same labels: found out once for all families of the same rows, not per series.
+#[derive(Debug, Default)]
+struct Overlap<'a> {
+    rows: Vec<&'a Arc<[u64]>>,
+    is_there: bool,
+}
+
+impl<'a> Overlap<'a> {
+    fn is_in(&mut self, lines: &[(&'a Samples, &'a FamilyLines)]) -> bool {
+        let mut known = self.rows.iter();
+        let is_same = |keys| known.next().is_some_and(|known| Arc::ptr_eq(known, keys));
+        if lines.len() != self.rows.len() || !lines.iter().map(|(_, lines)| &lines.keys).all(is_same) {
+            self.rows = lines.iter().map(|(_, lines)| &lines.keys).collect();
+            self.is_there = self.rows.len() > 1 && has_repeats(self.rows.iter().flat_map(|keys| keys.iter().copied()));
+        }
+        self.is_there
     }
-    let mut seen = HashSet::with_capacity(lines.iter().map(|(_, lines)| lines.keys.len()).sum());
-    lines.iter().flat_map(|(_, lines)| lines.keys.iter()).any(|key| !seen.insert(key))
 }
 
 /// Collects chunks; small ones are copied together, large ones are taken as they are.
@@ -168,5 +196,73 @@ impl Writer {
     pub fn finish(mut self) -> Vec<Bytes> {
         self.flush();
         self.chunks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use pg_exporter_schema::{Source, Strictness, compile};
+
+    use super::super::batch::Batch;
+    use super::super::encode::Encoder;
+    use super::*;
+
+    const DEFINITION: &str = "t:\n  query: SELECT 1\n  metrics:\n    \
+        - name: { usage: LABEL, description: Name. }\n    \
+        - a: { usage: GAUGE, description: A. }\n    \
+        - b: { usage: GAUGE, description: B. }\n";
+
+    /// The parts of databases that have rows of these names, and what was dropped within one.
+    fn parts(databases: &[&[&str]]) -> (Vec<Part>, Vec<u64>) {
+        let source = Source::new("t.yml", DEFINITION);
+        let collector = Arc::new(compile(&[source], Strictness::Lenient).collectors.pop().unwrap());
+        let mut encoder = Encoder::new([]);
+        let samples = databases.iter().enumerate().map(|(database, names)| {
+            let mut batch = Batch::new(1, vec![false, false]);
+            for name in *names {
+                batch.text().push_str(name);
+                batch.end_label();
+                batch.push_value(database as f64);
+                batch.push_value(10.0 + database as f64);
+                batch.end_row();
+            }
+            encoder.encode(&collector, &batch)
+        });
+        let samples: Vec<Samples> = samples.collect();
+        let dropped = samples.iter().map(|samples| samples.duplicates).collect();
+        (samples.into_iter().map(|samples| (Arc::clone(&collector), Arc::new(samples))).collect(), dropped)
+    }
+
+    fn lines(unit: &Unit) -> Vec<String> {
+        let text = String::from_utf8(unit.chunks.concat()).unwrap();
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn databases_without_common_labels_follow_each_other_in_each_family() {
+        let (parts, _) = parts(&[&["x", "y"], &["z"]]);
+        let unit = Unit::new(&parts);
+        let expected =
+            ["t_a{name=\"x\"} 0", "t_a{name=\"y\"} 0", "t_a{name=\"z\"} 1", "t_b{name=\"x\"} 10", "t_b{name=\"y\"} 10", "t_b{name=\"z\"} 11"];
+        assert_eq!(lines(&unit), expected);
+        assert_eq!(unit.duplicates, 0);
+    }
+
+    #[test]
+    fn of_databases_with_common_labels_the_first_is_served() {
+        let (parts, _) = parts(&[&["x"], &["y", "x"], &["y"]]);
+        let unit = Unit::new(&parts);
+        let expected = ["t_a{name=\"x\"} 0", "t_a{name=\"y\"} 1", "t_b{name=\"x\"} 10", "t_b{name=\"y\"} 11"];
+        assert_eq!(lines(&unit), expected);
+        assert_eq!(unit.duplicates, 4);
+    }
+
+    #[test]
+    fn of_rows_with_common_labels_the_first_is_served() {
+        let (parts, dropped) = parts(&[&["x", "y", "x", "x"]]);
+        assert_eq!(lines(&Unit::new(&parts)), ["t_a{name=\"x\"} 0", "t_a{name=\"y\"} 0", "t_b{name=\"x\"} 10", "t_b{name=\"y\"} 10"]);
+        assert_eq!(dropped, [4]);
     }
 }

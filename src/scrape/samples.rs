@@ -32,3 +32,11 @@ pub struct FamilyLines {
     /// A hash of each entry's labels, in the order of the lines. Families of the same rows share it.
     pub keys: Arc<[u64]>,
 }
+
+/// Whether a key occurs twice. Sorting is cheaper here than a set, and the answer is no as a rule.
+#[must_use]
+pub fn has_repeats(keys: impl Iterator<Item = u64>) -> bool {
+    let mut sorted: Vec<u64> = keys.collect();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair.first() == pair.last())
+}

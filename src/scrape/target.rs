@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use pg_exporter_schema::Collector;
@@ -16,7 +15,7 @@ use super::collect::Env;
 use super::config::Config;
 use super::database::Database;
 use super::encode::Encoder;
-use super::gzip::{self, Compressor};
+use super::gzip::{Compressor, Stream};
 use super::page::{Part, Units};
 use super::{DatabaseRows, Encoding, Page, Request, Selection};
 use crate::catalog::Catalog;
@@ -185,30 +184,27 @@ impl Target {
         let start = self.runs.borrow().start;
         let order = self.parts(start);
         let mut units = self.units.borrow_mut();
-        let mut compressor = self.compressor.borrow_mut();
-        let mut chunks: Vec<Bytes> = Vec::new();
-        let mut segments = Vec::new();
-        let mut duplicates = 0;
-        for (name, parts) in order.iter().filter(|(name, _)| selection.includes(name)) {
-            let unit = units.update(name, parts);
-            duplicates += unit.duplicates;
-            match encoding {
-                Encoding::Identity => chunks.extend(unit.chunks.iter().cloned()),
-                Encoding::Gzip => segments.push(unit.segment(&mut compressor)),
-            }
-        }
+        let is_meant = |name: &&str| selection.includes(name);
+        let names = || order.iter().map(|(name, _)| name.as_str()).filter(is_meant);
+        let meant = order.iter().filter(|(name, _)| selection.includes(name));
+        let duplicates = meant.map(|(name, parts)| units.update(name, parts).duplicates).sum();
+        // Other selections' units stay: their pages are made of them again.
         units.retain(|name| order.iter().any(|(kept, _)| kept == name));
         let own = builtin::render(self, selection, self.encoder.borrow().constant(), duplicates);
-        match encoding {
+        let chunks = match encoding {
             Encoding::Identity => {
-                chunks.insert(0, own);
-                Page { chunks }
+                let chunks = names().filter_map(|name| units.get(name)).flat_map(|unit| unit.chunks.iter().cloned());
+                std::iter::once(own).chain(chunks).collect()
             }
             Encoding::Gzip => {
-                segments.insert(0, compressor.segment(&[own]));
-                Page { chunks: gzip::stream(&segments) }
+                let mut compressor = self.compressor.borrow_mut();
+                let mut stream = Stream::new(&mut compressor);
+                stream.push(own);
+                names().for_each(|name| units.compress(name, &mut stream));
+                stream.finish()
             }
-        }
+        };
+        Page { chunks }
     }
 
     /// What is served, by collector name in the order of execution, every database's part in order.
