@@ -19,6 +19,7 @@ pub mod catalog;
 mod check;
 pub mod cli;
 mod commands;
+mod doctor;
 pub mod logging;
 pub mod report;
 mod row;

@@ -17,7 +17,7 @@ use crate::target::facts::Facts;
 use crate::target::health::Health;
 use crate::target::probe;
 use crate::telemetry::Telemetry;
-use crate::{check, commands, logging, web};
+use crate::{check, commands, doctor, logging, web};
 
 /// The program cannot do what was asked, with the code it ends with. The text is one line where it can be.
 #[derive(Debug)]
@@ -109,6 +109,7 @@ fn execute(
         Some(Command::Scrape) => commands::scrape(&setup),
         Some(Command::Explain { format }) => commands::explain(&setup, format),
         Some(Command::Stat { format }) => commands::stat(&setup, format),
+        Some(Command::Doctor { format }) => doctor::run(&setup, format),
         Some(Command::Dump) => commands::dry_run(&setup),
         None if setup.settings.dry_run => commands::dry_run(&setup),
         None if setup.settings.explain => commands::explain(&setup, ReportFormat::Text),
@@ -173,9 +174,14 @@ impl Setup {
 
     /// The databases that scrapes discover besides the URL's own.
     pub(crate) fn discovered(&self, endpoint: &Endpoint, facts: &Facts) -> Vec<String> {
+        let wants = self.wants(endpoint);
+        facts.databases.iter().filter(|name| **name != facts.database && wants(name)).cloned().collect()
+    }
+
+    /// Whether a database of that name is to be discovered.
+    pub(crate) fn wants(&self, endpoint: &Endpoint) -> impl Fn(&str) -> bool + use<> {
         let config = self.config(endpoint);
-        let is_wanted = |name: &&String| **name != facts.database && config.is_wanted(name);
-        facts.databases.iter().filter(is_wanted).cloned().collect()
+        move |name| config.is_wanted(name)
     }
 
     /// Starts the scrape thread.

@@ -84,7 +84,7 @@ impl Inspection<'_> {
         if let Some((_, failure)) = session.prepare(&[(key, sql)], deadline).await?.pop() {
             return Err(failure);
         }
-        if session.kind() == Kind::Postgres {
+        if session.kind() != Kind::Pgbouncer {
             return Ok(session.columns(key).map(|columns| columns.to_vec()));
         }
         let orders = [Order { key, sql, timeout: PATIENCE }];

@@ -7,6 +7,7 @@
 //! | [`load`] | reloads under load: no scrape and no probe fails |
 //! | [`selection`] | jobs of different collectors do not disturb each other |
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |
+//! | [`doctor`] | problems are named, and its statements put them right |
 //! | [`reports`] | `/explain` and `/stat`, and the subcommands |
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 )]
 
 mod check;
+mod doctor;
 mod load;
 mod reload;
 mod reports;
