@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use pg_exporter_schema::{Collector, Strictness};
+use pg_exporter_schema::{Collector, Column, Strictness, Usage};
 
 use super::load::unplaced;
 use super::{Change, Live, LoadError, Loaded, load};
@@ -116,14 +116,14 @@ impl Sources {
         Ok(live)
     }
 
-    /// Constant labels must not be labels of a collector.
+    /// Constant labels must not be labels of a collector, nor of a histogram's buckets.
     fn check_labels(&self, live: &Live) -> Result<(), LoadError> {
         for name in &self.labels {
             let is_ours = self.intro && matches!(name.as_str(), "datname" | "query");
             let owner = live
                 .collectors
                 .iter()
-                .find(|collector| collector.labels().any(|label| *label.name == **name));
+                .find(|collector| has_label(collector, name));
             let owner = owner.map(|collector| collector.branch.to_string());
             if let Some(owner) = owner.or_else(|| is_ours.then(|| "the exporter's own metrics".to_owned())) {
                 let message = format!("`{name}` is a label of {owner}; choose another name");
@@ -134,6 +134,11 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+fn has_label(collector: &Collector, name: &str) -> bool {
+    let is_bucket = |column: &Column| name == "le" && column.usage == Usage::Histogram;
+    collector.labels().any(|label| label.name == name) || collector.values().any(is_bucket)
 }
 
 #[cfg(test)]

@@ -106,11 +106,11 @@ pub struct Flags {
     #[arg(long = "web.listen-address", value_name = "HOST:PORT")]
     pub listen_address: Option<Vec<String>>,
 
-    /// Configuration of TLS and authentication, in the format of Prometheus' exporter toolkit
+    /// Configuration of TLS and authentication, in the format of Prometheus' exporter toolkit (not supported yet: refused)
     #[arg(long = "web.config.file", value_name = "PATH")]
     pub web_config_file: Option<PathBuf>,
 
-    /// Take the listening sockets from systemd
+    /// Take the listening sockets from systemd (not supported yet: refused)
     /// [default: false]
     #[arg(long = "web.systemd-socket", value_name = "true|false")]
     pub systemd_socket: Option<bool>,

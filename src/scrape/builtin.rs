@@ -165,7 +165,7 @@ fn collectors(target: &Target, selection: &Selection, page: &mut Page<'_>, start
     family("exporter_query_scrape_metric_count", "Series in the collector's current result.", &|slot| {
         Some(slot.served(start).map_or(0, |samples| samples.series) as f64)
     });
-    family("exporter_query_scrape_duration", "Seconds of the collector's last execution.", &|slot| Some(slot.stats.duration.as_secs_f64()));
+    family("exporter_query_scrape_duration", "Seconds the last execution of the collector took on the connection: from the end of the answer before it to the end of its own.", &|slot| Some(slot.stats.duration.as_secs_f64()));
     drops(&databases, selection, page);
 }
 

@@ -184,23 +184,21 @@ impl Target {
         let start = self.runs.borrow().start;
         let order = self.parts(start);
         let mut units = self.units.borrow_mut();
-        let is_meant = |name: &&str| selection.includes(name);
-        let names = || order.iter().map(|(name, _)| name.as_str()).filter(is_meant);
-        let meant = order.iter().filter(|(name, _)| selection.includes(name));
-        let duplicates = meant.map(|(name, parts)| units.update(name, parts).duplicates).sum();
-        // Other selections' units stay: their pages are made of them again.
+        let shown = order.iter().filter(|(name, _)| selection.includes(name));
+        let duplicates = shown.clone().map(|(name, parts)| units.update(name, parts).duplicates).sum();
         units.retain(|name| order.iter().any(|(kept, _)| kept == name));
         let own = builtin::render(self, selection, self.encoder.borrow().constant(), duplicates);
+        let names = shown.map(|(name, _)| name.as_str());
         let chunks = match encoding {
             Encoding::Identity => {
-                let chunks = names().filter_map(|name| units.get(name)).flat_map(|unit| unit.chunks.iter().cloned());
+                let chunks = names.filter_map(|name| units.get(name)).flat_map(|unit| unit.chunks.iter().cloned());
                 std::iter::once(own).chain(chunks).collect()
             }
             Encoding::Gzip => {
                 let mut compressor = self.compressor.borrow_mut();
                 let mut stream = Stream::new(&mut compressor);
                 stream.push(own);
-                names().for_each(|name| units.compress(name, &mut stream));
+                names.for_each(|name| units.compress(name, &mut stream));
                 stream.finish()
             }
         };

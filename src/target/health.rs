@@ -107,7 +107,8 @@ impl Health {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::clone(&self.shared.last.load());
-        if self.is_outdated(&snapshot) {
+        // A target that is not up is no more so with time, and why it is not is worth keeping.
+        if self.is_outdated(&snapshot) && snapshot.state.is_up() {
             snapshot.state = State::Down;
             snapshot.reason = Some("the last probe is too old".into());
         }
@@ -118,7 +119,7 @@ impl Health {
     #[must_use]
     pub fn state(&self) -> State {
         let snapshot = self.shared.last.load();
-        if self.is_outdated(&snapshot) { State::Down } else { snapshot.state }
+        if self.is_outdated(&snapshot) && snapshot.state.is_up() { State::Down } else { snapshot.state }
     }
 
     fn is_outdated(&self, snapshot: &Snapshot) -> bool {

@@ -25,7 +25,7 @@ use super::answer::Answer;
 use super::body::Body;
 use super::{Backend, Context, Limits, route};
 
-/// Most bytes of a request's head.
+/// Bytes of a request's head that are always enough; what hyper has read in one go may exceed it.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// Serves a connection until it ends, the client is too slow, or a shutdown finds it idle.
