@@ -68,6 +68,14 @@ pub enum Command {
     },
     /// Write the collectors in force as YAML that loads back to the same
     Dump,
+    /// Write the crate of a distribution of your own
+    New {
+        /// Directory to create; its name becomes the package's
+        directory: PathBuf,
+        /// Source tree of pg_exporter to depend on; the published version when absent
+        #[arg(long, value_name = "PATH")]
+        library: Option<PathBuf>,
+    },
     /// Write one metrics page to standard output; exit code 1 if the target is down
     Scrape,
 }

@@ -21,6 +21,7 @@ pub mod cli;
 mod commands;
 mod doctor;
 pub mod logging;
+mod new;
 pub mod report;
 mod row;
 mod run;

@@ -17,7 +17,7 @@ use crate::target::facts::Facts;
 use crate::target::health::Health;
 use crate::target::probe;
 use crate::telemetry::Telemetry;
-use crate::{check, commands, doctor, logging, web};
+use crate::{check, commands, doctor, logging, new, web};
 
 /// The program cannot do what was asked, with the code it ends with. The text is one line where it can be.
 #[derive(Debug)]
@@ -110,6 +110,7 @@ fn execute(
         Some(Command::Explain { format }) => commands::explain(&setup, format),
         Some(Command::Stat { format }) => commands::stat(&setup, format),
         Some(Command::Doctor { format }) => doctor::run(&setup, format),
+        Some(Command::New { directory, library }) => new::run(&directory, library),
         Some(Command::Dump) => commands::dry_run(&setup),
         None if setup.settings.dry_run => commands::dry_run(&setup),
         None if setup.settings.explain => commands::explain(&setup, ReportFormat::Text),

@@ -5,7 +5,9 @@
 //! |--|--|
 //! | [`reload`] | what a reload changes, what it leaves alone, what it refuses |
 //! | [`load`] | reloads under load: no scrape and no probe fails |
+//! | [`new`] | the crate that `new` writes is the one in `tests/site` |
 //! | [`selection`] | jobs of different collectors do not disturb each other |
+//! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |
 //! | [`doctor`] | problems are named, and its statements put them right |
 //! | [`reports`] | `/explain` and `/stat`, and the subcommands |
@@ -20,7 +22,9 @@
 mod check;
 mod doctor;
 mod load;
+mod new;
 mod reload;
 mod reports;
 mod selection;
 mod support;
+mod tutorial;
