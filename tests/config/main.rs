@@ -5,6 +5,7 @@
 //! |--|--|
 //! | [`reload`] | what a reload changes, what it leaves alone, what it refuses |
 //! | [`load`] | reloads under load: no scrape and no probe fails |
+//! | [`mistakes`] | compiler, check, start and reload use the same words |
 //! | [`new`] | the crate that `new` writes is the one in `tests/site` |
 //! | [`selection`] | jobs of different collectors do not disturb each other |
 //! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
@@ -22,6 +23,7 @@
 mod check;
 mod doctor;
 mod load;
+mod mistakes;
 mod new;
 mod reload;
 mod reports;
