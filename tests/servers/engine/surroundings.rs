@@ -1,0 +1,114 @@
+//! What is installed depends on the server, the database, the role and the exporter's tags.
+
+use pg_exporter_lab::{Cluster, majors, newest_major};
+
+use super::{Own, database};
+use crate::support::value;
+
+fn collector(name: &str, tags: &str) -> String {
+    format!(
+        "{name}: {{ query: SELECT 1 AS one, tags: [{tags}], ttl: 3600, metrics: [ {{ one: {{ usage: GAUGE, description: One. }} }} ] }}\n"
+    )
+}
+
+fn installed(own: &Own) -> Vec<String> {
+    let page = own.scrape();
+    let names = page
+        .samples
+        .iter()
+        .filter_map(|sample| sample.name.strip_suffix("_one"));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn tags_select_collectors() {
+    let cluster = database("tags");
+    let yaml: String = [
+        ("everywhere", ""),
+        ("mine", "dbname:tags"),
+        ("other", "dbname:postgres"),
+        ("me", "username:postgres"),
+        ("you", "username:nobody"),
+        ("asked", "special"),
+        ("unasked", "ordinary"),
+        ("without", "'not:special'"),
+        ("main", "primary"),
+        ("copy", "replica"),
+        ("bouncer", "pgbouncer"),
+    ]
+    .iter()
+    .map(|(name, tags)| {
+        if *name == "bouncer" {
+            collector(name, tags).replace("SELECT 1 AS one", "SHOW LISTS")
+        } else {
+            collector(name, tags)
+        }
+    })
+    .collect();
+    let own = Own::start(cluster, "tags", &yaml);
+    let mut without = installed(&own);
+    without.sort();
+    assert_eq!(without, ["everywhere", "main", "me", "mine", "without"]);
+    let own = Own::with(
+        cluster,
+        "tags",
+        &yaml,
+        &["--auto-discovery=false", "--tag=special,more"],
+    );
+    let mut with = installed(&own);
+    with.sort();
+    assert_eq!(with, ["asked", "everywhere", "main", "me", "mine"]);
+}
+
+#[test]
+fn extensions_and_schemas_are_noticed_when_they_come_and_go() {
+    for major in [majors()[0], newest_major()] {
+        let cluster = Cluster::start(major);
+        let yaml =
+            collector("ext", "'extension:pg_stat_statements'") + &collector("sch", "'schema:Monitor It'");
+        let own = Own::start(&cluster, "postgres", &yaml);
+        assert!(installed(&own).is_empty());
+        cluster.psql("create extension pg_stat_statements");
+        assert_eq!(installed(&own), ["ext"]);
+        cluster.psql("create schema \"Monitor It\"");
+        assert_eq!(installed(&own), ["ext", "sch"]);
+        cluster.psql("drop extension pg_stat_statements");
+        assert_eq!(installed(&own), ["sch"]);
+        cluster.psql("drop schema \"Monitor It\"");
+        assert!(installed(&own).is_empty());
+    }
+}
+
+#[test]
+fn the_branch_of_the_servers_version_is_installed() {
+    let branch = |key: &str, versions: &str, value: u32| {
+        format!(
+            "{key}: {{ name: versioned, query: SELECT {value} AS one, {versions} metrics: [ {{ one: {{ usage: GAUGE, description: One. }} }} ] }}\n"
+        )
+    };
+    let yaml = branch("old", "max_version: 110000,", 10)
+        + &branch("middle", "min_version: 110000, max_version: 180000,", 11)
+        + &branch("new", "min_version: 180000,", 18);
+    for (major, expected) in [(10, 10.0), (11, 11.0), (17, 11.0), (18, 18.0)] {
+        if majors().contains(&major) {
+            let own = Own::start(pg_exporter_lab::shared(major), "postgres", &yaml);
+            assert_eq!(
+                value(&own.scrape(), "versioned_one", &[]),
+                expected,
+                "PostgreSQL {major}"
+            );
+        }
+    }
+}
+
+/// What was cached on a standby is not served once it is a primary.
+#[test]
+fn a_promotion_takes_the_replicas_series_away() {
+    let primary = Cluster::start(newest_major());
+    let standby = primary.standby();
+    let yaml = collector("copy", "replica") + &collector("main", "primary");
+    let own = Own::start(&standby, "postgres", &yaml);
+    assert_eq!(installed(&own), ["copy"]);
+    standby.promote();
+    assert_eq!(installed(&own), ["main"]);
+}

@@ -1,0 +1,37 @@
+//! The exporter against real servers: every collector's contract, values, privileges, locks, and what the engine shows
+//! on the page.
+//!
+//! | module | what it shows |
+//! |--|--|
+//! | [`definitions`] | compiled collectors are what `tests/contract` and the files in `collectors/` say |
+//! | [`contract`] | every collector yields its series on every major, primary and standby, and on pgbouncer |
+//! | [`builtin`] | the exporter's own series |
+//! | [`same`] | a file loaded at run time gives the page of the compiled one |
+//! | [`values`] | values agree with the catalogs, with activity on the server |
+//! | [`privileges`] | with pg_monitor nothing fails, without it failures are named |
+//! | [`locks`] | an exclusive lock costs the table's size only |
+//! | [`large`] | limits on series hold in a database of 9,000 tables |
+//! | [`engine`] | cache, back-off, predicates, duplicates, limits, discovery, labels |
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells what it measured"
+)]
+
+mod agree;
+mod builtin;
+mod contract;
+mod definitions;
+mod engine;
+mod expected;
+mod large;
+mod layer;
+mod locks;
+mod privileges;
+mod same;
+mod scene;
+mod support;
+mod values;

@@ -1,0 +1,40 @@
+//! Values, compared with the catalogs and with what was done.
+
+mod activity;
+mod archiver;
+mod conflicts;
+mod control;
+mod counters;
+mod objects;
+mod progress;
+mod replication;
+mod settings;
+mod shop;
+mod site;
+mod slots;
+mod standby;
+mod statements;
+mod tables;
+
+use pg_exporter_lab::{Cluster, Exporter, majors};
+
+use crate::layer::Layer;
+use crate::support::exporter;
+
+/// Those of the list that the lab has: branches differ between them.
+fn some_majors(wanted: &[u32]) -> Vec<u32> {
+    let majors: Vec<_> = majors()
+        .into_iter()
+        .filter(|major| wanted.contains(major))
+        .collect();
+    assert!(!majors.is_empty(), "none of PostgreSQL {wanted:?} is here");
+    majors
+}
+
+/// Watches one database, without cache; none of its connections are in other databases.
+fn watch(cluster: &Cluster, database: &str, layer: &Layer) -> Exporter {
+    exporter(&cluster.url(database))
+        .args(["--disable-cache", "--auto-discovery=false", "--config"])
+        .arg(layer.path())
+        .start()
+}

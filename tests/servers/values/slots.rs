@@ -1,0 +1,117 @@
+//! Replication slots: physical and logical, active, inactive, invalidated.
+
+use pg_exporter_lab::Cluster;
+
+use super::{some_majors, watch};
+use crate::agree::{Check, agree, columns, same};
+use crate::layer::Layer;
+use crate::scene::scene;
+use crate::support::value;
+
+#[test]
+fn slots_are_shown_as_the_catalogs_say() {
+    for major in some_majors(&[10, 13, 14, 16, 17, 18]) {
+        let scene = scene(major);
+        let servers: &[_] = if major >= 16 {
+            &[&scene.primary, &scene.standby]
+        } else {
+            &[&scene.primary]
+        };
+        for cluster in servers {
+            let exporter = watch(cluster, "postgres", &Layer::patient(&[]));
+            agree(&exporter, cluster, "postgres", &checks(major));
+        }
+        let page = watch(&scene.primary, "postgres", &Layer::patient(&[])).scrape();
+        let active = |slot: &str| value(&page, "pg_slot_active", &[("slot_name", slot)]);
+        assert_eq!([active("spare"), active("copy_sub")], [0.0, 1.0]);
+        let logical = page
+            .all("pg_slot_active")
+            .find(|slot| slot.label("slot_name") == Some("copy_sub"))
+            .unwrap();
+        let labels = ["slot_type", "plugin", "datname"].map(|label| logical.label(label).unwrap());
+        assert_eq!(labels, ["logical", "pgoutput", "app"]);
+    }
+}
+
+fn checks(major: u32) -> Vec<Check> {
+    let labels = "slot_name, slot_type, plugin, database";
+    let current =
+        "(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)";
+    let retained = format!("{current} - restart_lsn");
+    let from = "pg_replication_slots";
+    let mut pairs = vec![
+        ("datoid", "datoid"),
+        ("active", "active::int"),
+        ("temporary", "temporary::int"),
+        ("active_pid", "active_pid"),
+        ("xmin", "xmin"),
+        ("catalog_xmin", "catalog_xmin"),
+        ("restart_lsn", "restart_lsn - '0/0'"),
+        ("confirm_lsn", "confirmed_flush_lsn - '0/0'"),
+        ("retained_bytes", &retained),
+    ];
+    if major >= 13 {
+        let code = "case wal_status when 'reserved' then 0 when 'extended' then 1 when 'unreserved' then 2
+                    when 'lost' then 3 else -1 end";
+        pairs.extend([("safe_wal_size", "safe_wal_size"), ("wal_status", code)]);
+    }
+    if major >= 14 {
+        pairs.push(("two_phase", "two_phase::int"));
+    }
+    if major >= 16 {
+        pairs.push(("conflicting", "conflicting::int"));
+    }
+    if major >= 17 {
+        pairs.extend([
+            ("failover", "failover::int"),
+            ("synced", "synced::int"),
+            ("invalidation_reason", "0"),
+        ]);
+        pairs.push(("inactive_since", "extract(epoch from inactive_since)"));
+    }
+    let mut checks = columns("pg_slot", labels, from, &pairs);
+    if major >= 14 {
+        let from = "pg_replication_slots left join pg_stat_replication_slots using (slot_name)";
+        let names =
+            "spill_txns spill_count spill_bytes stream_txns stream_count stream_bytes total_txns total_bytes";
+        checks.extend(same("pg_slot", labels, from, names));
+        checks.extend(columns(
+            "pg_slot",
+            labels,
+            from,
+            &[("reset_time", "extract(epoch from stats_reset)")],
+        ));
+    }
+    checks
+}
+
+/// A slot that holds back more WAL than it may loses its claim at the next checkpoint.
+#[test]
+fn a_slot_that_lost_its_wal_is_invalid() {
+    for major in some_majors(&[13, 17, 18]) {
+        let cluster = Cluster::builder(major)
+            .set("max_slot_wal_keep_size", "1MB")
+            .set("min_wal_size", "32MB")
+            .set("max_wal_size", "32MB")
+            .start();
+        cluster.psql("select pg_create_physical_replication_slot('left', true)");
+        for _ in 0..4 {
+            cluster.psql("create table if not exists t (); drop table t; select pg_switch_wal()");
+        }
+        cluster.psql("checkpoint");
+        cluster.wait_for("select wal_status from pg_replication_slots", "lost");
+        let page = watch(&cluster, "postgres", &Layer::patient(&[])).scrape();
+        let of = |name: &str| value(&page, name, &[("slot_name", "left")]);
+        assert_eq!(of("pg_slot_wal_status"), 3.0);
+        assert!(of("pg_slot_safe_wal_size").is_nan());
+        assert!(
+            of("pg_slot_restart_lsn").is_nan()
+                == cluster
+                    .psql("select restart_lsn from pg_replication_slots")
+                    .is_empty()
+        );
+        if major >= 17 {
+            assert_eq!(of("pg_slot_invalidation_reason"), 1.0);
+        }
+    }
+}
