@@ -7,7 +7,7 @@
 //! - [`scrape`]: rows to bytes; decode, batch, encode, cache, one target's run, the page
 //! - [`web`]: the HTTP server; routes, health answers, the page for people
 //!
-//! [`run`] is the whole program; around the rooms are [`cli`] and [`settings`] (what the operator asks for), [`logging`], [`telemetry`] (the
+//! [`run()`] is the whole program; around the rooms are [`cli`] and [`settings`] (what the operator asks for), [`logging`], [`telemetry`] (the
 //! exporter's own metrics), [`report`] (what it tells people) and [`build_info`].
 #![forbid(unsafe_code)]
 

@@ -28,13 +28,25 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
     runtime.block_on(async {
         let identity = match session.kind() {
             Kind::Pgbouncer => None,
-            Kind::Postgres | Kind::Pooled => Some(identity::read(&mut session, deadline()).await.map_err(unreachable)?),
+            Kind::Postgres | Kind::Pooled => Some(
+                identity::read(&mut session, deadline())
+                    .await
+                    .map_err(unreachable)?,
+            ),
         };
         let mut findings = findings(&facts, identity.as_ref(), &overview);
-        findings.problems.extend(role(setup, &endpoint, identity.as_ref()));
+        findings
+            .problems
+            .extend(role(setup, &endpoint, identity.as_ref()));
         for (at, database) in overview.databases.iter().enumerate() {
-            let endpoint = if at == 0 { endpoint.clone() } else { endpoint.with_database(&database.name) };
-            findings.problems.extend(failures(&endpoint, database, identity.is_some()).await);
+            let endpoint = if at == 0 {
+                endpoint.clone()
+            } else {
+                endpoint.with_database(&database.name)
+            };
+            findings
+                .problems
+                .extend(failures(&endpoint, database, identity.is_some()).await);
         }
         Ok(findings)
     })
@@ -61,14 +73,26 @@ fn findings(facts: &Facts, identity: Option<&Identity>, overview: &Overview) -> 
     let is_pgbouncer = identity.is_none();
     Findings {
         version: facts.version,
-        server: if is_pgbouncer { "pgbouncer".to_owned() } else { known.version },
-        flavour: if is_pgbouncer { "pgbouncer".to_owned() } else { known.flavour },
+        server: if is_pgbouncer {
+            "pgbouncer".to_owned()
+        } else {
+            known.version
+        },
+        flavour: if is_pgbouncer {
+            "pgbouncer".to_owned()
+        } else {
+            known.flavour
+        },
         server_role: if facts.in_recovery { "replica" } else { "primary" },
         role: known.role,
         is_superuser: known.is_superuser,
         extensions: known.extensions,
         clock_skew_seconds: identity.map(|identity| identity.clock_skew),
-        databases: overview.databases.iter().map(|database| database.name.clone()).collect(),
+        databases: overview
+            .databases
+            .iter()
+            .map(|database| database.name.clone())
+            .collect(),
         collectors,
         problems: Vec::new(),
     }
@@ -86,7 +110,9 @@ fn cost(database: &DatabaseOverview, collector: &CollectorOverview) -> Collector
 
 /// What is wrong with the role and the clock, apart from any collector.
 fn role(setup: &Setup, endpoint: &Endpoint, identity: Option<&Identity>) -> Vec<Problem> {
-    let Some(identity) = identity else { return Vec::new() };
+    let Some(identity) = identity else {
+        return Vec::new();
+    };
     let mut problems = Vec::new();
     if identity.is_monitor == Some(false) && !identity.is_superuser {
         problems.push(Problem {
@@ -106,9 +132,16 @@ fn role(setup: &Setup, endpoint: &Endpoint, identity: Option<&Identity>) -> Vec<
     }
     if identity.clock_skew.abs() > LARGEST_SKEW {
         let skew = Duration::try_from_secs_f64(identity.clock_skew.abs()).unwrap_or_default();
-        let side = if identity.clock_skew > 0.0 { "ahead of" } else { "behind" };
+        let side = if identity.clock_skew > 0.0 {
+            "ahead of"
+        } else {
+            "behind"
+        };
         problems.push(Problem {
-            what: format!("the server's clock is {} {side} this machine's: ages and times on the page differ by that", duration(skew)),
+            what: format!(
+                "the server's clock is {} {side} this machine's: ages and times on the page differ by that",
+                duration(skew)
+            ),
             remedies: Vec::new(),
         });
     }
@@ -117,32 +150,56 @@ fn role(setup: &Setup, endpoint: &Endpoint, identity: Option<&Identity>) -> Vec<
 
 /// An SQL identifier, quoted where it must be.
 fn quoted(name: &str) -> String {
-    let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
+    let is_plain = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
         && !name.starts_with(|c: char| c.is_ascii_digit());
-    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    if is_plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
 }
 
 /// What failed on one database, each with the statements that grant what it lacks.
 async fn failures(endpoint: &Endpoint, database: &DatabaseOverview, may_ask: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     let name = &database.name;
-    let failed: Vec<_> = database.collectors.iter().filter(|one| matches!(one.state, "failed" | "paused")).collect();
+    let failed: Vec<_> = database
+        .collectors
+        .iter()
+        .filter(|one| matches!(one.state, "failed" | "paused"))
+        .collect();
     if let Some(error) = database.error.as_ref().filter(|_| failed.is_empty()) {
-        problems.push(Problem { what: format!("database {name} cannot be scraped: {error}"), remedies: Vec::new() });
+        problems.push(Problem {
+            what: format!("database {name} cannot be scraped: {error}"),
+            remedies: Vec::new(),
+        });
     }
-    let is_permission = |one: &&CollectorOverview| one.last_error.as_ref().is_some_and(|error| error.reason == Reason::Permission);
+    let is_permission = |one: &&CollectorOverview| {
+        one.last_error
+            .as_ref()
+            .is_some_and(|error| error.reason == Reason::Permission)
+    };
     let mut session = match may_ask && failed.iter().any(is_permission) {
         true => endpoint.connect(deadline()).await.ok(),
         false => None,
     };
     for collector in failed {
-        let Some(failure) = &collector.last_error else { continue };
+        let Some(failure) = &collector.last_error else {
+            continue;
+        };
         let remedies = match &mut session {
             // That it cannot be told is no reason to hide the problem.
-            Some(session) => identity::remedies(session, failure, deadline()).await.unwrap_or_default(),
+            Some(session) => identity::remedies(session, failure, deadline())
+                .await
+                .unwrap_or_default(),
             None => Vec::new(),
         };
-        problems.push(Problem { what: format!("collector {} fails in {name}: {failure}", collector.name), remedies });
+        problems.push(Problem {
+            what: format!("collector {} fails in {name}: {failure}", collector.name),
+            remedies,
+        });
     }
     problems
 }

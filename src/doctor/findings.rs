@@ -55,7 +55,11 @@ impl Findings {
 
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        let superuser = if self.is_superuser { " (superuser: more than is needed)" } else { "" };
+        let superuser = if self.is_superuser {
+            " (superuser: more than is needed)"
+        } else {
+            ""
+        };
         let _ = writeln!(text, "Server: {}, {}", self.server, self.server_role);
         let _ = writeln!(text, "Version: {}", self.version);
         let _ = writeln!(text, "Flavour: {}", self.flavour);
@@ -76,9 +80,25 @@ impl Findings {
     fn costs(&self, text: &mut String) {
         let total: f64 = self.collectors.iter().map(|collector| collector.seconds).sum();
         let series: u64 = self.collectors.iter().map(|collector| collector.series).sum();
-        let _ = writeln!(text, "Collectors: {}, {} together, {series} series", self.collectors.len(), seconds(total));
-        for Collector { name, database, state, seconds: took, series } in &self.collectors {
-            let _ = writeln!(text, "  {name:<24} {database:<20} {state:<20} {:>8} {series:>7} series", seconds(*took));
+        let _ = writeln!(
+            text,
+            "Collectors: {}, {} together, {series} series",
+            self.collectors.len(),
+            seconds(total)
+        );
+        for Collector {
+            name,
+            database,
+            state,
+            seconds: took,
+            series,
+        } in &self.collectors
+        {
+            let _ = writeln!(
+                text,
+                "  {name:<24} {database:<20} {state:<20} {:>8} {series:>7} series",
+                seconds(*took)
+            );
         }
     }
 
@@ -94,7 +114,11 @@ impl Findings {
                 let _ = writeln!(text, "    {remedy}");
             }
         }
-        let remedies: BTreeSet<_> = self.problems.iter().flat_map(|problem| &problem.remedies).collect();
+        let remedies: BTreeSet<_> = self
+            .problems
+            .iter()
+            .flat_map(|problem| &problem.remedies)
+            .collect();
         if !remedies.is_empty() {
             text.push_str("\nRun the statements as a superuser, each in the database named, then ask again: a grant may bring the next to light.\n");
         }

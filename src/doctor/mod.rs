@@ -16,5 +16,9 @@ pub(crate) fn run(setup: &Setup, format: ReportFormat) -> Result<ExitCode, Stop>
         ReportFormat::Json => findings.json(),
     };
     write_stdout(text.as_bytes()).map_err(Stop::failure)?;
-    Ok(if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if findings.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -81,7 +81,10 @@ pub async fn read(session: &mut Session, deadline: Instant) -> Result<Identity, 
         is_superuser: get(&row, 3)?,
         is_monitor: get(&row, 4)?,
         extensions: get(&row, 5)?,
-        locked: get::<Vec<String>>(&row, 6)?.into_iter().zip(get::<Vec<String>>(&row, 7)?).collect(),
+        locked: get::<Vec<String>>(&row, 6)?
+            .into_iter()
+            .zip(get::<Vec<String>>(&row, 7)?)
+            .collect(),
         clock_skew: get::<f64>(&row, 8)? - now,
     })
 }
@@ -91,8 +94,14 @@ pub async fn read(session: &mut Session, deadline: Instant) -> Result<Identity, 
 ///
 /// # Errors
 /// As [`read`].
-pub async fn remedies(session: &mut Session, failure: &Failure, deadline: Instant) -> Result<Vec<String>, Failure> {
-    let Some((kind, name)) = missing(&failure.message) else { return Ok(Vec::new()) };
+pub async fn remedies(
+    session: &mut Session,
+    failure: &Failure,
+    deadline: Instant,
+) -> Result<Vec<String>, Failure> {
+    let Some((kind, name)) = missing(&failure.message) else {
+        return Ok(Vec::new());
+    };
     let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&kind, Type::TEXT), (&name, Type::TEXT)];
     let row = ask(session, REMEDY, REMEDIES, &parameters, deadline).await?;
     get(&row, 0)
@@ -113,12 +122,16 @@ async fn ask(
 }
 
 fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a tokio_postgres::Row, index: usize) -> Result<T, Failure> {
-    row.try_get(index).map_err(|_| Failure::new(Reason::Other, "the server's answer has an unexpected form"))
+    row.try_get(index)
+        .map_err(|_| Failure::new(Reason::Other, "the server's answer has an unexpected form"))
 }
 
 fn midpoint(before: SystemTime, after: SystemTime) -> f64 {
     let elapsed = after.duration_since(before).unwrap_or(Duration::ZERO);
-    (before + elapsed / 2).duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    (before + elapsed / 2)
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }
 
 /// Services and forks give themselves away by a role or in `version()`.
@@ -139,7 +152,11 @@ fn flavour(version: &str, roles: &[String]) -> &'static str {
         ("supabase_admin", "Supabase"),
     ];
     let by_version = BY_VERSION.iter().find(|(word, _)| version.contains(word));
-    let by_role = || BY_ROLE.iter().find(|(role, _)| roles.iter().any(|known| known == role));
+    let by_role = || {
+        BY_ROLE
+            .iter()
+            .find(|(role, _)| roles.iter().any(|known| known == role))
+    };
     by_version.or_else(by_role).map_or("PostgreSQL", |(_, name)| name)
 }
 
@@ -163,11 +180,26 @@ mod tests {
     #[test]
     fn what_is_missing_is_read_from_the_message() {
         let table = [
-            ("permission denied for function pg_ls_waldir", Some(("function", "pg_ls_waldir"))),
-            ("permission denied for relation heartbeat", Some(("table", "heartbeat"))),
-            ("permission denied for materialized view m", Some(("materialized view", "m"))),
-            ("permission denied for schema monitor", Some(("schema", "monitor"))),
-            ("permission denied to examine \"data_directory\"", Some(("role", "pg_read_all_settings"))),
+            (
+                "permission denied for function pg_ls_waldir",
+                Some(("function", "pg_ls_waldir")),
+            ),
+            (
+                "permission denied for relation heartbeat",
+                Some(("table", "heartbeat")),
+            ),
+            (
+                "permission denied for materialized view m",
+                Some(("materialized view", "m")),
+            ),
+            (
+                "permission denied for schema monitor",
+                Some(("schema", "monitor")),
+            ),
+            (
+                "permission denied to examine \"data_directory\"",
+                Some(("role", "pg_read_all_settings")),
+            ),
             (
                 "must be superuser or a member of pg_read_all_settings to examine \"data_directory\"",
                 Some(("role", "pg_read_all_settings")),
@@ -182,8 +214,14 @@ mod tests {
     #[test]
     fn flavours_are_told_by_version_or_role() {
         let roles = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(flavour("PostgreSQL 15.4 on x86_64", &roles(&["postgres"])), "PostgreSQL");
-        assert_eq!(flavour("PostgreSQL 15.4", &roles(&["rds_superuser"])), "Amazon RDS or Aurora");
+        assert_eq!(
+            flavour("PostgreSQL 15.4 on x86_64", &roles(&["postgres"])),
+            "PostgreSQL"
+        );
+        assert_eq!(
+            flavour("PostgreSQL 15.4", &roles(&["rds_superuser"])),
+            "Amazon RDS or Aurora"
+        );
         assert_eq!(flavour("PostgreSQL 15.2-YB-2.25", &[]), "YugabyteDB");
     }
 }

@@ -22,7 +22,10 @@ fn blocks(markdown: &str) -> Vec<Block> {
     while let Some(line) = lines.next() {
         if let Some(kind) = line.strip_prefix("```") {
             let text: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
-            blocks.push(Block { kind: kind.to_owned(), text: text.join("\n") + "\n" });
+            blocks.push(Block {
+                kind: kind.to_owned(),
+                text: text.join("\n") + "\n",
+            });
         }
     }
     blocks
@@ -56,7 +59,10 @@ fn script(blocks: &[Block]) -> String {
                 let _ = writeln!(script, "cat > {file} <<'END_OF_FILE'\n{text}END_OF_FILE");
             }
             _ if kind == "sql" => {
-                let _ = writeln!(script, "psql -XqAt -v ON_ERROR_STOP=1 \"$PG_EXPORTER_URL\" <<'END_OF_FILE'\n{text}END_OF_FILE");
+                let _ = writeln!(
+                    script,
+                    "psql -XqAt -v ON_ERROR_STOP=1 \"$PG_EXPORTER_URL\" <<'END_OF_FILE'\n{text}END_OF_FILE"
+                );
             }
             _ if kind == "sh" => script.push_str(text),
             _ => {}
@@ -76,28 +82,47 @@ fn every_step_of_the_tutorial_does_what_it_says() {
     let scratch = Directory::new(&[]);
     let bin = Path::new(env!("CARGO_BIN_EXE_pg_exporter")).parent().unwrap();
     let psql = tool("psql");
-    let path = format!("{}:{}:{}", bin.display(), psql.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let path = format!(
+        "{}:{}:{}",
+        bin.display(),
+        psql.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
     let output = Command::new("bash")
         .args(["-c", &format!("exec 2>&1\n{}", script(&blocks))])
         .current_dir(scratch.path())
         .env("PATH", path)
         .env("PG_EXPORTER_URL", &url)
         .env("PG_EXPORTER_CONNECT_TIMEOUT", "30s")
+        // Other tests' databases come and go on this server.
+        .env("PG_EXPORTER_AUTO_DISCOVERY", "false")
         .output()
         .unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
     assert!(output.ends_with("@@end\n"), "{output}");
     let mut said = String::new();
     for (at, Block { kind, text }) in blocks.iter().enumerate() {
-        let own = output.split_once(&format!("@@{at}\n")).unwrap().1.split("@@").next().unwrap();
+        let own = output
+            .split_once(&format!("@@{at}\n"))
+            .unwrap()
+            .1
+            .split("@@")
+            .next()
+            .unwrap();
         if kind != "text" {
-            assert!(matches!(kind.as_str(), "sh" | "sql") || kind.starts_with("yaml "), "what is ```{kind}?");
+            assert!(
+                matches!(kind.as_str(), "sh" | "sql") || kind.starts_with("yaml "),
+                "what is ```{kind}?"
+            );
             said = own.to_owned();
             continue;
         }
         let mut lines = said.lines();
         for pattern in text.lines() {
-            assert!(lines.any(|line| fits(line, pattern)), "no line fits\n{pattern}\nin the output of block {at}:\n{said}\nall:\n{output}");
+            assert!(
+                lines.any(|line| fits(line, pattern)),
+                "no line fits\n{pattern}\nin the output of block {at}:\n{said}\nall:\n{output}"
+            );
         }
     }
 }

@@ -17,11 +17,15 @@ pub mod files {
 }
 
 /// Used where neither a flag nor a variable says otherwise.
-pub const DEFAULTS: &[(&str, &str)] = &[("PG_EXPORTER_NAMESPACE", "shop"), ("PG_EXPORTER_AUTO_DISCOVERY", "false")];
+pub const DEFAULTS: &[(&str, &str)] = &[
+    ("PG_EXPORTER_NAMESPACE", "shop"),
+    ("PG_EXPORTER_AUTO_DISCOVERY", "false"),
+];
 
 /// Every collector of this exporter. Add `pg_exporter::catalog::compiled::COLLECTORS` to have the shipped ones too.
 #[must_use]
 pub fn collectors() -> &'static [Collector] {
-    static ALL: LazyLock<Vec<Collector>> = LazyLock::new(|| [files::COLLECTORS, &[ShopTables::COLLECTOR]].concat());
+    static ALL: LazyLock<Vec<Collector>> =
+        LazyLock::new(|| [files::COLLECTORS, &[ShopTables::COLLECTOR]].concat());
     &ALL
 }
