@@ -59,8 +59,23 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
         format: ReportFormat,
     },
+    /// Examine the target: privileges that are missing, with the GRANT statements; unreachable databases; cost and
+    /// series of each collector; clock. Exit code 1 if something is wrong, 2 if the target is down
+    Doctor {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
     /// Write the collectors in force as YAML that loads back to the same
     Dump,
+    /// Write the crate of a distribution of your own
+    New {
+        /// Directory to create; its name becomes the package's
+        directory: PathBuf,
+        /// Source tree of pg_exporter to depend on; the published version when absent
+        #[arg(long, value_name = "PATH")]
+        library: Option<PathBuf>,
+    },
     /// Write one metrics page to standard output; exit code 1 if the target is down
     Scrape,
 }

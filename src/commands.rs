@@ -79,7 +79,8 @@ fn overview(setup: &Setup, selection: Selection) -> Result<Overview, Stop> {
     Ok(scraped(setup, selection)?.1)
 }
 
-fn scraped(setup: &Setup, selection: Selection) -> Result<(Page, Overview), Stop> {
+/// One page and what is known after it.
+pub(crate) fn scraped(setup: &Setup, selection: Selection) -> Result<(Page, Overview), Stop> {
     let endpoint = setup.endpoint()?;
     let (scraper, _telemetry) = setup.scraper(&endpoint, setup.catalog()?, &setup.health())?;
     let deadline = Instant::now() + setup.settings.scrape_timeout;

@@ -7,7 +7,7 @@
 //! - [`scrape`]: rows to bytes; decode, batch, encode, cache, one target's run, the page
 //! - [`web`]: the HTTP server; routes, health answers, the page for people
 //!
-//! [`run`] is the whole program; around the rooms are [`cli`] and [`settings`] (what the operator asks for), [`logging`], [`telemetry`] (the
+//! [`run()`] is the whole program; around the rooms are [`cli`] and [`settings`] (what the operator asks for), [`logging`], [`telemetry`] (the
 //! exporter's own metrics), [`report`] (what it tells people) and [`build_info`].
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,9 @@ pub mod catalog;
 mod check;
 pub mod cli;
 mod commands;
+mod doctor;
 pub mod logging;
+mod new;
 pub mod report;
 mod row;
 mod run;
@@ -32,5 +34,5 @@ pub mod web;
 pub use pg_exporter_macros::{Row, collectors};
 pub use pg_exporter_schema as schema;
 pub use row::Row;
-pub use run::run;
+pub use run::{run, run_with_defaults};
 pub use scrape::RowView;

@@ -9,7 +9,7 @@ use crate::scrape::RowView;
 /// A row of a collector's result as a struct, one field per column.
 ///
 /// Implemented by `#[derive(Row)]`, for the shipped collectors by the build script's structs in
-/// [`catalog::compiled`](crate::catalog::compiled).
+/// [`catalog::compiled`].
 pub trait Row<'a>: Sized {
     /// The collector's definition.
     const COLLECTOR: Collector;

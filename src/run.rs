@@ -17,7 +17,7 @@ use crate::target::facts::Facts;
 use crate::target::health::Health;
 use crate::target::probe;
 use crate::telemetry::Telemetry;
-use crate::{check, commands, logging, web};
+use crate::{check, commands, doctor, logging, new, web};
 
 /// The program cannot do what was asked, with the code it ends with. The text is one line where it can be.
 #[derive(Debug)]
@@ -59,11 +59,23 @@ pub(crate) struct Setup {
 /// [`catalog::compiled::COLLECTORS`].
 #[must_use]
 pub fn run(compiled: &'static [Collector]) -> ExitCode {
+    run_with_defaults(compiled, &[])
+}
+
+/// As [`run`], with a site's own defaults: values of [variables](settings::VARIABLES) that hold where neither a flag nor
+/// the environment says otherwise.
+#[must_use]
+pub fn run_with_defaults(
+    compiled: &'static [Collector],
+    defaults: &'static [(&'static str, &'static str)],
+) -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(refusal) => return refusal.report().into(),
     };
-    match execute(cli, compiled) {
+    let of_site = |name: &str| defaults.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let variable = |name: &str| settings::environment(name).or_else(|| of_site(name));
+    match execute(cli, compiled, &variable) {
         Ok(code) => code,
         Err(stop) => {
             // A record for each mistake of a configuration.
@@ -73,8 +85,12 @@ pub fn run(compiled: &'static [Collector]) -> ExitCode {
     }
 }
 
-fn execute(cli: Cli, compiled: &'static [Collector]) -> Result<ExitCode, Stop> {
-    let settings = Settings::resolve(cli.flags, &settings::environment);
+fn execute(
+    cli: Cli,
+    compiled: &'static [Collector],
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<ExitCode, Stop> {
+    let settings = Settings::resolve(cli.flags, variable);
     let (level, format) = settings
         .as_ref()
         .map_or_else(|_| Default::default(), |s| (s.log_level, s.log_format));
@@ -94,6 +110,8 @@ fn execute(cli: Cli, compiled: &'static [Collector]) -> Result<ExitCode, Stop> {
         Some(Command::Scrape) => commands::scrape(&setup),
         Some(Command::Explain { format }) => commands::explain(&setup, format),
         Some(Command::Stat { format }) => commands::stat(&setup, format),
+        Some(Command::Doctor { format }) => doctor::run(&setup, format),
+        Some(Command::New { directory, library }) => new::run(&directory, library),
         Some(Command::Dump) => commands::dry_run(&setup),
         None if setup.settings.dry_run => commands::dry_run(&setup),
         None if setup.settings.explain => commands::explain(&setup, ReportFormat::Text),
@@ -154,9 +172,14 @@ impl Setup {
 
     /// The databases that scrapes discover besides the URL's own.
     pub(crate) fn discovered(&self, endpoint: &Endpoint, facts: &Facts) -> Vec<String> {
+        let wants = self.wants(endpoint);
+        facts.databases.iter().filter(|name| **name != facts.database && wants(name)).cloned().collect()
+    }
+
+    /// Whether a database of that name is to be discovered.
+    pub(crate) fn wants(&self, endpoint: &Endpoint) -> impl Fn(&str) -> bool + use<> {
         let config = self.config(endpoint);
-        let is_wanted = |name: &&String| **name != facts.database && config.is_wanted(name);
-        facts.databases.iter().filter(is_wanted).cloned().collect()
+        move |name| config.is_wanted(name)
     }
 
     /// Starts the scrape thread.

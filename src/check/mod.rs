@@ -22,10 +22,17 @@ pub(crate) fn run(
     strict: bool,
     format: ReportFormat,
 ) -> Result<ExitCode, Stop> {
-    let strictness = if strict { Strictness::Strict } else { Strictness::Lenient };
+    let strictness = if strict {
+        Strictness::Strict
+    } else {
+        Strictness::Lenient
+    };
     let in_use = setup.settings.config.as_deref();
-    let each: Vec<Option<&Path>> =
-        if paths.is_empty() { vec![in_use] } else { paths.iter().map(|path| Some(path.as_path())).collect() };
+    let each: Vec<Option<&Path>> = if paths.is_empty() {
+        vec![in_use]
+    } else {
+        paths.iter().map(|path| Some(path.as_path())).collect()
+    };
     let mut findings = Vec::new();
     let mut sound = Vec::new();
     for path in each {
@@ -34,7 +41,12 @@ pub(crate) fn run(
                 findings.extend(warnings);
                 // A path is checked for what it defines, the configuration in use for all of it.
                 let is_meant = |collector: &Arc<Collector>| paths.is_empty() || is_of(collector, path);
-                sound.extend(live.collectors.iter().filter(|collector| is_meant(collector)).cloned());
+                sound.extend(
+                    live.collectors
+                        .iter()
+                        .filter(|collector| is_meant(collector))
+                        .cloned(),
+                );
             }
             Err(LoadError { diagnostics }) => findings.extend(diagnostics),
         }
@@ -43,8 +55,14 @@ pub(crate) fn run(
         findings.extend(server::findings(setup, &sound)?);
     }
     write_stdout(written(&findings, format)?.as_bytes()).map_err(Stop::failure)?;
-    let is_bad = findings.iter().any(|finding| strict || finding.severity == Severity::Error);
-    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let is_bad = findings
+        .iter()
+        .any(|finding| strict || finding.severity == Severity::Error);
+    Ok(if is_bad {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// Whether the collector is defined in a file, or in one of a directory.
@@ -66,7 +84,11 @@ fn json(findings: &[Diagnostic]) -> Result<String, Stop> {
     let list: Vec<_> = findings
         .iter()
         .map(|finding| {
-            let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+            let severity = if finding.severity == Severity::Error {
+                "error"
+            } else {
+                "warning"
+            };
             serde_json::json!({
                 "file": finding.file,
                 "line": finding.line,
@@ -76,5 +98,7 @@ fn json(findings: &[Diagnostic]) -> Result<String, Stop> {
             })
         })
         .collect();
-    serde_json::to_string_pretty(&list).map(|text| text + "\n").map_err(Stop::failure)
+    serde_json::to_string_pretty(&list)
+        .map(|text| text + "\n")
+        .map_err(Stop::failure)
 }

@@ -30,8 +30,14 @@ impl Files {
         let line = first.saturating_add(number(feeds));
         // A quoted or folded text has its lines elsewhere; the first is near enough.
         match self.indent(collector, line, sql) {
-            Some(indent) => Place { line, column: number(indent + column + 1) },
-            None => Place { line: first.max(1), column: 1 },
+            Some(indent) => Place {
+                line,
+                column: number(indent + column + 1),
+            },
+            None => Place {
+                line: first.max(1),
+                column: 1,
+            },
         }
     }
 
@@ -39,18 +45,30 @@ impl Files {
     pub(super) fn of_column(&mut self, collector: &Collector, column: &str) -> Place {
         let start = collector.origin.line;
         let lines = self.lines(collector).unwrap_or_default();
-        let entry = lines.iter().enumerate().skip(usize::try_from(start).unwrap_or(0)).find_map(|(at, line)| {
-            let item = line.trim_start().trim_start_matches(['-', ' ', '{', '"', '\'']);
-            let rest = item.strip_prefix(column)?.trim_start_matches(['"', '\'', ' ']);
-            let indent = line.chars().count() - item.chars().count();
-            rest.starts_with(':').then(|| Place { line: number(at + 1), column: number(indent + 1) })
-        });
-        entry.unwrap_or(Place { line: start.max(1), column: 1 })
+        let entry = lines
+            .iter()
+            .enumerate()
+            .skip(usize::try_from(start).unwrap_or(0))
+            .find_map(|(at, line)| {
+                let item = line.trim_start().trim_start_matches(['-', ' ', '{', '"', '\'']);
+                let rest = item.strip_prefix(column)?.trim_start_matches(['"', '\'', ' ']);
+                let indent = line.chars().count() - item.chars().count();
+                rest.starts_with(':').then(|| Place {
+                    line: number(at + 1),
+                    column: number(indent + 1),
+                })
+            });
+        entry.unwrap_or(Place {
+            line: start.max(1),
+            column: 1,
+        })
     }
 
     /// How many characters stand before the SQL on the line of the file; `None` when it is not there.
     fn indent(&mut self, collector: &Collector, line: u32, sql: &str) -> Option<usize> {
-        let Some(lines) = self.lines(collector) else { return Some(0) };
+        let Some(lines) = self.lines(collector) else {
+            return Some(0);
+        };
         let text = lines.get(usize::try_from(line).ok()?.checked_sub(1)?)?;
         let (before, _) = text.split_at_checked(text.find(sql)?)?;
         Some(before.chars().count())
@@ -58,7 +76,10 @@ impl Files {
 
     fn lines(&mut self, collector: &Collector) -> Option<Vec<&str>> {
         let file = &*collector.origin.file;
-        let text = self.texts.entry(file.to_owned()).or_insert_with(|| std::fs::read_to_string(file).ok());
+        let text = self
+            .texts
+            .entry(file.to_owned())
+            .or_insert_with(|| std::fs::read_to_string(file).ok());
         text.as_ref().map(|text| text.lines().collect())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pg_exporter_schema::{Collector, Diagnostic, Severity};
+use tokio::time::timeout_at;
 
 use super::place::{Files, Place};
 use crate::catalog::Live;
@@ -30,12 +31,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn findings(setup: &Setup, collectors: &[Arc<Collector>]) -> Result<Vec<Diagnostic>, Stop> {
     let endpoint = setup.endpoint()?;
     let live = Live::new(collectors.iter().map(|collector| (**collector).clone()));
-    let mut inspection = Inspection { setup, live, files: Files::default(), found: Vec::new(), keys: 0 };
-    let unreachable = |failure: Failure| Stop::failure(format!("the server of --url cannot be asked: {failure}"));
+    let mut inspection = Inspection {
+        setup,
+        live,
+        files: Files::default(),
+        found: Vec::new(),
+        place: String::new(),
+    };
+    let unreachable =
+        |failure: Failure| Stop::failure(format!("the server of --url cannot be asked: {failure}"));
     commands::runtime()?.block_on(async {
         let facts = inspection.database(&endpoint, false).await.map_err(unreachable)?;
         for name in setup.discovered(&endpoint, &facts) {
-            inspection.database(&endpoint.with_database(&name), true).await.map_err(unreachable)?;
+            inspection
+                .database(&endpoint.with_database(&name), true)
+                .await
+                .map_err(unreachable)?;
         }
         Ok::<_, Stop>(())
     })?;
@@ -50,7 +61,8 @@ struct Inspection<'a> {
     live: Live,
     files: Files,
     found: Vec<Diagnostic>,
-    keys: u64,
+    /// Where that is not plain: ` in database x` of a discovered one.
+    place: String,
 }
 
 impl Inspection<'_> {
@@ -59,39 +71,26 @@ impl Inspection<'_> {
         let deadline = Instant::now() + PATIENCE;
         let mut session = endpoint.connect(deadline).await?;
         let facts = facts::read(&mut session, &self.live.wanted, !discovered, deadline).await?;
-        let context = Context { kind: session.kind(), discovered, tags: self.setup.tags() };
+        let context = Context {
+            kind: session.kind(),
+            discovered,
+            tags: self.setup.tags(),
+        };
+        self.place = if discovered {
+            format!(" in database {}", facts.database)
+        } else {
+            String::new()
+        };
         let plan = plan::plan(&self.live.collectors, &facts, &context);
         for collector in plan.installed() {
             for predicate in collector.predicates.iter() {
-                let columns = self.columns(&mut session, &predicate.query, deadline).await;
+                let columns = columns(&mut session, &predicate.query, deadline).await;
                 self.predicate(collector, columns)?;
             }
-            let columns = self.columns(&mut session, &collector.query, deadline).await;
+            let columns = columns(&mut session, &collector.query, deadline).await;
             self.query(collector, columns)?;
         }
         Ok(facts)
-    }
-
-    /// The columns of a statement's result; none where they cannot be known.
-    async fn columns(
-        &mut self,
-        session: &mut Session,
-        sql: &str,
-        deadline: Instant,
-    ) -> Result<Option<Vec<ResultColumn>>, Failure> {
-        self.keys += 1;
-        let key = StatementKey(u64::MAX - self.keys);
-        if let Some((_, failure)) = session.prepare(&[(key, sql)], deadline).await?.pop() {
-            return Err(failure);
-        }
-        if session.kind() == Kind::Postgres {
-            return Ok(session.columns(key).map(|columns| columns.to_vec()));
-        }
-        let orders = [Order { key, sql, timeout: PATIENCE }];
-        let mut flights = pipeline::send(session, &orders).await;
-        let Some(mut flight) = flights.pop_front() else { return Ok(None) };
-        let row = flight.rows().await?.next().await?;
-        Ok(row.map(|row| row.columns()))
     }
 
     fn predicate(
@@ -99,14 +98,21 @@ impl Inspection<'_> {
         collector: &Collector,
         columns: Result<Option<Vec<ResultColumn>>, Failure>,
     ) -> Result<(), Failure> {
-        let place = Place { line: collector.origin.line.max(1), column: 1 };
+        let place = Place {
+            line: collector.origin.line.max(1),
+            column: 1,
+        };
         match columns {
             Err(failure) => self.refused(collector, "a predicate", place, failure),
             Ok(columns) => {
-                let is_boolean = |columns: &Vec<ResultColumn>| columns.iter().map(ResultColumn::type_name).eq(["bool"]);
+                let is_boolean =
+                    |columns: &Vec<ResultColumn>| columns.iter().map(ResultColumn::type_name).eq(["bool"]);
                 if !columns.as_ref().is_none_or(is_boolean) {
-                    let message = format!("a predicate of `{}` must return one column of type boolean", collector.branch);
-                    self.add(collector, place, Severity::Error, message);
+                    let message = format!(
+                        "a predicate of `{}` must return one column of type boolean",
+                        collector.branch
+                    );
+                    self.add(collector, place, Severity::Error, &message);
                 }
                 Ok(())
             }
@@ -122,7 +128,10 @@ impl Inspection<'_> {
             Err(failure) => {
                 let place = match failure.position {
                     Some(position) => self.files.in_query(collector, position),
-                    None => Place { line: collector.origin.query_line.max(1), column: 1 },
+                    None => Place {
+                        line: collector.origin.query_line.max(1),
+                        column: 1,
+                    },
                 };
                 return self.refused(collector, "the query", place, failure);
             }
@@ -133,12 +142,18 @@ impl Inspection<'_> {
     }
 
     /// A statement that the server refuses is a finding; a connection that is gone ends the check.
-    fn refused(&mut self, collector: &Collector, what: &str, place: Place, failure: Failure) -> Result<(), Failure> {
+    fn refused(
+        &mut self,
+        collector: &Collector,
+        what: &str,
+        place: Place,
+        failure: Failure,
+    ) -> Result<(), Failure> {
         if failure.reason == Reason::Connection || failure.sqlstate.is_none() {
             return Err(failure);
         }
         let message = format!("the server refuses {what} of `{}`: {failure}", collector.branch);
-        self.add(collector, place, Severity::Error, message);
+        self.add(collector, place, Severity::Error, &message);
         Ok(())
     }
 
@@ -147,26 +162,69 @@ impl Inspection<'_> {
         for column in misfit.missing {
             let name = &column.column;
             let place = self.files.of_column(collector, name);
-            let message = format!("the result of `{}` has no column `{name}`; select it, or remove it here", collector.branch);
-            self.add(collector, place, Severity::Error, message);
+            let message = format!(
+                "the result of `{}` has no column `{name}`; select it, or remove it here",
+                collector.branch
+            );
+            self.add(collector, place, Severity::Error, &message);
         }
         for (column, found) in misfit.no_numbers {
             let (name, kind) = (&column.column, found.type_name());
             let place = self.files.of_column(collector, name);
-            let message = format!("column `{name}` of `{}` is of type {kind}, which is no number; cast it in the query", collector.branch);
-            self.add(collector, place, Severity::Error, message);
+            let message = format!(
+                "column `{name}` of `{}` is of type {kind}, which is no number; cast it in the query",
+                collector.branch
+            );
+            self.add(collector, place, Severity::Error, &message);
         }
         for column in misfit.extra {
             let name = &column.name;
-            let place = Place { line: collector.origin.query_line.max(1), column: 1 };
-            let message =
-                format!("the result of `{}` has a column `{name}` that `metrics` does not list; list it, or select less", collector.branch);
-            self.add(collector, place, Severity::Warning, message);
+            let place = Place {
+                line: collector.origin.query_line.max(1),
+                column: 1,
+            };
+            let message = format!(
+                "the result of `{}` has a column `{name}` that `metrics` does not list; list it, or select less",
+                collector.branch
+            );
+            self.add(collector, place, Severity::Warning, &message);
         }
     }
 
-    fn add(&mut self, collector: &Collector, place: Place, severity: Severity, message: String) {
+    fn add(&mut self, collector: &Collector, place: Place, severity: Severity, message: &str) {
         let Place { line, column } = place;
-        self.found.push(Diagnostic { file: collector.origin.file.to_string(), line, column, severity, message });
+        let message = format!("{message}{}", self.place);
+        self.found.push(Diagnostic {
+            file: collector.origin.file.to_string(),
+            line,
+            column,
+            severity,
+            message,
+        });
     }
+}
+
+/// The columns of a statement's result; `None` where they cannot be known.
+async fn columns(
+    session: &mut Session,
+    sql: &str,
+    deadline: Instant,
+) -> Result<Option<Vec<ResultColumn>>, Failure> {
+    if session.kind() != Kind::Pgbouncer {
+        return session.describe(sql, deadline).await.map(Some);
+    }
+    let orders = [Order {
+        key: StatementKey(u64::MAX),
+        sql,
+        timeout: PATIENCE,
+    }];
+    let mut flights = pipeline::send(session, &orders).await;
+    let Some(mut flight) = flights.pop_front() else {
+        return Ok(None);
+    };
+    let first = async { flight.rows().await?.next().await };
+    let row = timeout_at(deadline.into(), first)
+        .await
+        .unwrap_or_else(|_| Err(Failure::timeout("no answer in time")))?;
+    Ok(row.map(|row| row.columns()))
 }

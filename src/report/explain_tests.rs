@@ -9,7 +9,10 @@ use pg_exporter_schema::{Source, Strictness, compile};
 use super::*;
 use crate::scrape::DatabaseOverview;
 
-fn overview(yaml: &str, databases: &[(&str, Option<Verdict>)]) -> Overview {
+/// A database's name and the verdict there.
+type Planned<'a> = (&'a str, Option<Verdict>);
+
+fn overview(yaml: &str, databases: &[Planned<'_>]) -> Overview {
     let outcome = compile(&[Source::new("x.yml", yaml)], Strictness::Strict);
     assert!(!outcome.has_errors(), "{:?}", outcome.diagnostics);
     let databases = databases.iter().map(|(name, verdict)| DatabaseOverview {
@@ -33,7 +36,7 @@ pg_stat_database:
 ";
 
 /// The last line, or the lines after `Status:`.
-fn status_of(yaml: &str, databases: &[(&str, Option<Verdict>)]) -> String {
+fn status_of(yaml: &str, databases: &[Planned<'_>]) -> String {
     let overview = overview(yaml, databases);
     let text = Explain::new(&overview).text();
     text.split_once("  Status:").unwrap().1.trim_end().to_owned()
@@ -63,7 +66,7 @@ fn a_branch_of_another_name_and_a_long_query_are_shown() {
 #[test]
 fn statuses_are_shown_per_database_where_they_differ() {
     let missing = |database: &str| Some(Verdict::Inactive(Why::Extension("citus".into(), database.into())));
-    let table: [(&[(&str, Option<Verdict>)], &str); 5] = [
+    let table: [(&[Planned<'_>], &str); 5] = [
         (
             &[("a", missing("a"))],
             " Inactive (extension citus is not installed in a)",

@@ -23,7 +23,12 @@ impl<'a> Misfit<'a> {
     pub fn between(collector: &'a Collector, result: &'a [ResultColumn]) -> Self {
         let find = |column: &Column| result.iter().find(|found| *found.name == *column.column);
         let needed = || collector.labels().chain(collector.values());
-        let is_known = |found: &&ResultColumn| collector.columns.iter().any(|column| *found.name == *column.column);
+        let is_known = |found: &&ResultColumn| {
+            collector
+                .columns
+                .iter()
+                .any(|column| *found.name == *column.column)
+        };
         let no_number = |column: &'a Column| {
             let found = find(column)?;
             (wire_of(found.oid) == Wire::Opaque).then_some((column, found))

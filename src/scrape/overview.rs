@@ -22,6 +22,16 @@ pub struct Overview {
     pub databases: Vec<DatabaseOverview>,
 }
 
+impl Overview {
+    /// Whether some collector has not been planned on some database.
+    #[must_use]
+    pub fn lacks_plans(&self) -> bool {
+        self.databases
+            .iter()
+            .any(|database| database.verdicts.contains(&None))
+    }
+}
+
 /// One database and its collectors.
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseOverview {

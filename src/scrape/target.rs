@@ -99,7 +99,7 @@ impl Target {
     pub async fn run(&self, deadline: &Cell<Instant>, selection: &Selection) {
         let start = Instant::now();
         let live = self.catalog.live();
-        let interval = self.begin_run(start);
+        let interval = self.begin_run(start, selection);
         let env = Env {
             start,
             deadline,
@@ -145,11 +145,12 @@ impl Target {
         }
     }
 
-    fn begin_run(&self, start: Instant) -> Duration {
+    fn begin_run(&self, start: Instant, selection: &Selection) -> Duration {
         let mut runs = self.runs.borrow_mut();
         let interval = start.saturating_duration_since(runs.start);
         runs.start = start;
-        runs.count += 1;
+        // To plan only is no scrape.
+        runs.count += u64::from(*selection != Selection::nothing());
         self.main.prepare();
         self.discovered.borrow().values().for_each(|database| database.prepare());
         interval

@@ -8,6 +8,7 @@ pub mod conninfo;
 pub mod facts;
 pub mod failure;
 pub mod health;
+pub mod identity;
 mod limits;
 pub mod pipeline;
 pub mod plan;

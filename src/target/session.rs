@@ -228,6 +228,17 @@ impl Session {
         Ok(failures)
     }
 
+    /// The columns that a statement would yield, without running it and without keeping it. Not for pgbouncer's console.
+    ///
+    /// # Errors
+    /// What the server says, the loss of the connection, or a timeout at the deadline.
+    pub async fn describe(&self, sql: &str, deadline: Instant) -> Result<Vec<ResultColumn>, Failure> {
+        match timeout_at(deadline.into(), self.client.prepare(sql)).await {
+            Ok(answer) => Ok(columns_of(answer?.columns())),
+            Err(_) => Err(Failure::timeout("the server did not prepare the statement in time")),
+        }
+    }
+
     /// The columns of a prepared statement, where they are known before it runs.
     #[must_use]
     pub fn columns(&self, key: StatementKey) -> Option<&Arc<[ResultColumn]>> {

@@ -8,8 +8,13 @@ fn check(url: &str, directory: &Directory, more: &[&str]) -> (i32, String) {
         .args(more)
         .arg(directory.path())
         .run();
-    let stdout = run.stdout.replace(&format!("{}/", directory.path().display()), "");
-    (run.status.code().unwrap_or_else(|| panic!("{}", run.stderr)), stdout)
+    let stdout = run
+        .stdout
+        .replace(&format!("{}/", directory.path().display()), "");
+    (
+        run.status.code().unwrap_or_else(|| panic!("{}", run.stderr)),
+        stdout,
+    )
 }
 
 #[test]
@@ -79,15 +84,41 @@ one:
     let (code, text) = check(&url, &directory, &["--format=json"]);
     let list = json(&text);
     assert_eq!((code, list.as_array().unwrap().len()), (1, 3));
-    assert_eq!((&list[1]["line"], &list[1]["column"], &list[1]["severity"]), (&7.into(), &7.into(), &"error".into()));
+    assert_eq!(
+        (&list[1]["line"], &list[1]["column"], &list[1]["severity"]),
+        (&7.into(), &7.into(), &"error".into())
+    );
+}
+
+#[test]
+fn discovered_databases_are_asked_too_and_named() {
+    let url = database("check_main");
+    let _ = database("check_other");
+    server().psql_in("check_main", "create table only_here ()");
+    let text = clock("one", "").replace(" AS at", " AS at FROM only_here");
+    let directory = Directory::new(&[("1.yml", &text)]);
+    let more = ["--auto-discovery", "--include-database=check_other"];
+    let expected = "1.yml:2:66: the server refuses the query of `one`: relation \"only_here\" does not exist (SQLSTATE 42P01) in database check_other\n";
+    assert_eq!(check(&url, &directory, &more), (1, expected.to_owned()));
+    let tagged = text.replace("  timeout", "  tags: [ \"dbname:check_main\" ]\n  timeout");
+    directory.write("1.yml", &tagged);
+    assert_eq!(check(&url, &directory, &more), (0, String::new()));
 }
 
 #[test]
 fn a_server_that_cannot_be_asked_is_no_finding() {
     let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
-    let run = program("unused").args(["--no-builtin", "check", "--url"]).arg("postgresql://u:hunter2@127.0.0.1:1/x").arg(directory.path()).run();
+    let run = program("unused")
+        .args(["--no-builtin", "check", "--url"])
+        .arg("postgresql://u:hunter2@127.0.0.1:1/x")
+        .arg(directory.path())
+        .run();
     assert_eq!(run.status.code(), Some(2), "{}", run.stdout);
-    assert!(run.stderr.contains("the server of --url cannot be asked") && !run.stderr.contains("hunter2"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("the server of --url cannot be asked") && !run.stderr.contains("hunter2"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -95,5 +126,10 @@ fn every_shipped_statement_can_be_prepared() {
     let url = database("check_shipped");
     server().psql_in("check_shipped", "create extension pg_stat_statements");
     let run = program("unused").args(["check", "--url", &url]).run();
-    assert_eq!((run.status.code(), run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+    assert_eq!(
+        (run.status.code(), run.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        run.stderr
+    );
 }

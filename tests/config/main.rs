@@ -5,8 +5,12 @@
 //! |--|--|
 //! | [`reload`] | what a reload changes, what it leaves alone, what it refuses |
 //! | [`load`] | reloads under load: no scrape and no probe fails |
+//! | [`mistakes`] | compiler, check, start and reload use the same words |
+//! | [`new`] | the crate that `new` writes is the one in `tests/site` |
 //! | [`selection`] | jobs of different collectors do not disturb each other |
+//! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |
+//! | [`doctor`] | problems are named, and its statements put them right |
 //! | [`reports`] | `/explain` and `/stat`, and the subcommands |
 #![allow(
     clippy::unwrap_used,
@@ -17,8 +21,12 @@
 )]
 
 mod check;
+mod doctor;
 mod load;
+mod mistakes;
+mod new;
 mod reload;
 mod reports;
 mod selection;
 mod support;
+mod tutorial;

@@ -92,7 +92,11 @@ fn a_page_leaves_at_its_deadline_though_another_job_runs() {
     let first = scrape(&exporter, "?collect[]=fast");
     thread::scope(|scope| {
         scope.spawn(|| {
-            assert!(scrape(&exporter, "?collect[]=slow").value("slow_at", &[]).is_some());
+            assert!(
+                scrape(&exporter, "?collect[]=slow")
+                    .value("slow_at", &[])
+                    .is_some()
+            );
         });
         thread::sleep(Duration::from_millis(500));
         let started = Instant::now();

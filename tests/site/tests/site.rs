@@ -1,0 +1,193 @@
+//! A site's own exporter against a real server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pg_exporter::catalog::{Catalog, Sources};
+use pg_exporter::scrape::{Config, Encoding, Request, Scraper, Selection, Surroundings};
+use pg_exporter::target::connect::Endpoint;
+use pg_exporter::target::conninfo::{ConnInfo, ProcessEnvironment};
+use pg_exporter::target::health::Health;
+use pg_exporter::telemetry::Telemetry;
+use pg_exporter_lab::{Cluster, Exporter, newest_major, shared};
+use shop_exporter::ShopTables;
+use shop_exporter::files::ShopDatabase;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_shop_exporter");
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn server(database: &str) -> (&'static Cluster, String) {
+    let server = shared(newest_major());
+    server.psql(&format!("create database {database}"));
+    server.psql_in(
+        database,
+        "create schema sales; create table sales.a (); create table sales.b (); create table c ()",
+    );
+    (server, format!("{}?sslmode=disable", server.url(database)))
+}
+
+#[test]
+fn it_serves_its_own_collectors_under_its_own_defaults() {
+    let (server, url) = server("site_serves");
+    let exporter = Exporter::builder(PROGRAM)
+        .url(&url)
+        .arg("--connect-timeout=30s")
+        .start();
+    let page = exporter.scrape();
+    assert_eq!(page.value("shop_up", &[]), Some(1.0), "{}", exporter.stderr());
+    assert_eq!(page.value("shop_tables_count", &[("schema", "sales")]), Some(2.0));
+    assert_eq!(
+        page.value("shop_tables_count", &[("schema", "public")]),
+        Some(1.0)
+    );
+    let size: f64 = server
+        .psql("select pg_database_size('site_serves')")
+        .parse()
+        .unwrap();
+    let shown = page
+        .value("shop_database_bytes", &[("datname", "site_serves")])
+        .unwrap();
+    assert!((shown - size).abs() < 1e6, "{shown} {size}");
+    let foreign: Vec<_> = page
+        .samples
+        .iter()
+        .filter(|sample| sample.name.starts_with("pg_"))
+        .collect();
+    assert!(
+        foreign.is_empty(),
+        "the shipped collectors are not in it: {foreign:?}"
+    );
+}
+
+#[test]
+fn flags_and_variables_win_over_its_defaults() {
+    let (_server, url) = server("site_flags");
+    let one = Exporter::builder(PROGRAM)
+        .url(&url)
+        .env("PG_EXPORTER_NAMESPACE", "other")
+        .start();
+    assert!(one.scrape().value("other_up", &[]).is_some());
+    let two = Exporter::builder(PROGRAM)
+        .url(&url)
+        .arg("--namespace=third")
+        .start();
+    assert!(two.scrape().value("third_up", &[]).is_some());
+}
+
+#[test]
+fn a_run_time_layer_tunes_what_was_written_in_rust() {
+    let (_server, url) = server("site_layer");
+    let file = std::env::temp_dir().join(format!("pg_exporter-site-{}.yml", std::process::id()));
+    std::fs::write(
+        &file,
+        "shop_tables: { ttl: 77, metrics: [ count: { rename: number } ] }\n",
+    )
+    .unwrap();
+    let run = Exporter::builder(PROGRAM)
+        .url(&url)
+        .arg("--config")
+        .arg(&file)
+        .arg("explain")
+        .run();
+    let page = Exporter::builder(PROGRAM)
+        .url(&url)
+        .arg("--config")
+        .arg(&file)
+        .arg("scrape")
+        .run();
+    std::fs::remove_file(&file).unwrap();
+    assert!(
+        run.stdout.contains("Collector: shop_tables\n") && run.stdout.contains("  TTL: 1m17s\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        page.stdout.contains("shop_tables_number{schema=\"sales\"} 2\n"),
+        "{}",
+        page.stdout
+    );
+}
+
+/// A scraper of the library, as the program makes it.
+fn scraper(url: &str) -> Scraper {
+    let info = ConnInfo::parse(url, &ProcessEnvironment).unwrap();
+    let endpoint = Endpoint {
+        info: Arc::new(info),
+        connect_timeout: PATIENCE,
+    };
+    let config = Config {
+        namespace: "shop".to_owned(),
+        labels: Vec::new(),
+        tags: Arc::default(),
+        cache: true,
+        intro: true,
+        parallel: 1,
+        max_connections: 2,
+        auto_discovery: false,
+        exclude: Vec::new(),
+        include: Vec::new(),
+    };
+    let sources = Sources {
+        base: shop_exporter::collectors(),
+        ..Sources::default()
+    };
+    let surroundings = Surroundings {
+        telemetry: Arc::new(Telemetry::new("shop", &[]).unwrap()),
+        health: Health::new(PATIENCE, PATIENCE),
+    };
+    let catalog = Arc::new(Catalog::open(sources).unwrap());
+    Scraper::start(endpoint, config, catalog, surroundings).unwrap().0
+}
+
+#[test]
+fn rows_come_as_structs() {
+    let (_server, url) = server("site_rows");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let scraper = scraper(&url);
+        assert!(
+            scraper.rows("shop_tables").await.unwrap().is_empty(),
+            "the first call asks for them to be kept"
+        );
+        assert!(scraper.rows("shop_database").await.unwrap().is_empty());
+        let deadline = Instant::now() + PATIENCE;
+        scraper
+            .page(Request {
+                deadline,
+                encoding: Encoding::Identity,
+                selection: Selection::default(),
+            })
+            .await
+            .unwrap();
+        let databases = scraper.rows("shop_tables").await.unwrap();
+        assert_eq!(
+            (databases.len(), databases[0].database.as_str()),
+            (1, "site_rows")
+        );
+        let mut rows: Vec<ShopTables<'_>> = databases[0].typed().collect();
+        rows.sort_by_key(|row| row.schema);
+        let expected = [
+            ShopTables {
+                schema: "public",
+                count: Some(1.0),
+            },
+            ShopTables {
+                schema: "sales",
+                count: Some(2.0),
+            },
+        ];
+        assert_eq!(rows, expected);
+        let sizes = scraper.rows("shop_database").await.unwrap();
+        let sizes: Vec<ShopDatabase<'_>> = sizes[0].typed().collect();
+        assert!(sizes[0].datname == "site_rows" && sizes[0].bytes > Some(1e6));
+    });
+}
