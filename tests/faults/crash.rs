@@ -151,9 +151,16 @@ fn a_server_that_freezes_during_a_scrape() {
 fn a_frozen_backend_alone_does_not_take_the_target_down() {
     let cluster = cluster();
     let exporter = exporter_of(&cluster.url("postgres"));
-    let scraping = "select pid from pg_stat_activity where application_name = 'pg_exporter' \
-                    and query !~ 'pg_stat_get_wal_receiver' limit 1";
-    let pid = cluster.psql(scraping).parse().unwrap();
+    // One for the probe, which asks each second, and one for scrapes, of which there are none now.
+    let own = "from pg_stat_activity where application_name = 'pg_exporter'";
+    cluster.wait_for(
+        &format!("select count(*) = 2 and max(state_change) - min(state_change) > '500 ms' {own}"),
+        "t",
+    );
+    let pid = cluster
+        .psql(&format!("select pid {own} order by state_change limit 1"))
+        .parse()
+        .unwrap();
     signal(pid, Signal::STOP).unwrap();
     // The page whose scrape finds it may be lost; the next one has a connection of its own.
     page_within(&exporter, 5.0);

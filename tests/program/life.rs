@@ -151,12 +151,12 @@ fn ten_scrapes_at_once_are_one() {
 
 #[test]
 fn the_client_says_how_long_it_waits() {
-    let Slow {
-        cluster,
-        exporter,
-        _folder,
-    } = start(60.0);
     for seconds in ["0.7", "1.5", "3"] {
+        let Slow {
+            cluster,
+            exporter,
+            _folder,
+        } = start(60.0);
         let limit: f64 = seconds.parse().unwrap();
         let begun = Instant::now();
         let answer = exporter.request(

@@ -128,7 +128,10 @@ fn of_a_standby_on_no_page() {
     standby.psql(&format!("alter system set primary_conninfo = '{conninfo}'"));
     standby.reload();
     standby.wait_for("select current_setting('primary_conninfo') like '%s3cr%'", "t");
-    let ended = program().url(&standby.url("postgres")).arg("scrape").run();
+    let ended = program()
+        .url(&standby.url("postgres"))
+        .args(["scrape", "-T", "5s"])
+        .run();
     assert!(ended.status.success(), "{}", ended.stderr);
     let page = pg_exporter_lab::Page::parse(&ended.stdout);
     let shown = page

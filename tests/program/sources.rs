@@ -8,7 +8,10 @@ use crate::support::{Folder, PROGRAM, definition, on_server, program, server};
 
 /// The database that a run of the program is connected to, by the name on its page.
 fn database_of(builder: &Builder) -> String {
-    let ended = builder.clone().args(["scrape", "--no-auto-discovery"]).run();
+    let ended = builder
+        .clone()
+        .args(["scrape", "--no-auto-discovery", "-T", "5s"])
+        .run();
     assert!(ended.status.success(), "{}", ended.stderr);
     let page = pg_exporter_lab::Page::parse(&ended.stdout);
     let sample = page.all("pg_exporter_server_scrape_total_count").next().unwrap();

@@ -19,9 +19,11 @@ pub(crate) fn program() -> Builder {
     Exporter::builder(PROGRAM)
 }
 
-/// The program on the shared server.
+/// The program on the shared server, with time to connect: the machine may be busy.
 pub(crate) fn on_server() -> Builder {
-    program().url(&server().url("postgres"))
+    program()
+        .url(&server().url("postgres"))
+        .env("PG_EXPORTER_CONNECT_TIMEOUT", "5s")
 }
 
 /// A server with the databases `app` and `other`, which no test changes.
