@@ -1,5 +1,7 @@
 //! Maintenance caught in the middle: VACUUM, CREATE INDEX, VACUUM FULL, base backups.
 
+use pg_exporter_lab::Cluster;
+
 use super::{some_majors, watch};
 use crate::agree::{Check, agree, columns};
 use crate::layer::Layer;
@@ -88,4 +90,74 @@ fn checks(major: u32) -> Vec<Check> {
         checks.extend(backup.into_iter().map(|check| check.within(500_000.0)));
     }
     checks
+}
+
+/// COPY that waits for its input, ANALYZE that waits in an index expression.
+#[test]
+fn copy_and_analyze_in_progress_are_shown() {
+    for major in some_majors(&[14, 17, 18]) {
+        let cluster = Cluster::builder(major).set("autovacuum", "off").start();
+        cluster.psql(
+            "create function gate(i int) returns int language plpgsql immutable as
+                'begin if i = 500 then perform pg_advisory_xact_lock_shared(4242); end if; return i; end';
+             create table watched as select n as i from generate_series(1, 1000) n;
+             create index on watched (gate(i)); create table copied (i int)",
+        );
+        let mut gate = cluster.session("postgres");
+        gate.exec("select pg_advisory_lock(4242)");
+        let mut analyze = cluster.session("postgres");
+        analyze.send("analyze watched");
+        let mut copy = cluster.session("postgres");
+        copy.send("copy copied from program 'echo 1; echo 2; sleep 50'");
+        cluster.wait_for(
+            "select count(*) from pg_stat_progress_analyze where phase like 'computing%'",
+            "1",
+        );
+        cluster.wait_for("select count(*) from pg_stat_progress_copy", "1");
+        let exporter = watch(&cluster, "postgres", &Layer::patient(&[]));
+        let labels = "datname, pid, relid::regclass";
+        let mut checks = columns(
+            "pg_analyzing",
+            labels,
+            "pg_stat_progress_analyze",
+            &[
+                (
+                    "sample_ratio",
+                    "sample_blks_scanned::float8 / nullif(sample_blks_total, 0)",
+                ),
+                (
+                    "ext_stats_ratio",
+                    "ext_stats_computed::float8 / nullif(ext_stats_total, 0)",
+                ),
+                (
+                    "child_tables_ratio",
+                    "child_tables_done::float8 / nullif(child_tables_total, 0)",
+                ),
+            ],
+        );
+        let copying = [
+            ("processed_bytes", "bytes_processed"),
+            ("total_bytes", "nullif(bytes_total, 0)"),
+            ("processed_rows", "tuples_processed"),
+            ("excluded_rows", "tuples_excluded"),
+        ];
+        let labels = "datname, pid, relid::regclass, command, type";
+        checks.extend(columns("pg_copying", labels, "pg_stat_progress_copy", &copying));
+        agree(&exporter, &cluster, "postgres", &checks);
+        let page = exporter.scrape();
+        assert_eq!(
+            value(&page, "pg_analyzing_sample_ratio", &[("relname", "watched")]),
+            1.0
+        );
+        assert_eq!(
+            page.all("pg_copying_processed_rows")
+                .next()
+                .unwrap()
+                .label("relname"),
+            Some("copied")
+        );
+        if major >= 17 {
+            assert_eq!(value(&page, "pg_copying_skipped_rows", &[]), 0.0);
+        }
+    }
 }
