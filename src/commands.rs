@@ -29,7 +29,7 @@ pub(crate) fn scrape(setup: &Setup) -> Result<ExitCode, Stop> {
     let is_up = overview
         .databases
         .first()
-        .is_some_and(|main| main.error.is_none());
+        .is_some_and(|main| main.up);
     Ok(if is_up {
         ExitCode::SUCCESS
     } else {

@@ -78,7 +78,8 @@ pub fn run_with_defaults(
     match execute(cli, compiled, &variable) {
         Ok(code) => code,
         Err(stop) => {
-            tracing::error!("{}", stop.message);
+            // A record for each mistake of a configuration.
+            stop.message.lines().for_each(|line| tracing::error!("{line}"));
             stop.code.into()
         }
     }
@@ -145,11 +146,7 @@ impl Setup {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
         let info = ConnInfo::parse(self.settings.url.expose(), &ProcessEnvironment)
             .map_err(|error| Stop::usage(format!("{}: {error}", self.settings.url_origin)))?;
-        let connect_timeout = self.settings.connect_timeout;
-        Ok(Endpoint {
-            info: Arc::new(info),
-            connect_timeout,
-        })
+        Ok(Endpoint::new(info, self.settings.connect_timeout))
     }
 
     fn config(&self, endpoint: &Endpoint) -> Config {

@@ -16,7 +16,7 @@ use crate::target::health::State;
 /// Writes families in order.
 struct Page<'a> {
     namespace: &'a str,
-    constant: &'a str,
+    constant: &'a [(String, String)],
     out: Vec<u8>,
     /// The family whose samples are being written.
     family: String,
@@ -38,8 +38,11 @@ impl Page<'_> {
         self.out.push(b'\n');
     }
 
+    /// A sample with these labels and the constant ones; of equal names ours is meant.
     fn labelled(&mut self, labels: &[(&str, &str)], value: f64) {
-        let block = block(labels.iter().copied(), self.constant);
+        let is_ours = |name: &str| labels.iter().any(|(own, _)| *own == name);
+        let constant = self.constant.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let block = block(labels.iter().copied().chain(constant.filter(|(name, _)| !is_ours(name))), "");
         self.sample(&block, value);
     }
 
@@ -50,12 +53,13 @@ impl Page<'_> {
 
 /// The families about the target, its databases and its collectors. `duplicates` are the page's series that were
 /// dropped because another database has the same.
-pub(super) fn render(target: &Target, selection: &Selection, constant: &str, duplicates: u64) -> Bytes {
+pub(super) fn render(target: &Target, selection: &Selection, duplicates: u64) -> Bytes {
     let mut process = Vec::new();
     target.process.usage().encode(&mut process);
     if !target.config.intro {
         return process.into();
     }
+    let constant = &target.config.labels;
     let mut page = Page { namespace: &target.config.namespace, constant, out: Vec::new(), family: String::new() };
     let start = target.runs.borrow().start;
     server(target, &mut page);
@@ -105,6 +109,9 @@ fn build_info(page: &mut Page<'_>) {
         ("distribution", BUILD_INFO.distribution),
     ];
     page.family("exporter_build_info", "gauge", "Always 1: what this exporter was built from, in its labels.");
+    // Here a constant label wins, as in pg_exporter 1.x.
+    let is_constant = |name: &str| page.constant.iter().any(|(constant, _)| constant == name);
+    let labels: Vec<_> = labels.into_iter().filter(|(name, _)| !is_constant(name)).collect();
     page.labelled(&labels, 1.0);
 }
 

@@ -27,8 +27,8 @@ use crate::target::session::{Session, StatementKey};
 pub struct Env<'a> {
     /// When the run began: the reference instant of all caches.
     pub start: Instant,
-    /// When it ends at the latest.
-    pub deadline: Instant,
+    /// When it ends at the latest. Clients that join move it.
+    pub deadline: &'a Cell<Instant>,
     /// Time since the run before.
     pub interval: Duration,
     /// The set of collectors.
@@ -59,8 +59,13 @@ impl Env<'_> {
 
     /// The server's limit on a statement: its own, or what is left of the scrape.
     fn limit(&self, collector: &Collector) -> Duration {
-        let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        collector.timeout.unwrap_or(left)
+        let left = self.deadline().saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        collector.timeout.map_or(left, |timeout| timeout.min(left))
+    }
+
+    /// When the run ends at the latest, as of now.
+    pub fn deadline(&self) -> Instant {
+        self.deadline.get()
     }
 }
 
@@ -84,10 +89,11 @@ enum Ended {
     Lost(Failure),
 }
 
-/// Runs what is due. The session goes back to the pool, or is given up when it is of no more use.
+/// Runs what is due. The session goes back to the pool, or is given up when it is of no more use. That the run's
+/// deadline passed is a failure of the collectors that were not done by then, not of the database.
 ///
 /// # Errors
-/// When the connection was lost or the deadline passed.
+/// When the connection was lost, or the server did not answer in time.
 pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>) -> Result<(), Failure> {
     let due = take_due(database, env);
     let ended = match predicates(database, &mut session, due.clone(), env).await {
@@ -100,12 +106,12 @@ pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>
             Ok(())
         }
         Err(failure) => {
-            env.pool.abandon(session);
+            session.abandon();
             for item in &due {
                 // What did not get its turn fails with the session.
                 fail_unless_done(database, item, &failure, env);
             }
-            Err(failure)
+            if Instant::now() < env.deadline() { Err(failure) } else { Ok(()) }
         }
     }
 }
@@ -116,6 +122,7 @@ fn take_due(database: &Database, env: &Env<'_>) -> Vec<Due> {
     let selected = |slot: &Slot| env.selection.includes(&slot.collector.name);
     for (at, slot) in state.slots.iter_mut().enumerate().filter(|(_, slot)| selected(slot)) {
         if slot.is_due(env.start, env.config.cache) {
+            slot.begin();
             due.push(Due {
                 slot: at,
                 key: slot.key,
@@ -175,12 +182,12 @@ async fn ask(
         .iter()
         .filter_map(|item| Some((*item.predicates.get(round)?, &*item.collector.predicates.get(round)?.query)))
         .collect();
-    let refused = session.prepare(&statements, env.deadline).await?;
+    let refused = session.prepare(&statements, env.deadline()).await?;
     let mut passed = Vec::new();
     let mut ready = Vec::new();
     for (item, (key, sql)) in asked.iter().zip(&statements) {
         match refused.iter().find(|(refused, _)| refused == key) {
-            Some((_, failure)) => fail(database, item, failure.clone(), Duration::ZERO, env),
+            Some((_, failure)) => fail(database, item, failure.clone(), None, env),
             None => ready.push((item, Order { key: *key, sql, timeout: env.limit(&item.collector) })),
         }
     }
@@ -189,11 +196,11 @@ async fn ask(
     for (item, _) in ready {
         let Some(flight) = flights.pop_front() else { break };
         let began = Instant::now();
-        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline);
+        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
         match timeout_at(limit.into(), holds(flight)).await {
             Err(_) => return Err(too_late(item, env)),
             Ok(Err(failure)) if failure.reason == Reason::Connection => return Err(failure),
-            Ok(Err(failure)) => fail(database, item, failure, began.elapsed(), env),
+            Ok(Err(failure)) => fail(database, item, failure, Some(began.elapsed()), env),
             Ok(Ok(answer)) => {
                 with_slot(database, item, |slot| {
                     if let Some(predicate) = slot.predicates.get_mut(round) {
@@ -250,14 +257,14 @@ async fn prepare(
     env: &Env<'_>,
 ) -> Result<Vec<Due>, Failure> {
     let statements: Vec<_> = due.iter().map(|item| (item.key, &*item.collector.query)).collect();
-    let refused = session.prepare(&statements, env.deadline).await?;
+    let refused = session.prepare(&statements, env.deadline()).await?;
     let mut ready = Vec::with_capacity(due.len());
     for mut item in due {
         match refused.iter().find(|(key, _)| *key == item.key) {
-            Some((key, failure)) if failure.is_stale_statement() => session.use_unnamed(*key),
+            Some((key, failure)) if failure.is_stale_statement() => session.use_text(*key),
             Some((_, failure)) if failure.reason == Reason::Connection => return Err(failure.clone()),
             Some((_, failure)) => {
-                fail(database, &item, failure.clone(), Duration::ZERO, env);
+                fail(database, &item, failure.clone(), None, env);
                 continue;
             }
             None => {}
@@ -267,7 +274,7 @@ async fn prepare(
                 item.decoder = decoder;
                 ready.push(item);
             }
-            Err(failure) => fail(database, &item, failure, Duration::ZERO, env),
+            Err(failure) => fail(database, &item, failure, None, env),
         }
     }
     Ok(ready)
@@ -316,7 +323,7 @@ async fn execute(
     for item in &due {
         let Some(flight) = flights.pop_front() else { break };
         let began = Instant::now();
-        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline);
+        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
         let answer = timeout_at(limit.into(), receive(flight, item)).await.unwrap_or_else(|_| Err(too_late(item, env)));
         match answer {
             Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
@@ -335,7 +342,7 @@ async fn execute(
     for item in &mut stale {
         session.forget(item.key);
         if item.retries > 0 {
-            session.use_unnamed(item.key);
+            session.use_text(item.key);
         }
         item.retries += 1;
     }
@@ -385,7 +392,7 @@ fn record(
             // Without an SQLSTATE the failure is not the server's answer, so the answers behind it will not come.
             let is_lost = failure.reason == Reason::Connection
                 || (failure.reason == Reason::Timeout && failure.sqlstate.is_none());
-            fail(database, item, failure.clone(), took, env);
+            fail(database, item, failure.clone(), Some(took), env);
             if is_lost { Ended::Lost(failure) } else { Ended::Answered }
         }
     }
@@ -393,14 +400,14 @@ fn record(
 
 fn too_late(item: &Due, env: &Env<'_>) -> Failure {
     let branch = &item.collector.branch;
-    Failure::timeout(if Instant::now() >= env.deadline {
+    Failure::timeout(if Instant::now() >= env.deadline() {
         format!("the scrape's deadline passed while {branch} was running")
     } else {
         format!("no answer to {branch} within its timeout and {:?} for the network", env.grace)
     })
 }
 
-fn fail(database: &Database, item: &Due, failure: Failure, took: Duration, env: &Env<'_>) {
+fn fail(database: &Database, item: &Due, failure: Failure, took: Option<Duration>, env: &Env<'_>) {
     let branch = &item.collector.branch;
     with_slot(database, item, |slot| {
         let is_new = slot.stats.last_error.as_ref() != Some(&failure);
@@ -417,8 +424,9 @@ fn fail(database: &Database, item: &Due, failure: Failure, took: Duration, env: 
 fn fail_unless_done(database: &Database, item: &Due, failure: &Failure, env: &Env<'_>) {
     let is_done = database.state.borrow().slots.get(item.slot).is_none_or(|slot| slot.was_executed_at(env.start));
     if !is_done {
-        let behind = Failure::connection(format!("not run: {}", failure.message));
-        with_slot(database, item, |slot| slot.failed(behind, env.start, Duration::ZERO, env.interval));
+        let reason = if Instant::now() < env.deadline() { Reason::Connection } else { Reason::Timeout };
+        let behind = Failure::new(reason, format!("not run: {}", failure.message));
+        with_slot(database, item, |slot| slot.failed(behind, env.start, None, env.interval));
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::collect::{self, Env};
-use super::slot::Slot;
+use super::slot::{Outcome, Slot};
 use super::text;
 use crate::catalog::Live;
 use crate::target::backoff::Backoff;
@@ -38,6 +38,8 @@ pub(super) struct State {
     /// Slots of branches that are not installed at the moment: their counts survive.
     resting: HashMap<String, Slot>,
     planned: Option<Arc<Live>>,
+    /// When the current or last scrape of it began: in a run it may have to wait for its turn.
+    began: Option<Instant>,
     backoff: Backoff,
     pub(super) status: Status,
 }
@@ -78,22 +80,24 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached or asked.
     pub async fn begin(&self, env: &Env<'_>) -> Result<Session, Failure> {
-        let deadline = env.deadline.min(env.start + self.endpoint.connect_timeout);
+        self.state.borrow_mut().began = Some(Instant::now());
+        let deadline = || env.deadline().min(Instant::now() + self.endpoint.connect_timeout);
         if let Some(session) = env.pool.take(&self.name) {
-            match self.learn(session, env, deadline).await {
+            match self.learn(session, env, deadline()).await {
                 // It was closed while it idled between scrapes: one more try on a new one. A server that does not
                 // answer at all will not answer that one either.
                 Err(failure) if failure.reason == Reason::Connection => {}
                 answer => return answer,
             }
         }
-        let now = Instant::now();
-        if !self.state.borrow().backoff.may_try(now) {
+        if !self.state.borrow().backoff.may_try(Instant::now()) {
             return Err(self.last_failure());
         }
-        let deadline = env.deadline.min(now + self.endpoint.connect_timeout);
-        let attempt = async { self.learn(env.pool.open_session(&self.endpoint, deadline).await?, env, deadline).await };
-        let answer = attempt.await;
+        let answer = match env.pool.open_session(&self.endpoint, env.deadline()).await {
+            Ok(session) => self.learn(session, env, deadline()).await,
+            Err(Some(failure)) => Err(failure),
+            Err(None) => return Err(Failure::timeout("no connection was free before the scrape's deadline")),
+        };
         let mut state = self.state.borrow_mut();
         match &answer {
             Ok(_) => state.backoff.succeeded(),
@@ -115,7 +119,7 @@ impl Database {
                 Ok(session)
             }
             Err(failure) => {
-                env.pool.abandon(session);
+                session.abandon();
                 Err(failure)
             }
         }
@@ -168,7 +172,7 @@ impl Database {
         let is_known = |branch: &String| env.live.collectors.iter().any(|collector| *collector.branch == **branch);
         state.resting = old.into_iter().filter(|(branch, _)| is_known(branch)).collect();
         let keys: Vec<_> = state.slots.iter().flat_map(Slot::keys).collect();
-        session.retain_statements(|key| key == facts::KEY || keys.contains(&key));
+        session.retain_statements(|key| key.0 < facts::FIRST_FREE_KEY || keys.contains(&key));
         state.plan = plan;
         state.planned = Some(Arc::clone(env.live));
         state.facts = facts;
@@ -179,14 +183,14 @@ impl Database {
         let ended = collect::run(self, session, env).await;
         let mut state = self.state.borrow_mut();
         let fatal = state.slots.iter().find_map(|slot| match &slot.outcome {
-            super::slot::Outcome::Failed(failure) if slot.collector.fatal => Some(failure.clone()),
+            Outcome::Failed(failure) if slot.collector.fatal => Some(failure.clone()),
             _ => None,
         });
         let failure = match ended {
             Ok(()) => fatal,
             Err(failure) => Some(failure),
         };
-        state.finish(failure, env.start);
+        state.finish(&self.name, failure);
     }
 
     /// A run begins: nothing is known of the database now.
@@ -194,32 +198,35 @@ impl Database {
         let mut state = self.state.borrow_mut();
         state.status.reached = false;
         state.status.failure = None;
+        state.began = None;
     }
 
     /// A whole scrape.
     pub async fn scrape(&self, env: &Env<'_>) {
         match self.begin(env).await {
             Ok(session) => self.collect(session, env).await,
-            Err(failure) => self.fail(failure, env.start),
+            Err(failure) => self.fail(failure),
         }
     }
 
-    /// The scrape begun at `start` could not be done.
-    pub fn fail(&self, failure: Failure, start: Instant) {
-        self.state.borrow_mut().finish(Some(failure), start);
+    /// The scrape could not be done.
+    pub fn fail(&self, failure: Failure) {
+        self.state.borrow_mut().finish(&self.name, Some(failure));
     }
 }
 
 impl State {
-    /// Whether the database answers: its facts were read and no fatal collector failed.
+    /// Whether the database answers: its facts were read, and no fatal collector failed or is yet to answer.
     pub(super) fn is_up(&self) -> bool {
-        self.status.reached && self.status.failure.is_none()
+        let is_waiting = |slot: &Slot| slot.is_pending() || matches!(slot.outcome, Outcome::Failed(_));
+        let fatal_ones = self.slots.iter().filter(|slot| slot.collector.fatal);
+        self.status.reached && self.status.failure.is_none() && !fatal_ones.into_iter().any(is_waiting)
     }
 
-    fn finish(&mut self, failure: Option<Failure>, start: Instant) {
-        let (database, status) = (&self.facts.database, &mut self.status);
+    fn finish(&mut self, name: &str, failure: Option<Failure>) {
+        let (database, status) = (name, &mut self.status);
         status.scrapes += 1;
-        status.last = start.elapsed();
+        status.last = self.began.map(|began| began.elapsed()).unwrap_or_default();
         status.total += status.last;
         status.failure = failure;
         match &status.failure {
@@ -227,12 +234,12 @@ impl State {
                 status.errors += 1;
                 status.last_failure = Some(failure.clone());
                 if status.was_up != Some(false) {
-                    tracing::warn!(%database, reason = failure.reason.word(), "scrape failed: {failure}");
+                    tracing::warn!(database, reason = failure.reason.word(), "scrape failed: {failure}");
                 }
             }
             None if status.was_up != Some(true) => {
                 let (version, in_recovery) = (self.facts.version, self.facts.in_recovery);
-                tracing::info!(%database, version, in_recovery, "scrape succeeded");
+                tracing::info!(database, version, in_recovery, "scrape succeeded");
             }
             None => {}
         }

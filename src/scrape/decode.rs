@@ -66,11 +66,13 @@ impl Decoder {
         Ok(Self { labels, values, format })
     }
 
-    /// Whether some label's type has no text form in the binary format (`regclass`, `inet`, arrays…): the statement
+    /// Whether some column's type cannot be read in the binary format (`regclass`, `inet`, `json`, enums…): the statement
     /// must run with text results then.
     #[must_use]
     pub fn needs_text(&self) -> bool {
-        self.format == Format::Binary && self.labels.iter().any(|label| !is_binary_label(label.wire))
+        let has_label = self.labels.iter().any(|label| !is_binary_label(label.wire));
+        let has_value = self.values.iter().any(|value| value.index.is_some() && value.wire == Wire::Opaque);
+        self.format == Format::Binary && (has_label || has_value)
     }
 
     /// The value columns that the result lacks, by name.
@@ -78,7 +80,7 @@ impl Decoder {
         collector.values().zip(&self.values).filter(|(_, value)| value.index.is_none()).map(|(column, _)| &*column.column)
     }
 
-    /// The value columns whose type has no numeric meaning, by name: their series are NaN.
+    /// The value columns whose type is none of numbers, by name: only what reads like a number is not NaN.
     pub fn opaque<'a>(&'a self, collector: &'a Collector) -> impl Iterator<Item = &'a str> {
         collector
             .values()
@@ -137,9 +139,9 @@ fn missing(collector: &Collector, column: &Column) -> Failure {
     Failure::new(Reason::MissingColumn, format!("the result of {branch} has no column {column}"))
 }
 
-/// Without a known type (pgbouncer) a cell is text.
+/// Without a known type (pgbouncer, poolers) a cell is text that may stand for anything.
 pub(super) fn wire_of(oid: u32) -> Wire {
-    if oid == 0 { Wire::Text } else { Wire::of_binary(oid) }
+    if oid == 0 { Wire::Unknown } else { Wire::of_binary(oid) }
 }
 
 fn is_binary_label(wire: Wire) -> bool {
@@ -185,7 +187,11 @@ fn read_text(wire: Wire, bytes: &[u8]) -> Option<f64> {
     match wire {
         Wire::Bool => Some(f64::from(u8::from(bytes == b"t"))),
         Wire::Timestamp | Wire::Date => timestamp::parse(std::str::from_utf8(bytes).ok()?),
-        Wire::Opaque => None,
+        Wire::Unknown => number::text(bytes).or_else(|| match bytes {
+            b"t" => Some(1.0),
+            b"f" => Some(0.0),
+            _ => timestamp::parse(std::str::from_utf8(bytes).ok()?),
+        }),
         _ => number::text(bytes),
     }
 }

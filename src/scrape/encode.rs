@@ -73,10 +73,10 @@ impl Encoder {
     pub fn encode(&mut self, collector: &Collector, batch: &Batch) -> Samples {
         let series_per_row = collector.values().filter(|column| column.usage != Usage::Histogram).count() as u64;
         let mut samples = Samples::default();
+        let mut served = distinct(self.blocks(collector, batch));
         // A histogram's rows are observations: equal labels are what it groups by.
         let has_histogram = collector.values().any(|column| column.usage == Usage::Histogram);
-        let blocks = self.blocks(collector, batch);
-        let mut served = if has_histogram { blocks } else { distinct(blocks) };
+        let observed = if has_histogram { self.blocks(collector, batch) } else { Blocks::default() };
         samples.duplicates = (batch.len() - served.rows.len()) as u64 * series_per_row;
         if collector.max_series > 0 && series_per_row > 0 {
             let limit = usize::try_from(collector.max_series / series_per_row).unwrap_or(usize::MAX);
@@ -85,19 +85,27 @@ impl Encoder {
             served.keys.truncate(limit);
             samples.over_limit = over as u64 * series_per_row;
         }
-        self.families(collector, batch, &served, &mut samples);
+        self.families(collector, batch, &served, &observed, &mut samples);
         self.last_id += 1;
         samples.id = self.last_id;
         samples.bytes = Bytes::copy_from_slice(&self.lines);
         samples
     }
 
-    fn families(&mut self, collector: &Collector, batch: &Batch, served: &Blocks, samples: &mut Samples) {
+    /// `served` are the rows of gauges and counters, `observed` those of histograms.
+    fn families(
+        &mut self,
+        collector: &Collector,
+        batch: &Batch,
+        served: &Blocks,
+        observed: &Blocks,
+        samples: &mut Samples,
+    ) {
         let keys: Arc<[u64]> = served.keys.as_slice().into();
         self.lines.clear();
         for (value, column) in collector.values().enumerate() {
             if column.usage == Usage::Histogram {
-                histogram::encode(column, value, batch, served, &self.hasher, &mut self.lines, samples);
+                histogram::encode(column, value, batch, observed, &self.hasher, &mut self.lines, samples);
             } else {
                 let range = self.scalar(column, value, batch, served);
                 let entries = if range.is_empty() { Arc::from([]) } else { Arc::clone(&keys) };

@@ -27,6 +27,8 @@ pub enum Wire {
     Date,
     /// Text, read as a decimal number.
     Text,
+    /// Text of a type that is not known: a number, `t` or `f`, or a time.
+    Unknown,
     /// A type without a numeric meaning.
     Opaque,
 }
@@ -78,7 +80,7 @@ impl Wire {
             Self::Numeric => numeric(bytes),
             Self::Timestamp => fixed(bytes).map(|raw| timestamp(i64::from_be_bytes(raw))),
             Self::Date => fixed(bytes).map(|raw| date(i32::from_be_bytes(raw))),
-            Self::Text => text(bytes),
+            Self::Text | Self::Unknown => text(bytes),
             Self::Opaque => None,
         }
     }

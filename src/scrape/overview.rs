@@ -39,7 +39,9 @@ pub struct DatabaseOverview {
     pub name: String,
     /// `server_version_num`, 0 when never known.
     pub version: u32,
-    /// Why its last scrape failed; `None` when it succeeded.
+    /// Whether its last scrape succeeded.
+    pub up: bool,
+    /// Why its last scrape failed.
     pub error: Option<String>,
     /// The planner's word on each of [`Overview::collectors`]; `None` before the first plan with that definition.
     pub verdicts: Vec<Option<Verdict>>,
@@ -90,6 +92,7 @@ impl Target {
             DatabaseOverview {
                 name,
                 version: state.facts.version,
+                up: state.is_up(),
                 error: state.status.failure.as_ref().map(ToString::to_string),
                 verdicts: verdicts(&live, &state),
                 collectors: state.slots.iter().map(|slot| collector(slot, start)).collect(),

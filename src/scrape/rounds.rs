@@ -1,8 +1,9 @@
 //! Scrapes in turn: one runs, clients join the one that suits them, the others wait.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,8 +24,24 @@ struct Round {
 /// asks for, so it waits for its own. Pages are made before the next run begins.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
-    running: Option<(Round, JoinHandle<()>)>,
+    running: Option<Running>,
     queue: VecDeque<Round>,
+}
+
+/// The round whose run is on.
+#[derive(Debug)]
+struct Running {
+    round: Round,
+    task: JoinHandle<()>,
+    /// When the run ends: its last client's deadline less a margin, so that it ends before the page is made.
+    deadline: Rc<Cell<Instant>>,
+}
+
+/// What a run ends before its last client's deadline: a twentieth of the time, within bounds.
+fn run_deadline(client: Instant) -> Instant {
+    let left = client.saturating_duration_since(Instant::now());
+    let margin = (left / 20).clamp(Duration::from_millis(20), Duration::from_millis(200));
+    client.checked_sub(margin).unwrap_or(client)
 }
 
 impl Round {
@@ -45,9 +62,15 @@ impl Round {
 impl Rounds {
     /// A client asks for a page.
     pub(super) fn join(&mut self, request: Request, reply: oneshot::Sender<Page>) {
-        let running = self.running.as_mut().map(|(round, _)| round);
-        let suits = |round: &&mut Round| round.selection.covers(&request.selection);
-        match running.into_iter().chain(&mut self.queue).find(suits) {
+        if let Some(Running { round, deadline, .. }) = &mut self.running
+            && round.selection.covers(&request.selection)
+        {
+            // A client with more time gives it to the run: one with less does not decide for all.
+            deadline.set(deadline.get().max(run_deadline(request.deadline)));
+            round.waiters.push((request, reply));
+            return;
+        }
+        match self.queue.iter_mut().find(|round| round.selection.covers(&request.selection)) {
             Some(round) => round.waiters.push((request, reply)),
             None => {
                 let selection = request.selection.clone();
@@ -68,15 +91,17 @@ impl Rounds {
                 continue;
             };
             let (target, selection) = (Rc::clone(target), round.selection.clone());
+            let deadline = Rc::new(Cell::new(run_deadline(deadline)));
+            let end = Rc::clone(&deadline);
             // A task of its own: a panic in it costs this run only.
-            let task = tokio::task::spawn_local(async move { target.run(deadline, &selection).await });
-            self.running = Some((round, task));
+            let task = tokio::task::spawn_local(async move { target.run(&end, &selection).await });
+            self.running = Some(Running { round, task, deadline });
         }
     }
 
     /// Waits for the end of the run that is on; for ever when there is none.
     pub(super) async fn ended(&mut self) {
-        let Some((_, task)) = &mut self.running else {
+        let Some(Running { task, .. }) = &mut self.running else {
             return std::future::pending().await;
         };
         if task.await.is_err() {
@@ -86,7 +111,7 @@ impl Rounds {
 
     /// The run has ended: its clients get their pages.
     pub(super) fn finish(&mut self, target: &Target) {
-        if let Some((mut round, _)) = self.running.take() {
+        if let Some(Running { mut round, .. }) = self.running.take() {
             round.answer(target, |_| true);
         }
     }
@@ -99,13 +124,13 @@ impl Rounds {
 
     /// Those whose deadline has come get a page of what is there.
     pub(super) fn release(&mut self, target: &Target, now: Instant) {
-        let running = self.running.as_mut().map(|(round, _)| round);
+        let running = self.running.as_mut().map(|running| &mut running.round);
         for round in running.into_iter().chain(&mut self.queue) {
             round.answer(target, |request| request.deadline <= now);
         }
     }
 
     fn rounds(&self) -> impl Iterator<Item = &Round> {
-        self.running.iter().map(|(round, _)| round).chain(&self.queue)
+        self.running.iter().map(|running| &running.round).chain(&self.queue)
     }
 }

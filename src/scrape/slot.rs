@@ -14,6 +14,8 @@ use crate::target::session::StatementKey;
 
 /// For how long a collector rests whose objects or rights are missing, unless something makes the plan anew before.
 const PAUSE: Duration = Duration::from_secs(300);
+/// Scrapes that are closer to each other (two Prometheus, a curl) count as so far apart.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest wait between tries of a collector that keeps failing.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
@@ -95,6 +97,8 @@ pub struct Slot {
     good: Option<Instant>,
     failures_in_a_row: u32,
     not_before: Option<Instant>,
+    /// Whether it was found to be due and has not answered yet.
+    pending: bool,
     /// Whether waiting is a pause for missing objects or rights rather than a back-off.
     paused: bool,
 }
@@ -120,7 +124,19 @@ impl Slot {
             failures_in_a_row: 0,
             not_before: None,
             paused: false,
+            pending: false,
         }
+    }
+
+    /// It is about to be executed.
+    pub fn begin(&mut self) {
+        self.pending = true;
+    }
+
+    /// Whether it was found to be due and has not answered yet.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.pending
     }
 
     /// Whether it must be executed in a scrape that began at `start`.
@@ -144,11 +160,16 @@ impl Slot {
     /// not older than `max_stale`.
     #[must_use]
     pub fn served(&self, start: Instant) -> Option<&Arc<Samples>> {
-        let is_current = match self.outcome {
+        (self.is_current(start) || self.is_stale_but_allowed(start)).then_some(&self.samples)
+    }
+
+    /// Whether its last execution was good, and in the scrape begun at `start` or within the ttl of it.
+    #[must_use]
+    pub fn is_current(&self, start: Instant) -> bool {
+        match self.outcome {
             Outcome::Good | Outcome::PredicateSkipped => self.executed == Some(start) || self.is_fresh(start),
             Outcome::Never | Outcome::Failed(_) => false,
-        };
-        (is_current || self.is_stale_but_allowed(start)).then_some(&self.samples)
+        }
     }
 
     fn is_stale_but_allowed(&self, start: Instant) -> bool {
@@ -192,8 +213,14 @@ impl Slot {
 
     /// An execution failed. `interval` is the time between scrapes: a second failure in a row is not tried again at
     /// the next scrape but at the one after it, and so on up to the collector's ttl.
-    pub fn failed(&mut self, failure: Failure, start: Instant, took: Duration, interval: Duration) {
-        self.executed(start, took);
+    ///
+    /// `took` is `None` if it did not get so far as to run.
+    pub fn failed(&mut self, failure: Failure, start: Instant, took: Option<Duration>, interval: Duration) {
+        let took_before = self.stats.duration;
+        self.executed(start, took.unwrap_or_default());
+        if took.is_none() {
+            self.stats.duration = took_before;
+        }
         self.stats.errors += 1;
         if let Some(at) = Reason::ALL.iter().position(|reason| *reason == failure.reason)
             && let Some(count) = self.stats.reasons.get_mut(at)
@@ -216,10 +243,14 @@ impl Slot {
     }
 
     fn backoff(&self, interval: Duration) -> Duration {
-        let longest = self.collector.ttl.clamp(Duration::ZERO, LONGEST_BACKOFF);
+        let interval = interval.max(SHORTEST_INTERVAL);
+        // A ttl of less than two scrapes leaves no room for waits within it.
+        let ttl = self.collector.ttl;
+        let longest = if ttl < interval * 2 { LONGEST_BACKOFF } else { ttl.min(LONGEST_BACKOFF) };
         match self.failures_in_a_row {
             0 | 1 => Duration::ZERO,
-            n => interval.saturating_mul(1 << (n - 2).min(16)).min(longest),
+            // One and a half: scrapes are not exactly apart.
+            n => (interval * 3 / 2).saturating_mul(1 << (n - 2).min(16)).min(longest),
         }
     }
 
@@ -230,6 +261,7 @@ impl Slot {
         self.stats.total_duration += took;
         self.stats.last_execution = Some(SystemTime::now());
         self.executed = Some(start);
+        self.pending = false;
     }
 
     fn recovered(&mut self) {
@@ -279,9 +311,10 @@ impl Slot {
         }
     }
 
-    /// Age of what is served, at a scrape begun at `start`.
+    /// Age of what is served, at a scrape begun at `start`; `None` when nothing is.
     #[must_use]
     pub fn age(&self, start: Instant) -> Option<Duration> {
+        self.served(start)?;
         self.good.map(|good| start.saturating_duration_since(good))
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use pg_exporter_schema::Collector;
 
@@ -20,6 +21,7 @@ use super::page::{Part, Units};
 use super::{DatabaseRows, Encoding, Page, Request, Selection};
 use crate::catalog::Catalog;
 use crate::target::connect::Endpoint;
+use crate::target::facts;
 use crate::target::health::Health;
 use crate::target::pool::Pool;
 use crate::telemetry::{Process, Telemetry};
@@ -78,7 +80,7 @@ impl Target {
             endpoint,
             config,
             catalog,
-            keys: Cell::new(0),
+            keys: Cell::new(facts::FIRST_FREE_KEY),
             retained: RefCell::default(),
             discovered: RefCell::default(),
             units: RefCell::default(),
@@ -91,7 +93,10 @@ impl Target {
     }
 
     /// Scrapes every database once, as far as the selection goes.
-    pub async fn run(&self, deadline: Instant, selection: &Selection) {
+    ///
+    /// The run ends a little before `deadline`, which may be moved while it is on, so that what did not answer by then
+    /// is known as such on the pages that leave at it.
+    pub async fn run(&self, deadline: &Cell<Instant>, selection: &Selection) {
         let start = Instant::now();
         let live = self.catalog.live();
         let interval = self.begin_run(start, selection);
@@ -111,26 +116,33 @@ impl Target {
         match self.main.begin(&env).await {
             Ok(session) => {
                 self.discover();
-                let databases: Vec<_> = self.discovered.borrow().values().cloned().collect();
-                let mut waiting = databases.iter();
-                let mut running = FuturesUnordered::new();
-                running.push(futures_util::future::Either::Left(self.main.collect(session, &env)));
-                let parallel = self.config.parallel.max(1);
-                running.extend(waiting.by_ref().take(parallel - 1).map(|database| futures_util::future::Either::Right(database.scrape(&env))));
-                while running.next().await.is_some() {
-                    if let Some(database) = waiting.next() {
-                        running.push(futures_util::future::Either::Right(database.scrape(&env)));
-                    }
-                }
+                self.scrape_all(Some(self.main.collect(session, &env)), &env).await;
+            }
+            // The server answers, just not for the URL's database: the others may be well.
+            Err(failure) if failure.sqlstate.is_some() && !failure.is_starting() => {
+                self.main.fail(failure);
+                self.scrape_all(None::<std::future::Ready<()>>, &env).await;
             }
             Err(failure) => {
                 for database in self.discovered.borrow().values() {
-                    database.fail(failure.clone(), start);
+                    database.fail(failure.clone());
                 }
-                self.main.fail(failure, start);
+                self.main.fail(failure);
             }
         }
         self.end_run(start);
+    }
+
+    /// Scrapes the discovered databases, as many at a time as may be, beside what is on already.
+    async fn scrape_all(&self, first: Option<impl Future<Output = ()>>, env: &Env<'_>) {
+        let databases: Vec<_> = self.discovered.borrow().values().cloned().collect();
+        let mut waiting = databases.iter().map(|database| Either::Right(database.scrape(env)));
+        let mut running: FuturesUnordered<_> = first.map(Either::Left).into_iter().collect();
+        let free = self.config.parallel.clamp(1, self.pool.cap()) - running.len();
+        running.extend(waiting.by_ref().take(free));
+        while running.next().await.is_some() {
+            running.extend(waiting.next());
+        }
     }
 
     fn begin_run(&self, start: Instant, selection: &Selection) -> Duration {
@@ -139,7 +151,8 @@ impl Target {
         runs.start = start;
         // To plan only is no scrape.
         runs.count += u64::from(*selection != Selection::nothing());
-        self.databases().iter().for_each(|database| database.prepare());
+        self.main.prepare();
+        self.discovered.borrow().values().for_each(|database| database.prepare());
         interval
     }
 
@@ -188,7 +201,7 @@ impl Target {
         let shown = order.iter().filter(|(name, _)| selection.includes(name));
         let duplicates = shown.clone().map(|(name, parts)| units.update(name, parts).duplicates).sum();
         units.retain(|name| order.iter().any(|(kept, _)| kept == name));
-        let own = builtin::render(self, selection, self.encoder.borrow().constant(), duplicates);
+        let own = builtin::render(self, selection, duplicates);
         let names = shown.map(|(name, _)| name.as_str());
         let chunks = match encoding {
             Encoding::Identity => {
@@ -244,8 +257,11 @@ impl Target {
         rows
     }
 
-    /// All databases, the URL's first.
+    /// All databases, the URL's first. Of those that turn out to be the same (aliases of a pooler) the first counts.
     pub(super) fn databases(&self) -> Vec<Rc<Database>> {
-        std::iter::once(Rc::clone(&self.main)).chain(self.discovered.borrow().values().cloned()).collect()
+        let mut seen = BTreeSet::new();
+        let discovered = self.discovered.borrow();
+        let all = std::iter::once(Rc::clone(&self.main)).chain(discovered.values().cloned());
+        all.filter(|database| seen.insert(database.label())).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! From connection information to a session: hosts in order, one bound on each, the session's settings.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,13 +22,28 @@ pub struct Endpoint {
     /// What each host may take to answer the whole start-up exchange; also the client's grace on top of each
     /// statement's time limit.
     pub connect_timeout: Duration,
+    /// Place of the host that answered last: the next connect begins there.
+    last_good: Arc<AtomicUsize>,
 }
 
 impl Endpoint {
+    /// The servers of a connection string.
+    #[must_use]
+    pub fn new(info: ConnInfo, connect_timeout: Duration) -> Self {
+        Self { info: Arc::new(info), connect_timeout, last_good: Arc::default() }
+    }
+
     /// The same server, another database.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
-        Self { info: Arc::new(self.info.with_database(name)), connect_timeout: self.connect_timeout }
+        Self { info: Arc::new(self.info.with_database(name)), ..self.clone() }
+    }
+
+    /// What connecting may take at the longest: every host may use up its own time.
+    #[must_use]
+    pub fn longest_connect(&self) -> Duration {
+        let attempts = self.info.hosts().len().max(1) * passes(self.info.target_session_attrs()).len();
+        self.connect_timeout.saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX))
     }
 
     /// Opens a session on the first host that lets it and is of the wanted kind.
@@ -37,14 +53,17 @@ impl Endpoint {
     pub async fn connect(&self, deadline: Instant) -> Result<Session, Failure> {
         let mut last = Failure::connection("the connection information names no host");
         for wanted in passes(self.info.target_session_attrs()) {
-            for host in &self.hosts() {
+            for (place, host) in self.hosts() {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     return Err(last);
                 }
                 let limit = self.connect_timeout.min(left);
-                match timeout(limit, self.connect_to(host, *wanted)).await {
-                    Ok(Ok(session)) => return Ok(session),
+                match timeout(limit, self.connect_to(&host, *wanted)).await {
+                    Ok(Ok(session)) => {
+                        self.last_good.store(place, Ordering::Relaxed);
+                        return Ok(session);
+                    }
                     Ok(Err(failure)) => last = failure,
                     Err(_) => last = Failure::timeout(format!("no connection to {host} within {limit:.1?}")),
                 }
@@ -53,11 +72,14 @@ impl Endpoint {
         Err(last)
     }
 
-    /// The hosts in the order of trying.
-    fn hosts(&self) -> Vec<Host> {
-        let mut hosts = self.info.hosts().to_vec();
+    /// The hosts with their places, in the order of trying.
+    fn hosts(&self) -> Vec<(usize, Host)> {
+        let mut hosts: Vec<_> = self.info.hosts().iter().cloned().enumerate().collect();
         if self.info.load_balance_hosts() == LoadBalanceHosts::Random {
             fastrand::shuffle(&mut hosts);
+        } else if !hosts.is_empty() {
+            let first = self.last_good.load(Ordering::Relaxed) % hosts.len();
+            hosts.rotate_left(first);
         }
         hosts
     }
@@ -88,15 +110,22 @@ impl Endpoint {
             return self.start(config, transport, wanted, Kind::Pgbouncer).await;
         }
         let mut guarded = config.clone();
-        guarded.options(guards(config.get_options(), self.connect_timeout));
+        let guard = Guard::new(self.connect_timeout);
+        guarded.options(guard.options(config.get_options()));
         match self.start(&guarded, transport, wanted, Kind::Postgres).await {
-            // Only a pooler refuses the options that every server knows.
+            Ok(session) => {
+                if session.has_statement_timeout(&guard.shown()).await? {
+                    session.client.batch_execute(settings(session.version())).await?;
+                    return Ok(session);
+                }
+                tracing::debug!("connected through a pooler that ignores options");
+            }
             Err(failure) if failure.is_unsupported_option() => {
                 tracing::debug!("connected through a pooler: {failure}");
-                self.start(config, transport, wanted, Kind::Pooled).await
             }
-            answer => answer,
+            Err(failure) => return Err(failure),
         }
+        self.start(config, transport, wanted, Kind::Pooled).await
     }
 
     async fn start(
@@ -138,9 +167,6 @@ impl Endpoint {
         if kind != Kind::Pgbouncer {
             // Before our own settings, which make every session read-only.
             check_attributes(&session, wanted).await?;
-        }
-        if kind == Kind::Postgres {
-            session.client.batch_execute(settings(version)).await?;
         }
         Ok(session)
     }
@@ -187,14 +213,32 @@ impl std::fmt::Display for Host {
     }
 }
 
-/// The options of the start-up exchange: those given, and that nothing runs for long.
+/// A statement limit as an option of the start-up exchange, and the proof that the server got it.
 ///
-/// The limit is part of the start-up because a pooler refuses it there: settings made later would go to whoever gets
-/// the pooled connection next.
-fn guards(given: Option<&str>, limit: Duration) -> String {
-    let milliseconds = limit.as_millis().clamp(1, i32::MAX as u128);
-    let ours = format!("-c statement_timeout={milliseconds}");
-    given.map_or_else(|| ours.clone(), |given| format!("{given} {ours}"))
+/// A pooler refuses options, or ignores them. Either way it is known before anything is set: settings made through it
+/// would go to whoever gets the pooled connection next.
+#[derive(Debug)]
+struct Guard {
+    /// The connect timeout and some milliseconds that make it a value that nobody else has set.
+    milliseconds: u128,
+}
+
+impl Guard {
+    fn new(limit: Duration) -> Self {
+        let whole = limit.as_millis().clamp(1, 1_000_000);
+        Self { milliseconds: whole / 1_000 * 1_000 + u128::from(fastrand::u32(1..1_000)) + 1_000 }
+    }
+
+    /// The options given, and the limit.
+    fn options(&self, given: Option<&str>) -> String {
+        let ours = format!("-c statement_timeout={}", self.milliseconds);
+        given.map_or_else(|| ours.clone(), |given| format!("{given} {ours}"))
+    }
+
+    /// The limit as the server shows it: never a whole number of seconds.
+    fn shown(&self) -> String {
+        format!("{}ms", self.milliseconds)
+    }
 }
 
 /// What every session of ours alone is set to besides. Statements bring their own time limits.
@@ -263,8 +307,10 @@ mod tests {
 
     #[test]
     fn options_given_are_kept() {
-        let limit = Duration::from_secs(1);
-        assert_eq!(guards(None, limit), "-c statement_timeout=1000");
-        assert!(guards(Some("-c work_mem=1MB"), limit).starts_with("-c work_mem=1MB -c statement"));
+        let guard = Guard::new(Duration::from_secs(1));
+        let milliseconds = guard.milliseconds;
+        assert_eq!(guard.options(None), format!("-c statement_timeout={milliseconds}"));
+        assert!(guard.options(Some("-c work_mem=1MB")).starts_with("-c work_mem=1MB -c statement"));
+        assert!(!milliseconds.is_multiple_of(1_000), "the server would show {milliseconds} in seconds");
     }
 }

@@ -1,11 +1,13 @@
 //! What the planner must know of a database, read at the start of each scrape in one round trip.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::error::Error;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
-use postgres_types::{ToSql, Type};
+use postgres_types::{FromSql, ToSql, Type};
 use tokio::time::timeout_at;
+use tokio_postgres::Row;
 
 use super::failure::{Failure, Reason};
 use super::session::{Kind, Session, StatementKey};
@@ -41,33 +43,26 @@ pub struct Wanted {
     pub extensions: Vec<String>,
 }
 
-/// The statement's key on every connection.
-pub const KEY: StatementKey = StatementKey(0);
+/// The statements' keys on every connection; collectors' keys begin behind them.
+const KEY: StatementKey = StatementKey(0);
+const CLUSTER_KEY: StatementKey = StatementKey(1);
+
+/// The first key that is free for others.
+pub const FIRST_FREE_KEY: u64 = 2;
 
 const STATEMENT: &str = "\
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        pg_catalog.pg_is_in_recovery(),
        pg_catalog.current_database()::pg_catalog.text,
        current_user::pg_catalog.text,
-       (SELECT system_identifier FROM pg_catalog.pg_control_system()),
        ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
               WHERE $3 AND datallowconn AND NOT datistemplate AND datconnlimit <> -2
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
        ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
 
-/// Before 9.6 there is no function that tells the system identifier.
-const STATEMENT_BEFORE_9_6: &str = "\
-SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-       pg_catalog.pg_is_in_recovery(),
-       pg_catalog.current_database()::pg_catalog.text,
-       current_user::pg_catalog.text,
-       0::pg_catalog.int8,
-       ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
-              WHERE $3 AND datallowconn AND NOT datistemplate
-                AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
-       ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
-       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
+/// Asked for once per connection, by itself: the function is from 9.6 on, and may be revoked.
+const CLUSTER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
 
 /// Reads the facts, the list of databases only if `databases` is true.
 ///
@@ -98,28 +93,63 @@ async fn postgres(
     databases: bool,
     deadline: Instant,
 ) -> Result<Facts, Failure> {
-    let sql = if session.version() < 90_600 { STATEMENT_BEFORE_9_6 } else { STATEMENT };
     let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
         (&wanted.schemas, Type::NAME_ARRAY),
         (&wanted.extensions, Type::NAME_ARRAY),
         (&databases, Type::BOOL),
     ];
     let limit = deadline.saturating_duration_since(Instant::now());
-    let row = session.one_row(KEY, sql, &parameters, limit, deadline).await?;
+    let row = session.one_row(KEY, STATEMENT, &parameters, limit, deadline).await?;
+    let cluster = cluster(session, limit, deadline).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
-    let names = |index: usize| row.try_get::<_, Vec<String>>(index).map_err(unreadable);
-    let mut databases = names(5)?;
+    let names = |index: usize| names(&row, index);
+    let mut databases = names(4)?;
     databases.sort_unstable();
     Ok(Facts {
         version: row.try_get::<_, i32>(0).map_err(unreadable)?.unsigned_abs(),
         in_recovery: row.try_get(1).map_err(unreadable)?,
         database: row.try_get(2).map_err(unreadable)?,
         user: row.try_get(3).map_err(unreadable)?,
-        cluster: row.try_get(4).map_err(unreadable)?,
+        cluster,
         databases,
-        schemas: names(6)?.into_iter().collect(),
-        extensions: names(7)?.into_iter().collect(),
+        schemas: names(5)?.into_iter().collect(),
+        extensions: names(6)?.into_iter().collect(),
     })
+}
+
+/// An array of names. A name that is not UTF-8 (SQL_ASCII clusters) cannot be connected to or shown: it is left out.
+fn names(row: &Row, index: usize) -> Result<Vec<String>, Failure> {
+    let names: Vec<Name> = row
+        .try_get(index)
+        .map_err(|_| Failure::new(Reason::Other, "the server's facts have an unexpected form"))?;
+    Ok(names.into_iter().filter_map(|name| name.0).collect())
+}
+
+/// A text value, `None` when it is not UTF-8.
+struct Name(Option<String>);
+
+impl<'a> FromSql<'a> for Name {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(std::str::from_utf8(raw).ok().map(str::to_owned)))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <String as FromSql>::accepts(ty)
+    }
+}
+
+/// The cluster's identifier, 0 when the server does not tell.
+async fn cluster(session: &mut Session, limit: Duration, deadline: Instant) -> Result<i64, Failure> {
+    if let Some(cluster) = session.cluster {
+        return Ok(cluster);
+    }
+    let cluster = match session.one_row(CLUSTER_KEY, CLUSTER, &[], limit, deadline).await {
+        Ok(row) => row.try_get(0).unwrap_or(0),
+        Err(failure) if failure.sqlstate.is_some() && failure.reason != Reason::Connection => 0,
+        Err(failure) => return Err(failure),
+    };
+    session.cluster = Some(cluster);
+    Ok(cluster)
 }
 
 /// The admin console knows its version only: in a row since 1.12, in a notice before.

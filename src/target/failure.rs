@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 
 /// What kind of failure it is: the `reason` label of the exporter's failure metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,12 +70,14 @@ pub struct Failure {
     pub message: Box<str>,
     /// Where in the statement the server saw the mistake, in characters from 1.
     pub position: Option<u32>,
+    /// Whether the server will not run a prepared statement whose result has other columns by now.
+    pub is_result_changed: bool,
 }
 
 impl Failure {
     /// A failure of ours, without the server's say.
     pub fn new(reason: Reason, message: impl Into<Box<str>>) -> Self {
-        Self { reason, sqlstate: None, message: message.into(), position: None }
+        Self { reason, sqlstate: None, message: message.into(), position: None, is_result_changed: false }
     }
 
     /// The statement or the scrape ran out of time on this side.
@@ -120,7 +122,7 @@ impl Failure {
     pub fn is_stale_statement(&self) -> bool {
         match self.sqlstate.as_deref() {
             Some("26000" | "42P05") => true,
-            Some("0A000") => self.message.contains("cached plan"),
+            Some("0A000") => self.is_result_changed,
             _ => false,
         }
     }
@@ -161,16 +163,27 @@ impl From<&DbError> for Failure {
             _ => None,
         };
         Self {
-            reason: classify(code, error.message()),
+            reason: classify(code, error.message(), is_fatal(error)),
             sqlstate: Some(code.into()),
             message: one_line(error.message()).into(),
             position,
+            // The routine's name, as the message depends on lc_messages.
+            is_result_changed: error.routine() == Some("RevalidateCachedQuery"),
         }
     }
 }
 
-/// The reason behind a SQLSTATE. See PostgreSQL's appendix of error codes.
-fn classify(code: &str, message: &str) -> Reason {
+/// Whether the server ends the session with this error.
+fn is_fatal(error: &DbError) -> bool {
+    match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        None => matches!(error.severity(), "FATAL" | "PANIC"),
+    }
+}
+
+/// The reason behind a SQLSTATE. See PostgreSQL's appendix of error codes. An error that ends the session is one of
+/// the connection, whatever its class; one that does not is none: a full disk fails the statements that need it.
+fn classify(code: &str, message: &str, is_fatal: bool) -> Reason {
     match code {
         "57014" if message.contains("lock timeout") => Reason::LockTimeout,
         "57014" | "25P03" | "25P04" => Reason::Timeout,
@@ -179,8 +192,7 @@ fn classify(code: &str, message: &str) -> Reason {
         "42703" => Reason::MissingColumn,
         "42P01" | "42883" | "42704" | "3F000" | "3D000" | "42P02" => Reason::MissingObject,
         _ if code.starts_with("28") => Reason::Permission,
-        // Connection exceptions, insufficient resources, operator intervention.
-        _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("57") => Reason::Connection,
+        _ if is_fatal || code.starts_with("08") => Reason::Connection,
         _ if code.starts_with("22") => Reason::Cast,
         _ => Reason::Other,
     }
@@ -201,6 +213,7 @@ mod tests {
             ("57014", "canceling statement due to statement timeout", Reason::Timeout),
             ("57014", "canceling statement due to lock timeout", Reason::LockTimeout),
             ("55P03", "canceling statement due to lock timeout", Reason::LockTimeout),
+            ("53400", "temporary file size exceeds temp_file_limit", Reason::Other),
             ("42501", "permission denied for function pg_ls_waldir", Reason::Permission),
             ("28P01", "password authentication failed", Reason::Permission),
             ("42703", "column x does not exist", Reason::MissingColumn),
@@ -211,7 +224,8 @@ mod tests {
             ("XX000", "something internal", Reason::Other),
         ];
         for (code, message, reason) in table {
-            assert_eq!(classify(code, message), reason, "{code} {message}");
+            let is_fatal = matches!(code, "53300" | "57P01");
+            assert_eq!(classify(code, message, is_fatal), reason, "{code} {message}");
         }
     }
 }

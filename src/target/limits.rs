@@ -17,7 +17,7 @@ impl Session {
             Kind::Postgres if is_set => None,
             Kind::Postgres => Some(sql("SESSION", timeout, self.version())),
             // In a transaction of its own, so that the limits end with the statement.
-            Kind::Pooled => Some(format!("BEGIN READ ONLY; {}", sql("LOCAL", timeout, self.version()))),
+            Kind::Pooled => Some(format!("BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; {}", sql("LOCAL", timeout, self.version()))),
         }
     }
 

@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{MaybeDone, maybe_done};
 use futures_util::poll;
 
 use super::failure::Failure;
-use super::rows::{ResultColumn, Rows};
+use super::rows::Rows;
 use super::session::{Prepared, Session, StatementKey};
 
 /// A statement to run.
@@ -80,18 +79,11 @@ async fn execute(session: &Session, sql: String) -> Sending<'_, ()> {
 async fn run(session: &Session, order: &Order<'_>) -> Result<Rows, Failure> {
     const NO_PARAMETERS: [&(dyn postgres_types::ToSql + Sync); 0] = [];
     match session.prepared.get(&order.key) {
-        Some(Prepared::Named(statement, columns)) => {
+        Some(Prepared::Named(statement, _)) => {
             let stream = session.client.query_raw(statement, NO_PARAMETERS).await?;
-            Ok(Rows::binary(Some(Arc::clone(columns)), stream))
+            Ok(Rows::binary(stream))
         }
-        Some(Prepared::Simple(columns)) => {
-            let columns: Option<Arc<[ResultColumn]>> = columns.clone();
-            Ok(Rows::text(columns, session.client.simple_query_raw(order.sql).await?))
-        }
-        Some(Prepared::Unnamed) | None => {
-            let none: [(&str, postgres_types::Type); 0] = [];
-            Ok(Rows::binary(None, session.client.query_typed_raw(order.sql, none).await?))
-        }
+        Some(Prepared::Simple(_)) | None => Ok(Rows::text(session.client.simple_query_raw(order.sql).await?)),
     }
 }
 

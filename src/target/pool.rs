@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -16,20 +18,31 @@ const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
 /// The connections that scrapes use, at most [`cap`](Self::new) at a time.
 ///
-/// A database checks its session out and hands it back. When the cap is reached, opening another closes the one that
-/// has idled longest.
+/// A database checks its session out and hands it back. A session holds its place under the cap until its socket is
+/// closed. When the cap is reached, opening another closes the idle one that was used longest ago; the URL's own goes
+/// last, as every scrape needs it.
 #[derive(Debug)]
 pub struct Pool {
     cap: usize,
-    inner: RefCell<Inner>,
-    freed: Notify,
+    places: Arc<Places>,
+    idle: RefCell<BTreeMap<String, Idle>>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
-    /// Sessions open or being opened, idle ones included.
-    open: usize,
-    idle: BTreeMap<String, Idle>,
+struct Places {
+    taken: AtomicUsize,
+    freed: Notify,
+}
+
+/// A place under the cap. Dropping it frees the place.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Places>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.freed.notify_one();
+    }
 }
 
 #[derive(Debug)]
@@ -46,132 +59,79 @@ impl Idle {
     }
 }
 
-/// A place under the cap. Dropping it frees the place unless a session took it.
-#[derive(Debug)]
-struct Place<'a> {
-    pool: &'a Pool,
-    kept: bool,
-}
-
-impl Place<'_> {
-    /// Turns the place into that of an open session.
-    fn keep(mut self) {
-        self.kept = true;
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            self.pool.release();
-        }
-    }
-}
-
 impl Pool {
     /// A pool of at most that many connections, at least one.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self { cap: cap.max(1), inner: RefCell::default(), freed: Notify::new() }
+        Self { cap: cap.max(1), places: Arc::default(), idle: RefCell::default() }
     }
 
     /// Connections open now.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.inner.borrow().open
+        self.places.taken.load(Ordering::Relaxed)
+    }
+
+    /// Most connections at a time.
+    #[must_use]
+    pub fn cap(&self) -> usize {
+        self.cap
     }
 
     /// The idle session of a database, if it has one that is of use.
     pub fn take(&self, database: &str) -> Option<Session> {
-        let idle = self.inner.borrow_mut().idle.remove(database)?;
-        if idle.session.is_closed() || idle.session.is_expired(Instant::now()) {
-            drop(idle);
-            self.release();
-            return None;
-        }
-        Some(idle.session)
+        let idle = self.idle.borrow_mut().remove(database)?;
+        let session = idle.session;
+        (!session.is_closed() && !session.is_expired(Instant::now())).then_some(session)
     }
 
-    /// Opens a session, after closing the one that has idled longest when the cap is reached.
+    /// Opens a session, once there is a place for it: after closing an idle one when the cap is reached.
     ///
     /// # Errors
-    /// What the server says, or a timeout at the deadline.
-    pub async fn open_session(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Session, Failure> {
-        let place = timeout_at(deadline.into(), self.place())
-            .await
-            .map_err(|_| Failure::timeout("no connection was free before the scrape's deadline"))?;
-        let session = endpoint.connect(deadline).await?;
-        place.keep();
-        Ok(session)
+    /// `Err(None)` when no place was free before the deadline, which says nothing about the server; else what the
+    /// server says, or that it did not answer.
+    pub async fn open_session(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Session, Option<Failure>> {
+        let place = timeout_at(deadline.into(), self.place()).await.map_err(|_| None)?;
+        let limit = deadline.min(Instant::now() + endpoint.longest_connect());
+        let session = endpoint.connect(limit).await?;
+        Ok(session.with_place(place))
     }
 
     /// Hands a session back for the next scrape.
     pub fn put(&self, database: &str, session: Session, discovered: bool) {
-        if session.is_closed() {
-            self.discard(session);
-            return;
+        if !session.is_closed() {
+            let idle = Idle { session, since: Instant::now(), discovered };
+            self.idle.borrow_mut().insert(database.to_owned(), idle);
+            self.places.freed.notify_one();
         }
-        let idle = Idle { session, since: Instant::now(), discovered };
-        let replaced = self.inner.borrow_mut().idle.insert(database.to_owned(), idle);
-        if replaced.is_some() {
-            self.release();
-        }
-        self.freed.notify_one();
-    }
-
-    /// Closes a session that is of no more use.
-    pub fn discard(&self, session: Session) {
-        drop(session);
-        self.release();
-    }
-
-    /// Gives a session up in the middle of a statement.
-    pub fn abandon(&self, session: Session) {
-        session.abandon();
-        self.release();
     }
 
     /// Closes the idle session of a database that is gone.
     pub fn forget(&self, database: &str) {
-        let idle = self.inner.borrow_mut().idle.remove(database);
-        if idle.is_some() {
-            self.release();
-        }
+        self.idle.borrow_mut().remove(database);
     }
 
     /// Closes what has idled too long: sessions of discovered databases, and any that is lost or too old.
     pub fn sweep(&self, now: Instant) {
-        let gone: Vec<_> = self.inner.borrow_mut().idle.extract_if(.., |_, idle| idle.is_over(now)).collect();
-        for _ in gone {
-            self.release();
-        }
+        self.idle.borrow_mut().retain(|_, idle| !idle.is_over(now));
     }
 
-    async fn place(&self) -> Place<'_> {
+    async fn place(&self) -> Place {
         loop {
-            if self.try_place() {
-                return Place { pool: self, kept: false };
+            if let Some(place) = self.try_place() {
+                return place;
             }
-            self.freed.notified().await;
+            self.places.freed.notified().await;
         }
     }
 
-    fn try_place(&self) -> bool {
-        let mut inner = self.inner.borrow_mut();
-        if inner.open >= self.cap {
-            let oldest = inner.idle.iter().min_by_key(|(_, idle)| idle.since).map(|(name, _)| name.clone());
-            let Some(name) = oldest else { return false };
-            inner.idle.remove(&name);
-            inner.open -= 1;
+    fn try_place(&self) -> Option<Place> {
+        if self.open() >= self.cap {
+            let mut idle = self.idle.borrow_mut();
+            let oldest = idle.iter().min_by_key(|(_, idle)| (!idle.discovered, idle.since)).map(|(name, _)| name.clone());
+            idle.remove(&oldest?);
         }
-        inner.open += 1;
-        true
-    }
-
-    fn release(&self) {
-        let mut inner = self.inner.borrow_mut();
-        inner.open = inner.open.saturating_sub(1);
-        drop(inner);
-        self.freed.notify_one();
+        self.places.taken.fetch_add(1, Ordering::Relaxed);
+        Some(Place(Arc::clone(&self.places)))
     }
 }

@@ -21,9 +21,10 @@ const KEY: StatementKey = StatementKey(1);
 const STATEMENT: &str = "\
 SELECT r.in_recovery,
        CASE WHEN r.in_recovery THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END,
-       CASE WHEN w.pid IS NOT NULL THEN pg_catalog.float8(greatest(w.newest - r.replayed, 0)) END,
+       CASE WHEN w.newest - r.replayed IS NOT NULL THEN pg_catalog.float8(greatest(w.newest - r.replayed, 0)) END,
        CASE WHEN w.pid IS NULL THEN NULL
             WHEN w.newest <= r.replayed THEN 0
+            WHEN pg_catalog.pg_last_xact_replay_timestamp() IS NULL THEN NULL
             ELSE greatest(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
                                                - pg_catalog.pg_last_xact_replay_timestamp()), 0) END
   FROM (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery,
@@ -78,6 +79,8 @@ pub async fn run(endpoint: Endpoint, interval: Duration, health: Health) {
 /// One probe, on the kept session or, if that is gone or too old, on a new one.
 async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, State, Lag), Failure> {
     let deadline = Instant::now() + endpoint.connect_timeout;
+    // Unlike a statement, a connect may have several hosts to try.
+    let connect_deadline = Instant::now() + endpoint.longest_connect();
     let kept = kept.filter(|session| !session.is_closed() && !session.is_expired(Instant::now()));
     if let Some(session) = kept {
         match ask(session, endpoint.connect_timeout, deadline).await {
@@ -86,7 +89,8 @@ async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, S
             answer => return answer,
         }
     }
-    let session = endpoint.connect(deadline).await?;
+    let session = endpoint.connect(connect_deadline).await?;
+    let deadline = Instant::now() + endpoint.connect_timeout;
     ask(session, endpoint.connect_timeout, deadline).await
 }
 

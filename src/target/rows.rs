@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use postgres_types::{FromSql, Type};
@@ -97,8 +96,6 @@ pub(super) fn columns_of(columns: &[tokio_postgres::Column]) -> Vec<ResultColumn
 
 /// Rows as they arrive; nothing is buffered beyond what the driver holds.
 pub struct Rows {
-    /// Columns with their types, where the statement was prepared.
-    pub columns: Option<Arc<[ResultColumn]>>,
     stream: Stream,
 }
 
@@ -108,12 +105,12 @@ enum Stream {
 }
 
 impl Rows {
-    pub(super) fn binary(columns: Option<Arc<[ResultColumn]>>, stream: RowStream) -> Self {
-        Self { columns, stream: Stream::Binary(Box::pin(stream)) }
+    pub(super) fn binary(stream: RowStream) -> Self {
+        Self { stream: Stream::Binary(Box::pin(stream)) }
     }
 
-    pub(super) fn text(columns: Option<Arc<[ResultColumn]>>, stream: SimpleQueryStream) -> Self {
-        Self { columns, stream: Stream::Text(Box::pin(stream)) }
+    pub(super) fn text(stream: SimpleQueryStream) -> Self {
+        Self { stream: Stream::Text(Box::pin(stream)) }
     }
 
     /// The next row, `None` at the end.

@@ -12,6 +12,7 @@ use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure::{Failure, Reason};
+use super::pool::Place;
 use super::rows::{ResultColumn, columns_of};
 
 /// For how long a connection is kept, plus up to a tenth: server-side caches do not grow for ever, and a changed
@@ -42,9 +43,8 @@ pub struct StatementKey(pub u64);
 pub(super) enum Prepared {
     /// As a named prepared statement.
     Named(Statement, Arc<[ResultColumn]>),
-    /// Parsed at each run, as the server refuses named ones here.
-    Unnamed,
-    /// By the simple protocol, with text results; the types are known from an earlier preparation.
+    /// By the simple protocol, with text results: where statements cannot be prepared, or values have no binary form
+    /// that can be read. The types are known only if it was prepared before.
     Simple(Option<Arc<[ResultColumn]>>),
 }
 
@@ -56,8 +56,12 @@ pub struct Session {
     pub(super) prepared: HashMap<StatementKey, Prepared>,
     /// What the server's `statement_timeout` is set to.
     pub(super) server_timeout: Option<Duration>,
+    /// The cluster's system identifier, once it was asked for; 0 when the server does not tell.
+    pub(super) cluster: Option<i64>,
     driver: Driver,
     expires: Instant,
+    /// Held, never read. Last, so that the place is freed after the socket is closed.
+    _place: Option<Place>,
 }
 
 /// The task that reads and writes a connection's socket.
@@ -83,7 +87,12 @@ impl Session {
     pub(super) fn new(client: Client, kind: Kind, driver: Driver) -> Self {
         let lifetime = LIFETIME + LIFETIME.mul_f64(fastrand::f64() / 10.0);
         let expires = Instant::now() + lifetime;
-        Self { client, kind, prepared: HashMap::new(), server_timeout: None, driver, expires }
+        Self { client, kind, prepared: HashMap::new(), server_timeout: None, cluster: None, driver, expires, _place: None }
+    }
+
+    /// The session with its place under the cap of connections.
+    pub(super) fn with_place(self, place: Place) -> Self {
+        Self { _place: Some(place), ..self }
     }
 
     /// Version that the server told at the start, as `server_version_num`; 0 when unknown.
@@ -100,6 +109,15 @@ impl Session {
     /// Asks pgbouncer's console for its version. Before 1.12 the answer is a notice and has no row.
     pub(super) async fn ping(&self) -> Result<(), Failure> {
         Ok(self.client.batch_execute("SHOW VERSION").await?)
+    }
+
+    /// Whether the server's limit on statements is the one given, as the server shows it.
+    pub(super) async fn has_statement_timeout(&self, shown: &str) -> Result<bool, Failure> {
+        let rows = self.client.simple_query("SELECT pg_catalog.current_setting('statement_timeout')").await?;
+        Ok(rows.iter().any(|message| match message {
+            SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten() == Some(shown),
+            _ => false,
+        }))
     }
 
     /// Whether the server is in recovery, and whether transactions are read-only by default.
@@ -187,11 +205,7 @@ impl Session {
     ) -> Result<Vec<(StatementKey, Failure)>, Failure> {
         let mut failures = Vec::new();
         let new: Vec<_> = statements.iter().filter(|(key, _)| !self.prepared.contains_key(key)).collect();
-        if self.kind == Kind::Pooled {
-            self.prepared.extend(new.iter().map(|(key, _)| (*key, Prepared::Unnamed)));
-            return Ok(failures);
-        }
-        if self.kind == Kind::Pgbouncer {
+        if self.kind != Kind::Postgres {
             self.prepared.extend(new.iter().map(|(key, _)| (*key, Prepared::Simple(None))));
             return Ok(failures);
         }
@@ -231,12 +245,11 @@ impl Session {
         match self.prepared.get(&key)? {
             Prepared::Named(_, columns) => Some(columns),
             Prepared::Simple(columns) => columns.as_ref(),
-            Prepared::Unnamed => None,
         }
     }
 
-    /// Runs the statement by the simple protocol from now on: its result has types that the binary format cannot show
-    /// as the text format does.
+    /// Runs the statement by the simple protocol from now on: the server does not keep it prepared, as behind a pooler,
+    /// or its result has types that the binary format cannot show as the text format does.
     pub fn use_text(&mut self, key: StatementKey) {
         let columns = self.columns(key).cloned();
         self.prepared.insert(key, Prepared::Simple(columns));
@@ -245,11 +258,6 @@ impl Session {
     /// Forgets a statement, so that it is prepared anew.
     pub fn forget(&mut self, key: StatementKey) {
         self.prepared.remove(&key);
-    }
-
-    /// Runs the statement unnamed from now on: the server loses named ones, as a transaction pooler does.
-    pub fn use_unnamed(&mut self, key: StatementKey) {
-        self.prepared.insert(key, Prepared::Unnamed);
     }
 
     /// Keeps only the statements for which the predicate holds; the server forgets the others.
@@ -275,8 +283,8 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for Driver {
     fn drop(&mut self) {
-        self.driver.task.abort();
+        self.task.abort();
     }
 }

@@ -55,7 +55,10 @@ fn every_collector_yields_its_series(major: u32) {
 #[test]
 fn pgbouncer_1_18() {
     let pgbouncer = Pgbouncer::start(shared(majors()[0]));
-    let exporter = thorough(&pgbouncer.stats_url(), &Layer::patient(&[]));
+    let exporter = thorough(
+        &pgbouncer.stats_url(),
+        &Layer::patient(&["pgbouncer_client", "pgbouncer_server"]),
+    );
     let text = exporter.get("/metrics").text();
     let page = Page::parse(&text);
     assert_healthy(&exporter, &page);
@@ -123,7 +126,13 @@ fn own_collectors() -> Families {
             } else {
                 "gauge"
             };
-            families.insert(family.name.to_string(), (kind.to_owned(), labels.clone()));
+            let is_bucket = family.name.ends_with("_bucket");
+            let labels = labels
+                .iter()
+                .cloned()
+                .chain(is_bucket.then(|| "le".to_owned()))
+                .collect();
+            families.insert(family.name.to_string(), (kind.to_owned(), labels));
         }
     }
     families

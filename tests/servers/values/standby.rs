@@ -78,3 +78,32 @@ fn promote(standby: &Cluster, exporter: &pg_exporter_lab::Exporter) {
     assert!(!value(&page, "pg_flush_lsn", &[]).is_nan());
     exporter.wait_for_status("/primary", 200, PATIENCE);
 }
+
+/// A transaction on the standby holds a table that the primary drops.
+#[test]
+fn a_conflict_of_recovery_is_counted() {
+    for major in some_majors(&[10, 16]) {
+        let primary = Cluster::start(major);
+        primary.psql("create table doomed (n int)");
+        let standby = Cluster::builder(major)
+            .set("max_standby_streaming_delay", "10ms")
+            .start_standby_of(&primary);
+        standby.wait_for("select count(*) from pg_class where relname = 'doomed'", "1");
+        let exporter = watch(&standby, "postgres", &Layer::patient(&[]));
+        let conflicts = |name: &str| {
+            value(
+                &exporter.scrape(),
+                &format!("pg_db_confl_confl_{name}"),
+                &[("datname", "postgres")],
+            )
+        };
+        assert_eq!(conflicts("lock"), 0.0);
+        let mut session = standby.session("postgres");
+        session.exec("begin");
+        session.exec("select count(*) from doomed");
+        primary.psql("drop table doomed");
+        wait_until("the conflict is counted", PATIENCE, || conflicts("lock") == 1.0);
+        assert_eq!(conflicts("snapshot"), 0.0);
+        assert!(value(&exporter.scrape(), "pg_db_conflicts", &[("datname", "postgres")]) >= 1.0);
+    }
+}
