@@ -126,14 +126,15 @@ impl Database {
     }
 
     /// Plans anew when a fact or the set of collectors changed. Counts survive; results survive where the collector,
-    /// the cluster and the role are the same.
+    /// the cluster, the database and the role are the same.
     fn replan(&self, facts: Facts, env: &Env<'_>, session: &mut Session) {
         let mut state = self.state.borrow_mut();
         let is_planned = state.planned.as_ref().is_some_and(|live| Arc::ptr_eq(live, env.live));
         if is_planned && state.facts == facts {
             return;
         }
-        let is_other_server = state.facts.cluster != facts.cluster
+        let is_another = state.facts.cluster != facts.cluster
+            || state.facts.oid != facts.oid
             || state.facts.in_recovery != facts.in_recovery
             || state.facts.version != facts.version;
         let context =
@@ -159,7 +160,7 @@ impl Database {
                 }
                 None => Slot::new(Arc::clone(collector), block(), || env.next_key()),
             };
-            if is_other_server {
+            if is_another {
                 slot.expire();
             }
             slot.unpause();

@@ -11,6 +11,9 @@ use tokio::task::JoinHandle;
 use super::target::Target;
 use super::{Page, Request, Selection};
 
+/// A run ends at its deadline: so long its pages wait for the end, in order to tell how it went.
+const SETTLE: Duration = Duration::from_millis(20);
+
 /// One run and those who wait for its page.
 #[derive(Debug)]
 struct Round {
@@ -119,14 +122,14 @@ impl Rounds {
     /// When the first client wants its page at the latest.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waiters = self.rounds().flat_map(|round| &round.waiters);
-        waiters.map(|(request, _)| request.deadline).min()
+        waiters.map(|(request, _)| request.deadline + SETTLE).min()
     }
 
     /// Those whose deadline has come get a page of what is there.
     pub(super) fn release(&mut self, target: &Target, now: Instant) {
         let running = self.running.as_mut().map(|running| &mut running.round);
         for round in running.into_iter().chain(&mut self.queue) {
-            round.answer(target, |request| request.deadline <= now);
+            round.answer(target, |request| request.deadline + SETTLE <= now);
         }
     }
 

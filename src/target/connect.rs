@@ -1,6 +1,6 @@
 //! From connection information to a session: hosts in order, one bound on each, the session's settings.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs, Tran
 use super::facts::dotted_version;
 use super::failure::Failure;
 use super::session::{Driver, Kind, Session};
-use super::tls;
+use super::tls::{self, Witness};
 
 /// Where and how to connect.
 #[derive(Clone, Debug)]
@@ -24,6 +24,14 @@ pub struct Endpoint {
     pub connect_timeout: Duration,
     /// Place of the host that answered last: the next connect begins there.
     last_good: Arc<AtomicUsize>,
+}
+
+/// One way to try one host.
+struct Attempt {
+    transport: Transport,
+    wanted: TargetSessionAttrs,
+    /// Whether a TLS handshake was begun.
+    handshake: Arc<AtomicBool>,
 }
 
 impl Endpoint {
@@ -53,18 +61,20 @@ impl Endpoint {
     pub async fn connect(&self, deadline: Instant) -> Result<Session, Failure> {
         let mut last = Failure::connection("the connection information names no host");
         for wanted in passes(self.info.target_session_attrs()) {
-            for (place, host) in self.hosts() {
+            let hosts = self.hosts();
+            for ((place, host), to_go) in hosts.iter().zip((1..=hosts.len() as u32).rev()) {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     return Err(last);
                 }
-                let limit = self.connect_timeout.min(left);
-                match timeout(limit, self.connect_to(&host, *wanted)).await {
+                // One that is silent must not use up the time of those behind it.
+                let limit = self.connect_timeout.min(left / to_go);
+                match timeout(limit, self.connect_to(host, *wanted)).await {
                     Ok(Ok(session)) => {
-                        self.last_good.store(place, Ordering::Relaxed);
+                        self.last_good.store(*place, Ordering::Relaxed);
                         return Ok(session);
                     }
-                    Ok(Err(failure)) => last = failure,
+                    Ok(Err(failure)) => last = failure.at(host),
                     Err(_) => last = Failure::timeout(format!("no connection to {host} within {limit:.1?}")),
                 }
             }
@@ -92,27 +102,27 @@ impl Endpoint {
         let mut last = Failure::connection(format!("no way to connect to {host}"));
         for transport in self.info.tls().transports(host) {
             let config = self.info.config_for(host, *transport, lookup.password.as_ref());
-            match self.open(&config, *transport, wanted).await {
+            let attempt = Attempt { transport: *transport, wanted, handshake: Arc::default() };
+            match self.open(&config, &attempt).await {
                 Ok(session) => return Ok(session),
                 Err(failure) => last = failure,
+            }
+            // What failed without TLS would only fail once more.
+            if *transport == Transport::TlsIfOffered && !attempt.handshake.load(Ordering::Relaxed) {
+                break;
             }
         }
         Err(last)
     }
 
-    async fn open(
-        &self,
-        config: &Config,
-        transport: Transport,
-        wanted: TargetSessionAttrs,
-    ) -> Result<Session, Failure> {
+    async fn open(&self, config: &Config, attempt: &Attempt) -> Result<Session, Failure> {
         if self.info.is_pgbouncer() {
-            return self.start(config, transport, wanted, Kind::Pgbouncer).await;
+            return self.start(config, attempt, Kind::Pgbouncer).await;
         }
         let mut guarded = config.clone();
         let guard = Guard::new(self.connect_timeout);
         guarded.options(guard.options(config.get_options()));
-        match self.start(&guarded, transport, wanted, Kind::Postgres).await {
+        match self.start(&guarded, attempt, Kind::Postgres).await {
             Ok(session) => {
                 if session.has_statement_timeout(&guard.shown()).await? {
                     session.client.batch_execute(settings(session.version())).await?;
@@ -125,23 +135,22 @@ impl Endpoint {
             }
             Err(failure) => return Err(failure),
         }
-        self.start(config, transport, wanted, Kind::Pooled).await
+        self.start(config, attempt, Kind::Pooled).await
     }
 
-    async fn start(
-        &self,
-        config: &Config,
-        transport: Transport,
-        wanted: TargetSessionAttrs,
-        kind: Kind,
-    ) -> Result<Session, Failure> {
-        if transport == Transport::Plain {
+    async fn start(&self, config: &Config, attempt: &Attempt, kind: Kind) -> Result<Session, Failure> {
+        if attempt.transport == Transport::Plain {
             let (client, connection) = config.connect(NoTls).await?;
-            return self.set_up(client, connection, None, wanted, kind).await;
+            return self.set_up(client, connection, None, attempt.wanted, kind).await;
         }
-        let tls = tls::connector(self.info.tls()).map_err(|error| Failure::connection(error.to_string()))?;
-        let (client, connection) = config.connect(tls.clone()).await?;
-        self.set_up(client, connection, Some(tls), wanted, kind).await
+        let tls = tls::connector(self.info.tls()).map_err(|error| {
+            // As in libpq, files that cannot be used are a handshake that failed.
+            attempt.handshake.store(true, Ordering::Relaxed);
+            Failure::connection(error.to_string())
+        })?;
+        let watched = Witness { inner: tls.clone(), begun: Arc::clone(&attempt.handshake) };
+        let (client, connection) = config.connect(watched).await?;
+        self.set_up(client, connection, Some(tls), attempt.wanted, kind).await
     }
 
     async fn set_up<S, T>(

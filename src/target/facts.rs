@@ -21,6 +21,8 @@ pub struct Facts {
     pub in_recovery: bool,
     /// The connected database.
     pub database: String,
+    /// Its OID, 0 when there is none (pgbouncer): one that was dropped and made anew has the same name.
+    pub oid: u32,
     /// The role.
     pub user: String,
     /// The cluster's system identifier, 0 when the server does not tell (before 9.6, pgbouncer).
@@ -59,7 +61,8 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
               WHERE $3 AND datallowconn AND NOT datistemplate AND datconnlimit <> -2
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
-       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[]))";
+       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[])),
+       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
 /// Asked for once per connection, by itself: the function is from 9.6 on, and may be revoked.
 const CLUSTER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
@@ -114,6 +117,7 @@ async fn postgres(
         databases,
         schemas: names(5)?.into_iter().collect(),
         extensions: names(6)?.into_iter().collect(),
+        oid: row.try_get(7).map_err(unreadable)?,
     })
 }
 

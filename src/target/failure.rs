@@ -90,6 +90,12 @@ impl Failure {
         Self::new(Reason::Connection, message)
     }
 
+    /// The same, with the place in front of its message.
+    #[must_use]
+    pub fn at(self, place: impl fmt::Display) -> Self {
+        Self { message: format!("{place}: {}", self.message).into(), ..self }
+    }
+
     /// Whether the server says that it is starting up, shutting down or in crash recovery (57P03).
     #[must_use]
     pub fn is_starting(&self) -> bool {

@@ -12,6 +12,7 @@ mod error;
 mod name;
 mod roots;
 mod verifier;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use tokio_rustls::rustls::{ClientConfig, SupportedProtocolVersion};
 use super::conninfo::{SslMode, SslNegotiation, Tls, TlsVersion};
 
 pub use error::TlsError;
+pub use witness::Witness;
 
 /// What a direct handshake has to name, so that the server knows the protocol inside.
 const ALPN: &[u8] = b"postgresql";

@@ -1,0 +1,206 @@
+//! Databases come and go while the exporter runs.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::{Page, wait_until};
+
+use crate::support::{
+    Layer, SOON, State, answer, assert_recovers, backends, builder, cluster, count, exporter_of, page_within,
+    wait_for, wait_for_state,
+};
+
+/// Whether the page has series of the database's tables.
+fn has_tables_of(page: &Page, database: &str) -> bool {
+    page.samples
+        .iter()
+        .any(|sample| sample.name.starts_with("pg_table_") && sample.label("datname") == Some(database))
+}
+
+/// Whether the page has a series of that table.
+fn mentions(page: &Page, table: &str) -> bool {
+    page.samples
+        .iter()
+        .any(|sample| sample.label("relname").is_some_and(|name| name.contains(table)))
+}
+
+#[test]
+fn dropped_and_made_anew_between_scrapes() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    cluster.psql_in("app", "create table before_the_drop(n int)");
+    let exporter = exporter_of(&cluster.url("postgres"));
+    wait_for(&exporter, "its table", |page| mentions(page, "before_the_drop"));
+    cluster.psql("drop database app with (force)");
+    cluster.create_database("app");
+    cluster.psql_in("app", "create table after_the_drop(n int)");
+    let page = page_within(&exporter, 5.0).0;
+    assert_eq!(page.value("pg_up", &[]), Some(1.0));
+    assert!(
+        !mentions(&page, "before_the_drop"),
+        "a cached result of the database before"
+    );
+    wait_for(&exporter, "its new table", |page| {
+        mentions(page, "after_the_drop")
+    });
+    cluster.psql("drop database app with (force)");
+    let page = page_within(&exporter, 5.0).0;
+    assert!(!has_tables_of(&page, "app"), "the first page after it knows");
+    assert_eq!(
+        page.value("pg_exporter_server_scrape_total_count", &[("datname", "app")]),
+        None
+    );
+    assert_eq!(answer(&exporter, "/up").0, 200);
+}
+
+#[test]
+fn dropped_in_the_middle_of_a_scrape() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    let layer = Layer::new(
+        "slow:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep(30)\n  tags: ['dbname:app']\n  timeout: 60\n  \
+         metrics:\n    - value: { usage: GAUGE, description: Always one. }\n",
+    );
+    let exporter = builder(&cluster.url("postgres")).arg(layer.flag()).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    thread::scope(|scope| {
+        let scrape = scope.spawn(|| page_within(&exporter, 25.0));
+        cluster.wait_for(
+            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
+            "1",
+        );
+        cluster.psql("drop database app with (force)");
+        let (page, took) = scrape.join().unwrap();
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert_eq!(page.value("pg_up", &[]), Some(1.0), "only that database is gone");
+        assert!(page.samples.iter().any(|sample| sample.name == "pg_lsn"));
+    });
+    let page = page_within(&exporter, 5.0).0;
+    assert_eq!(
+        page.value("pg_exporter_server_scrape_total_count", &[("datname", "app")]),
+        None
+    );
+}
+
+/// Without force, and with nobody's help: an idle connection closes within a minute or so.
+#[test]
+fn dropped_without_force_while_nobody_scrapes() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    let exporter = exporter_of(&cluster.url("postgres"));
+    assert_eq!(count(&cluster, "datname = 'app'"), 1);
+    let begun = Instant::now();
+    assert!(
+        cluster.try_psql("postgres", "drop database app").is_err(),
+        "in use at first"
+    );
+    wait_until("the database can be dropped", Duration::from_secs(90), || {
+        count(&cluster, "datname = 'app'") == 0
+    });
+    cluster.psql("drop database app");
+    eprintln!(
+        "DROP DATABASE succeeded {:.0?} after the last scrape",
+        begun.elapsed()
+    );
+    assert!(begun.elapsed() < Duration::from_secs(80));
+    assert_recovers(&exporter, State::Primary);
+}
+
+/// A standby ends its sessions in a database that the primary drops: a recovery conflict.
+#[test]
+fn dropped_on_the_primary_of_a_standby() {
+    let primary = cluster();
+    primary.create_database("app");
+    let standby = primary.standby();
+    let exporter = builder(&standby.url("postgres")).start();
+    wait_for_state(&exporter, State::Replica, SOON);
+    wait_for(&exporter, "tables of app", |page| {
+        page.value("pg_exporter_server_scrape_total_count", &[("datname", "app")])
+            .is_some()
+    });
+    primary.psql("drop database app");
+    standby.wait_for("select count(*) from pg_database where datname = 'app'", "0");
+    let (page, _) = page_within(&exporter, 5.0);
+    assert_eq!(page.value("pg_up", &[]), Some(1.0));
+    assert_eq!(
+        page.value("pg_exporter_server_scrape_total_count", &[("datname", "app")]),
+        None
+    );
+    assert_eq!(answer(&exporter, "/replica"), (200, "replica".into()));
+}
+
+#[test]
+fn one_that_refuses_connections_costs_only_itself() {
+    let cluster = cluster();
+    for name in ["good", "crowded", "shut"] {
+        cluster.create_database(name);
+    }
+    cluster.psql(
+        "create role monitor login; grant pg_monitor to monitor; alter database crowded connection limit 0; \
+         revoke connect on database shut from public",
+    );
+    let exporter = exporter_of(&cluster.url("postgres").replace("postgres@", "monitor@"));
+    let page = wait_for(&exporter, "databases", |page| {
+        page.value("pg_exporter_server_scrape_error_count", &[("datname", "crowded")])
+            .is_some_and(|n| n > 0.0)
+    });
+    assert_eq!(
+        page.value("pg_exporter_server_scrape_error_count", &[("datname", "good")]),
+        Some(0.0)
+    );
+    assert_eq!(
+        page.value(
+            "pg_exporter_server_scrape_error_count",
+            &[("datname", "postgres")]
+        ),
+        Some(0.0)
+    );
+    assert_eq!(
+        page.value("pg_exporter_server_scrape_error_count", &[("datname", "shut")]),
+        None,
+        "a database without the right to connect is no candidate"
+    );
+    cluster.psql("alter database crowded connection limit -1");
+    wait_for(&exporter, "tables of crowded", |page| {
+        page.value("pg_exporter_server_scrape_duration", &[("datname", "crowded")])
+            .is_some()
+            && page.samples.iter().any(|s| {
+                s.label("datname") == Some("crowded")
+                    && !s.name.starts_with("pg_exporter_")
+                    && s.name.starts_with("pg_relkind")
+            })
+    });
+}
+
+#[test]
+fn many_databases_few_connections() {
+    let cluster = cluster();
+    let names: Vec<String> = (0..40).map(|number| format!("app_{number:02}")).collect();
+    for name in &names {
+        cluster.create_database(name);
+    }
+    let exporter = builder(&cluster.url("postgres"))
+        .args(["--max-connections=5", "--parallel=8"])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    thread::scope(|scope| {
+        let scrapes = scope.spawn(|| (0..3).map(|_| page_within(&exporter, 20.0).0).collect::<Vec<_>>());
+        let mut most = 0;
+        while !scrapes.is_finished() {
+            most = most.max(backends(&cluster));
+        }
+        let pages = scrapes.join().unwrap();
+        // A backend outlives its connection by a moment.
+        assert!((2..=7).contains(&most), "{most} backends, 5 are allowed");
+        for name in &names {
+            let errors = pages[2].value("pg_exporter_server_scrape_error_count", &[("datname", name)]);
+            assert_eq!(errors, Some(0.0), "{name}");
+        }
+        assert!(
+            pages[2]
+                .value("pg_exporter_connections_open", &[])
+                .is_some_and(|open| open <= 4.0)
+        );
+    });
+    wait_until("no more than the cap are left", SOON, || backends(&cluster) <= 5);
+}

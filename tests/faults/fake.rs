@@ -1,0 +1,96 @@
+//! A server that says whatever a test wants: for answers that no real server gives.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// Listens until the test process ends.
+pub(crate) struct Fake {
+    port: u16,
+}
+
+/// What the server does after it has said its piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    Close,
+    /// Reads on and says nothing more.
+    Silence,
+}
+
+impl Fake {
+    /// Answers the start-up packet with some bytes.
+    pub(crate) fn saying(bytes: &[u8], then: Then) -> Self {
+        let bytes = bytes.to_vec();
+        Self::start(move |mut client| {
+            let mut packet = [0; 4096];
+            let _ = client.read(&mut packet).and_then(|_| client.write_all(&bytes));
+            if then == Then::Silence {
+                drain(&client);
+            }
+        })
+    }
+
+    /// Lets everyone in as PostgreSQL 18 does, and answers each further packet with some bytes.
+    pub(crate) fn answering(bytes: &[u8]) -> Self {
+        let bytes = bytes.to_vec();
+        Self::start(move |mut client| {
+            let mut packet = [0; 65_536];
+            let mut welcome = message(b'R', &[0, 0, 0, 0]);
+            welcome.extend(message(b'S', b"server_version\x0018.0\0"));
+            welcome.extend(message(b'K', &[0, 0, 0, 1, 0, 0, 0, 1]));
+            welcome.extend(ready());
+            let mut answer = welcome;
+            while let Ok(1..) = client.read(&mut packet) {
+                if client.write_all(&answer).is_err() {
+                    return;
+                }
+                answer.clone_from(&bytes);
+            }
+        })
+    }
+
+    /// Says something over and over, for as long as someone listens.
+    pub(crate) fn flooding(bytes: &[u8]) -> Self {
+        let bytes = bytes.repeat(1000);
+        Self::start(move |mut client| while client.write_all(&bytes).is_ok() {})
+    }
+
+    fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serve = Arc::new(serve);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let serve = Arc::clone(&serve);
+                thread::spawn(move || serve(client));
+            }
+        });
+        Self { port }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgresql://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+fn drain(mut client: &TcpStream) {
+    let _ = client.set_read_timeout(Some(Duration::from_secs(60)));
+    let mut packet = [0; 4096];
+    while let Ok(1..) = client.read(&mut packet) {}
+}
+
+/// A message of the protocol: its type, its length, its content.
+pub(crate) fn message(kind: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len() + 4).unwrap();
+    let mut bytes = vec![kind];
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(content);
+    bytes
+}
+
+/// Ready for the next statement.
+pub(crate) fn ready() -> Vec<u8> {
+    message(b'Z', b"I")
+}

@@ -1,0 +1,132 @@
+//! How far behind a standby may be: `?lag=`.
+
+use std::time::Duration;
+
+use pg_exporter_lab::{Cluster, Exporter, wait_until};
+
+use crate::support::{HEALTH_LIMIT, SOON, State, answer, builder, cluster, wait_for_state};
+
+/// The paths that take a rule.
+const PATHS: [&str; 7] = [
+    "/replica",
+    "/standby",
+    "/slave",
+    "/read-only",
+    "/ro",
+    "/read",
+    "/readiness",
+];
+
+fn replica(standby: &Cluster) -> Exporter {
+    let exporter = builder(&standby.url("postgres")).start();
+    wait_for_state(&exporter, State::Replica, SOON);
+    exporter
+}
+
+/// Waits until every path with this rule answers with a status and a text in it.
+#[track_caller]
+fn wait_for_rule(exporter: &Exporter, rule: &str, status: u16, text: &str) {
+    for path in PATHS {
+        let path = format!("{path}?lag={rule}");
+        let mut last = (0, String::new());
+        wait_until(&format!("{path} answers {status} {text:?}"), SOON, || {
+            last = answer(exporter, &path);
+            last.0 == status && last.1.contains(text)
+        });
+    }
+}
+
+#[test]
+fn a_standby_that_keeps_up_meets_every_rule() {
+    let primary = cluster();
+    let standby = primary.standby();
+    let exporter = replica(&standby);
+    for rule in ["10s", "1MB", "10s&lag=1MB"] {
+        wait_for_rule(&exporter, rule, 200, "replica");
+    }
+    // A server without changes is not behind, however old its last one is.
+    standby.wait_for("select pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn()", "t");
+    wait_for_rule(&exporter, "0B", 200, "replica");
+    assert_eq!(answer(&exporter, "/replica?lag=10").0, 400);
+    assert_eq!(
+        answer(&exporter, "/primary?lag=0s"),
+        (404, "replica".into()),
+        "no rule for primaries"
+    );
+}
+
+#[test]
+fn a_standby_with_paused_replay_meets_none() {
+    let primary = cluster();
+    let standby = primary.standby();
+    let exporter = replica(&standby);
+    standby.psql("select pg_wal_replay_pause()");
+    wait_for_rule(&exporter, "1h", 503, "replay is paused");
+    wait_for_rule(&exporter, "1GB", 503, "replay is paused");
+    assert_eq!(
+        answer(&exporter, "/replica"),
+        (200, "replica".into()),
+        "without a rule it does not matter"
+    );
+    standby.psql("select pg_wal_replay_resume()");
+    wait_for_rule(&exporter, "1h", 200, "replica");
+}
+
+#[test]
+fn a_standby_that_lags_by_bytes_and_by_time() {
+    let primary = cluster();
+    let standby = primary.standby();
+    let exporter = replica(&standby);
+    primary.psql("create table replayed()");
+    standby.wait_for("select count(*) from pg_class where relname = 'replayed'", "1");
+    standby.set("recovery_min_apply_delay", "1h");
+    standby.reload();
+    standby.wait_for("show recovery_min_apply_delay", "1h");
+    // The delay holds commits back, and so all that follows the first one.
+    primary.psql("create table t(n int)");
+    primary.psql("insert into t select generate_series(1, 100000)");
+    wait_for_rule(&exporter, "1MB", 503, "bytes behind, allowed are 1048576 bytes");
+    wait_for_rule(&exporter, "1GB", 200, "replica");
+    wait_for_rule(&exporter, "1s", 503, "s behind, allowed is 1 s");
+    wait_for_rule(&exporter, "1h", 200, "replica");
+    wait_for_rule(&exporter, "1h&lag=1MB", 503, "bytes behind");
+    standby.set("recovery_min_apply_delay", "0");
+    standby.reload();
+    wait_for_rule(&exporter, "1MB&lag=10s", 200, "replica");
+}
+
+#[test]
+fn a_standby_without_its_receiver_does_not_know_its_lag() {
+    let primary = cluster();
+    let standby = primary.standby();
+    let exporter = replica(&standby);
+    wait_for_rule(&exporter, "1GB", 200, "replica");
+    primary.stop();
+    wait_for_rule(&exporter, "1GB", 503, "lag in bytes is not known");
+    wait_for_rule(&exporter, "1h", 503, "lag in time is not known");
+    assert_eq!(answer(&exporter, "/replica"), (200, "replica".into()));
+    primary.start_again();
+    wait_for_rule(&exporter, "1GB", 200, "replica");
+}
+
+#[test]
+fn a_cascading_standby() {
+    let primary = cluster();
+    let first = primary.standby();
+    let second = first.standby();
+    let exporter = replica(&second);
+    wait_for_rule(&exporter, "10s&lag=1MB", 200, "replica");
+    first.stop();
+    wait_for_rule(&exporter, "10s", 503, "not known");
+    first.start_again();
+    wait_for_rule(&exporter, "10s", 200, "replica");
+}
+
+#[test]
+fn a_primary_has_no_lag() {
+    let primary = cluster();
+    let exporter = builder(&primary.url("postgres")).start();
+    wait_for_state(&exporter, State::Primary, HEALTH_LIMIT + Duration::from_secs(1));
+    assert_eq!(answer(&exporter, "/read?lag=0B"), (200, "primary".into()));
+    assert_eq!(answer(&exporter, "/readiness?lag=0s"), (200, "primary".into()));
+}

@@ -1,0 +1,125 @@
+//! Nothing of the exporter's stays behind in the server.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::process::Signal;
+use pg_exporter_lab::{Cluster, Exporter, wait_until};
+
+use crate::support::{
+    Layer, SOON, State, answer, backends, builder, cluster, count, exporter_of, page_within, wait_for_state,
+};
+
+const SLEEPING: &str = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+
+fn slow_exporter(cluster: &Cluster, layer: &Layer) -> Exporter {
+    let exporter = builder(&cluster.url("postgres"))
+        .args([layer.flag(), "--no-builtin".into()])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    exporter
+}
+
+/// Asks for a page and does not wait for it.
+fn give_up(exporter: &Exporter, seconds: f64) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", exporter.port())).unwrap();
+    let request =
+        format!("GET /metrics HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds: {seconds}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+#[track_caller]
+fn assert_nothing_runs_after(cluster: &Cluster, moment: Instant) {
+    let limit = moment.saturating_duration_since(Instant::now());
+    wait_until("no statement of ours runs any more", limit, || {
+        cluster.psql(SLEEPING) == "0"
+    });
+}
+
+#[test]
+fn no_statement_outlives_the_deadline() {
+    let cluster = cluster();
+    // No limit of its own: the scrape's is the only one.
+    let layer = Layer::slow(60.0, -1.0);
+    let exporter = slow_exporter(&cluster, &layer);
+    let begun = Instant::now();
+    let (page, took) = page_within(&exporter, 1.5);
+    eprintln!("a hanging collector: a client of 1.5 s has its page after {took:.2?}");
+    assert_eq!(page.value("slow_value", &[]), None);
+    assert_nothing_runs_after(&cluster, begun + Duration::from_millis(3500));
+    assert_eq!(answer(&exporter, "/primary"), (200, "primary".into()));
+}
+
+#[test]
+fn no_statement_outlives_a_killed_exporter() {
+    let cluster = cluster();
+    let layer = Layer::slow(60.0, -1.0);
+    let exporter = slow_exporter(&cluster, &layer);
+    let begun = Instant::now();
+    let _client = give_up(&exporter, 2.0);
+    cluster.wait_for(SLEEPING, "1");
+    exporter.signal(Signal::KILL);
+    assert!(exporter.wait(SOON).is_some());
+    assert_nothing_runs_after(&cluster, begun + Duration::from_secs(4));
+    wait_until("no backend is left", Duration::from_secs(2), || {
+        backends(&cluster) == 0
+    });
+}
+
+#[test]
+fn no_backend_outlives_a_stop() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    for which in [Signal::TERM, Signal::INT, Signal::KILL] {
+        let exporter = exporter_of(&cluster.url("postgres"));
+        assert!(backends(&cluster) >= 3);
+        exporter.signal(which);
+        assert!(exporter.wait(SOON).is_some());
+        wait_until("no backend is left", Duration::from_secs(2), || {
+            backends(&cluster) == 0
+        });
+    }
+}
+
+#[test]
+fn clients_that_give_up_leave_one_run_at_most() {
+    let cluster = cluster();
+    let layer = Layer::slow(2.0, 5.0);
+    let exporter = slow_exporter(&cluster, &layer);
+    for _ in 0..20 {
+        drop(give_up(&exporter, 4.0));
+        thread::sleep(Duration::from_millis(50));
+        assert!(backends(&cluster) <= 2, "one for scrapes, one for the probe");
+        assert!(cluster.psql(SLEEPING).parse::<u32>().unwrap() <= 1);
+    }
+    let (page, _) = page_within(&exporter, 6.0);
+    assert_eq!(page.value("slow_value", &[]), Some(1.0));
+    assert!(
+        page.value("pg_exporter_scrape_total_count", &[])
+            .is_some_and(|scrapes| scrapes <= 3.0)
+    );
+}
+
+#[test]
+fn repeated_deadlines_do_not_pile_up() {
+    let cluster = cluster();
+    let layer = Layer::slow(60.0, -1.0);
+    let exporter = slow_exporter(&cluster, &layer);
+    let descriptors = || {
+        std::fs::read_dir(format!("/proc/{}/fd", exporter.pid()))
+            .unwrap()
+            .count()
+    };
+    page_within(&exporter, 0.5);
+    let before = descriptors();
+    for _ in 0..10 {
+        page_within(&exporter, 0.5);
+        // One that runs, one that is being cancelled, the probe's.
+        assert!(count(&cluster, "backend_type = 'client backend'") <= 4);
+    }
+    wait_until("only the probe is left", SOON, || backends(&cluster) <= 2);
+    wait_until("no descriptor is left over", SOON, || descriptors() <= before + 2);
+}

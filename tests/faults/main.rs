@@ -1,0 +1,25 @@
+//! Everything that goes wrong with the target, on real servers: what the page, the health paths and the server's
+//! own views show while it lasts, and that all recovers by itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(clippy::print_stderr, reason = "measured times, shown with --nocapture")]
+
+mod attempts;
+mod catalogs;
+mod crash;
+mod databases;
+mod fake;
+mod identity;
+mod lag;
+mod leftovers;
+mod network;
+mod path;
+mod protocol;
+mod refusals;
+mod roles;
+mod sessions;
+mod support;

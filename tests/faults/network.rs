@@ -1,0 +1,198 @@
+//! The way to the server: slow, silent, cut.
+
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::{Exporter, FaultProxy, Mode, Page, newest_major, shared, wait_until};
+
+use crate::path::{BlackHole, Path};
+use crate::support::{
+    HEALTH_LIMIT, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers, builder,
+    cluster, exporter_of, page_within, wait_for_page, wait_for_state,
+};
+
+fn through_proxy() -> (FaultProxy, Exporter) {
+    let proxy = FaultProxy::start(shared(newest_major()).port());
+    let exporter = exporter_of(&proxy.url("postgres"));
+    (proxy, exporter)
+}
+
+/// Series of the target, without the exporter's own.
+fn series(page: &Page) -> usize {
+    let is_own = |name: &str| name.starts_with("pg_exporter_") || name.starts_with("process_");
+    page.samples.iter().filter(|sample| !is_own(&sample.name)).count()
+}
+
+#[test]
+fn a_network_that_hangs() {
+    let (proxy, exporter) = through_proxy();
+    proxy.mode(Mode::Hang);
+    let (page, took) = page_within(&exporter, 4.0);
+    assert_nothing_of_the_target(&page);
+    eprintln!("hanging network: the page came after {took:.2?}");
+    assert_down(&exporter, HEALTH_LIMIT);
+    // In between, with the back-off, there is nothing to wait for.
+    let quickest = (0..5).map(|_| page_within(&exporter, 4.0).1).min();
+    assert!(quickest < Some(Duration::from_millis(300)), "{quickest:?}");
+    proxy.mode(Mode::Pass);
+    assert_recovers(&exporter, State::Primary);
+}
+
+#[test]
+fn connections_reset_closed_and_refused() {
+    let (proxy, exporter) = through_proxy();
+    for mode in [Mode::Reset, Mode::Close, Mode::Refuse] {
+        proxy.mode(mode);
+        let (page, took) = page_within(&exporter, 4.0);
+        assert_nothing_of_the_target(&page);
+        assert!(
+            took < Duration::from_secs(1),
+            "{mode:?} is known at once, not after {took:?}"
+        );
+        assert_down(&exporter, HEALTH_LIMIT);
+        proxy.mode(Mode::Pass);
+        assert_recovers(&exporter, State::Primary);
+    }
+}
+
+#[test]
+fn connections_reset_between_scrapes_cost_nothing() {
+    let (proxy, exporter) = through_proxy();
+    for mode in [Mode::Reset, Mode::Close] {
+        proxy.mode(mode);
+        proxy.mode(Mode::Pass);
+        let (page, _) = page_within(&exporter, 5.0);
+        assert_eq!(
+            page.value("pg_up", &[]),
+            Some(1.0),
+            "{mode:?}: the scrape connects anew"
+        );
+    }
+}
+
+#[test]
+fn an_answer_cut_off_at_any_place() {
+    let (proxy, exporter) = through_proxy();
+    for bytes in [1, 30, 300, 600, 3_000, 10_000, 50_000] {
+        proxy.cut_after(bytes);
+        // Ends the connections that have got more than that already.
+        proxy.mode(Mode::Reset);
+        proxy.mode(Mode::Pass);
+        let (page, _) = page_within(&exporter, 5.0);
+        if bytes < 3_000 {
+            assert_eq!(page.value("pg_up", &[]), Some(0.0), "cut after {bytes} bytes");
+        }
+        assert!(
+            page.value("pg_exporter_up", &[]) == Some(1.0),
+            "cut after {bytes} bytes"
+        );
+    }
+    proxy.cut_after(0);
+    assert_recovers(&exporter, State::Primary);
+}
+
+#[test]
+fn one_byte_at_a_time() {
+    let cluster = shared(newest_major());
+    let expected = series(&page_within(&exporter_of(&cluster.url("postgres")), 10.0).0);
+    let path = Path::to(cluster.port());
+    path.byte_by_byte();
+    let exporter = exporter_of(&path.url("postgres"));
+    let (page, _) = page_within(&exporter, 10.0);
+    let found = series(&page);
+    // Other tests share the server: counts of databases differ a little.
+    assert!(
+        found * 10 > expected * 8,
+        "{found} series, {expected} without the path"
+    );
+}
+
+#[test]
+fn a_slow_line() {
+    let (proxy, exporter) = through_proxy();
+    proxy.rate(5_000_000);
+    let (page, took) = page_within(&exporter, 10.0);
+    assert_eq!(page.value("pg_up", &[]), Some(1.0));
+    eprintln!("5 MB/s: the page came after {took:.2?}");
+    // So slow that not even a connection comes to be.
+    proxy.rate(100);
+    proxy.mode(Mode::Reset);
+    proxy.mode(Mode::Pass);
+    assert_nothing_of_the_target(&page_within(&exporter, 4.0).0);
+    assert_down(&exporter, HEALTH_LIMIT);
+    proxy.rate(0);
+    assert_recovers(&exporter, State::Primary);
+}
+
+/// Statements are pipelined: the line's delay is paid a few times for each page, not for each statement.
+#[test]
+fn latency_is_paid_a_few_times() {
+    let cluster = cluster();
+    let proxy = FaultProxy::start(cluster.port());
+    let exporter = builder(&proxy.url("postgres"))
+        .arg("--disable-cache")
+        .arg("-T=5s")
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    wait_for_page(&exporter, 1.0);
+    let mut fastest = Vec::new();
+    for round_trip in [0, 20, 200] {
+        proxy.latency(Duration::from_millis(round_trip / 2));
+        let pages = (0..5).map(|_| page_within(&exporter, 10.0));
+        let times = pages.map(|(page, took)| {
+            assert_eq!(page.value("pg_up", &[]), Some(1.0), "at {round_trip} ms");
+            took
+        });
+        fastest.push(times.min().unwrap());
+    }
+    eprintln!("latency 0, 20, 200 ms: pages in {fastest:.0?}");
+    let paid = (fastest[2] - fastest[0]).as_secs_f64() / 0.2;
+    assert!((0.9..4.0).contains(&paid), "{paid:.1} round trips a page");
+}
+
+#[test]
+fn a_blackholed_connect() {
+    let hole = BlackHole::open();
+    let exporter = builder(&hole.url()).start();
+    let (page, took) = page_within(&exporter, 4.0);
+    assert_nothing_of_the_target(&page);
+    assert!(took > Duration::from_millis(500), "the hole is none: {took:?}");
+    assert_down(&exporter, HEALTH_LIMIT);
+    let exporter = builder(&hole.url()).arg("--connect-timeout=100ms").start();
+    let (_, took) = page_within(&exporter, 4.0);
+    assert!(
+        took < Duration::from_millis(800),
+        "the flag is not heeded: {took:?}"
+    );
+}
+
+#[test]
+fn connections_forgotten_by_a_firewall() {
+    let cluster = shared(newest_major());
+    let path = Path::to(cluster.port());
+    let exporter = exporter_of(&path.url("postgres"));
+    let before = path.opened();
+    path.forget_connections();
+    let begun = Instant::now();
+    // No page may be wrong, and the next but one at the latest is whole again.
+    wait_for_page(&exporter, 1.0);
+    wait_for_state(&exporter, State::Primary, SOON);
+    let took = begun.elapsed();
+    eprintln!("half-open connections: replaced after {took:.2?}");
+    assert!(
+        path.opened() > before && took < Duration::from_secs(8),
+        "{took:?}"
+    );
+}
+
+#[test]
+fn a_name_that_does_not_resolve() {
+    let exporter = builder("postgresql://postgres@no-such-host.invalid/postgres").start();
+    assert_nothing_of_the_target(&page_within(&exporter, 5.0).0);
+    wait_until("the probe has failed", SOON, || {
+        answer(&exporter, "/up") == (503, "down".into())
+    });
+    assert!(
+        exporter.get("/").text().contains("no-such-host.invalid"),
+        "people see which host"
+    );
+}

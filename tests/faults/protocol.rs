@@ -1,0 +1,136 @@
+//! What answers is no PostgreSQL, or a broken one.
+
+use std::time::Duration;
+
+use pg_exporter_lab::wait_until;
+
+use crate::fake::{Fake, Then, message, ready};
+use crate::support::{SOON, State, assert_nothing_of_the_target, builder, page_within, wait_for_state};
+
+/// What the exporter's memory may reach, whatever a server sends.
+const MEMORY: u64 = 120 << 20;
+
+/// The target is down, the exporter is well: it answers in time, does not grow, says why, and ends when told to.
+#[track_caller]
+fn assert_endured(what: &str, fake: &Fake) {
+    let exporter = builder(&fake.url()).start();
+    for _ in 0..3 {
+        let (page, took) = page_within(&exporter, 3.0);
+        assert_nothing_of_the_target(&page);
+        assert!(took < Duration::from_millis(2800), "{what}: {took:?}");
+    }
+    wait_for_state(&exporter, State::Down, SOON);
+    wait_until(&format!("{what}: a reason is shown"), SOON, || {
+        exporter.get("/").text().contains("<p class=\"bad\">")
+    });
+    let peak = exporter.peak_rss();
+    assert!(peak < MEMORY, "{what}: {} MiB", peak >> 20);
+    let said = exporter.stderr();
+    assert!(!said.contains("panicked"), "{what}: {said}");
+    assert!(exporter.terminate().success(), "{what}");
+}
+
+#[test]
+fn garbage_in_place_of_a_greeting() {
+    let answers: [(&str, &[u8]); 6] = [
+        ("another protocol", b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+        (
+            "a web server",
+            b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+        ),
+        ("zeros", &[0; 64]),
+        ("ones", &[0xff; 64]),
+        ("text", b"the quick brown fox jumps over the lazy dog"),
+        ("nothing", b""),
+    ];
+    for (what, bytes) in answers {
+        assert_endured(what, &Fake::saying(bytes, Then::Close));
+        assert_endured(what, &Fake::saying(bytes, Then::Silence));
+    }
+}
+
+#[test]
+fn messages_truncated_oversized_and_of_no_known_type() {
+    let whole = message(b'E', b"SFATAL\0C53300\0Msorry\0\0");
+    let answers = [
+        ("a truncated message", whole[..whole.len() / 2].to_vec()),
+        (
+            "a length of two gigabytes",
+            [&b"R"[..], &[0x7f, 0xff, 0xff, 0xff], &[0; 64]].concat(),
+        ),
+        (
+            "a negative length",
+            [&b"R"[..], &[0xff, 0xff, 0xff, 0xff], &[0; 64]].concat(),
+        ),
+        (
+            "a length shorter than itself",
+            [&b"R"[..], &[0, 0, 0, 3], &[0; 64]].concat(),
+        ),
+        ("an unknown type", message(b'~', b"what")),
+        ("an unknown way to authenticate", message(b'R', &[0, 0, 0, 99])),
+        ("an error without fields", message(b'E', b"\0")),
+        (
+            "an error that is not text",
+            message(b'E', b"SFATAL\0C\xff\xfe\0M\xff\xff\0\0"),
+        ),
+    ];
+    for (what, bytes) in answers {
+        assert_endured(what, &Fake::saying(&bytes, Then::Close));
+        assert_endured(what, &Fake::saying(&bytes, Then::Silence));
+    }
+}
+
+#[test]
+fn nonsense_after_a_proper_greeting() {
+    let row = |columns: u16| {
+        message(
+            b'D',
+            &[&columns.to_be_bytes()[..], &[0xff; 4].repeat(columns.into())].concat(),
+        )
+    };
+    let done = message(b'C', b"SELECT 1\0");
+    let answers = [
+        ("nothing but readiness", ready()),
+        (
+            "a row that nobody asked for",
+            [row(1), done.clone(), ready()].concat(),
+        ),
+        (
+            "a row of 400 columns",
+            [message(b'2', b""), row(400), done.clone(), ready()].concat(),
+        ),
+        (
+            "a row shorter than it says",
+            [message(b'D', &[0, 9]), done, ready()].concat(),
+        ),
+        (
+            "columns of no length",
+            [message(b'T', &[0, 4, 1]), ready()].concat(),
+        ),
+        (
+            "an error for everything",
+            [message(b'E', b"SERROR\0CXX000\0Mno\0\0"), ready()].concat(),
+        ),
+        ("the end of a copy", [message(b'c', b""), ready()].concat()),
+        ("garbage", vec![0x41; 500]),
+        (
+            "a huge length",
+            [&b"D"[..], &[0x7f, 0xff, 0xff, 0xff], &[0; 64]].concat(),
+        ),
+    ];
+    for (what, bytes) in answers {
+        assert_endured(what, &Fake::answering(&bytes));
+    }
+}
+
+#[test]
+fn a_flood_of_notices() {
+    assert_endured(
+        "notices",
+        &Fake::flooding(&message(b'N', b"SNOTICE\0C00000\0Mlook here\0\0")),
+    );
+    assert_endured(
+        "parameters",
+        &Fake::flooding(&message(b'S', b"application_name\0x\0")),
+    );
+}

@@ -1,0 +1,217 @@
+//! The server answers, and says no.
+
+use std::fs;
+use std::time::Duration;
+
+use pg_exporter_lab::{Cluster, Exporter, Session, newest_major, wait_until};
+
+use crate::support::{
+    HEALTH_LIMIT, Layer, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers,
+    builder, cluster, exporter_of, page_within, wait_for_page, wait_for_state,
+};
+
+/// What people see at `/` names the reason.
+#[track_caller]
+fn assert_reason(exporter: &Exporter, text: &str) {
+    wait_until(&format!("the page for people says {text:?}"), SOON, || {
+        exporter.get("/").text().contains(text)
+    });
+}
+
+/// A primary that demands a password of `monitor` over TCP.
+fn with_passwords() -> Cluster {
+    let cluster = cluster();
+    cluster.psql("create role monitor login password 'f1rst-s3cret'; grant pg_monitor to monitor");
+    cluster.write_file(
+        "pg_hba.conf",
+        "host all monitor 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n",
+    );
+    cluster.reload();
+    wait_until("passwords are asked for", SOON, || {
+        cluster.try_psql("postgres", "select 1").is_ok()
+            && cluster.psql("select count(*) from pg_hba_file_rules where auth_method = 'scram-sha-256'")
+                == "1"
+    });
+    cluster
+}
+
+fn fill(cluster: &Cluster) -> Vec<Session> {
+    let mut sessions = Vec::new();
+    while cluster.try_psql("postgres", "select 1").is_ok() {
+        // One slot may go to whoever is faster; what counts is that none is left.
+        sessions.push(cluster.session("postgres"));
+    }
+    sessions
+}
+
+#[test]
+fn too_many_connections() {
+    let cluster = Cluster::builder(newest_major())
+        .set("max_connections", "12")
+        .start();
+    let connected = exporter_of(&cluster.url("postgres"));
+    let sessions = fill(&cluster);
+    let late = builder(&cluster.url("postgres")).start();
+    assert_down(&late, HEALTH_LIMIT);
+    assert_reason(&late, "53300");
+    let (page, took) = page_within(&late, 2.0);
+    assert_nothing_of_the_target(&page);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    // Who has connections keeps them.
+    assert_eq!(answer(&connected, "/primary"), (200, "primary".into()));
+    assert_eq!(page_within(&connected, 5.0).0.value("pg_up", &[]), Some(1.0));
+    drop(sessions);
+    assert_recovers(&late, State::Primary);
+}
+
+#[test]
+fn a_wrong_password() {
+    let cluster = with_passwords();
+    let url = |password: &str| {
+        format!(
+            "postgresql://monitor:{password}@127.0.0.1:{}/postgres",
+            cluster.port()
+        )
+    };
+    let exporter = builder(&url("wr0ng-s3cret")).start();
+    assert_down(&exporter, HEALTH_LIMIT);
+    assert_reason(&exporter, "28P01");
+    cluster.psql("alter role monitor password 'wr0ng-s3cret'");
+    assert_recovers(&exporter, State::Primary);
+    let shown =
+        exporter.stderr() + &exporter.stdout() + &exporter.get("/").text() + &exporter.get("/metrics").text();
+    assert!(!shown.contains("s3cret"), "a password is shown");
+}
+
+#[test]
+fn a_password_file_that_changes() {
+    use std::os::unix::fs::PermissionsExt;
+    let cluster = with_passwords();
+    let file = std::env::temp_dir().join(format!("pgx-faults-{}.pgpass", std::process::id()));
+    let write = |password: &str| {
+        fs::write(
+            &file,
+            format!("127.0.0.1:{}:*:monitor:{password}\n", cluster.port()),
+        )
+        .unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write("f1rst-s3cret");
+    let url = format!("postgresql://monitor@127.0.0.1:{}/postgres", cluster.port());
+    let exporter = builder(&url).env("PGPASSFILE", &file).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    wait_for_page(&exporter, 1.0);
+
+    cluster.psql("alter role monitor password 'sec0nd-s3cret'");
+    cluster.psql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'");
+    assert_down(&exporter, HEALTH_LIMIT);
+    write("sec0nd-s3cret");
+    assert_recovers(&exporter, State::Primary);
+    fs::remove_file(&file).unwrap();
+    assert!(!exporter.stderr().contains("s3cret"));
+}
+
+#[test]
+fn rejected_by_pg_hba() {
+    let cluster = cluster();
+    cluster.psql("create role monitor login; grant pg_monitor to monitor");
+    let exporter = exporter_of(&cluster.url("postgres").replace("postgres@", "monitor@"));
+    let rules = "host all monitor 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 trust\n";
+    cluster.write_file("pg_hba.conf", rules);
+    cluster.reload();
+    cluster.wait_for(
+        "select count(*) from pg_hba_file_rules where auth_method = 'reject'",
+        "1",
+    );
+    // The connections that are open stay; those to come are refused.
+    assert_eq!(answer(&exporter, "/up").0, 200);
+    wait_until("the rule is in force", SOON, || {
+        cluster.psql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'");
+        wait_for_state_now(&exporter, State::Down)
+    });
+    assert_reason(&exporter, "28000");
+    assert_nothing_of_the_target(&page_within(&exporter, 2.0).0);
+    cluster.write_file("pg_hba.conf", "host all all 127.0.0.1/32 trust\n");
+    cluster.reload();
+    assert_recovers(&exporter, State::Primary);
+}
+
+fn wait_for_state_now(exporter: &Exporter, state: State) -> bool {
+    crate::support::wrong_answers(exporter, state).is_empty()
+}
+
+#[test]
+fn a_database_that_is_missing() {
+    let cluster = cluster();
+    let exporter = builder(&cluster.url("later")).start();
+    assert_down(&exporter, HEALTH_LIMIT);
+    assert_reason(&exporter, "3D000");
+    cluster.create_database("later");
+    let page = assert_recovers(&exporter, State::Primary);
+    assert!(
+        page.value("pg_exporter_server_scrape_total_count", &[("datname", "later")])
+            .is_some()
+    );
+}
+
+#[test]
+fn a_connection_limit_of_the_role() {
+    let cluster = cluster();
+    cluster.psql("create role monitor login connection limit 1; grant pg_monitor to monitor");
+    let url = cluster.url("postgres").replace("postgres@", "monitor@");
+    let mut held = 0;
+    let exporter = builder(&url).start();
+    // One connection is for the probe: health knows the role, scrapes have none left.
+    wait_until("one of both has the connection", SOON, || {
+        held = cluster
+            .psql("select count(*) from pg_stat_activity where usename = 'monitor'")
+            .parse()
+            .unwrap();
+        held == 1 && answer(&exporter, "/up").0 == 200
+    });
+    let (page, took) = page_within(&exporter, 2.0);
+    assert_eq!(page.value("pg_up", &[]), Some(0.0));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(
+        answer(&exporter, "/primary"),
+        (200, "primary".into()),
+        "a scrape has no say in health"
+    );
+    assert_reason(&exporter, "53300");
+    cluster.psql("alter role monitor connection limit -1");
+    assert_recovers(&exporter, State::Primary);
+}
+
+/// Rights to a part only: the rest is served, and the refusals are not repeated at each scrape.
+#[test]
+fn a_role_without_rights() {
+    let cluster = cluster();
+    cluster.psql("create role nobody login; create table secret(n int)");
+    let layer = Layer::new(
+        "forbidden:\n  query: SELECT count(*) AS rows FROM public.secret\n  tags: [cluster]\n  metrics:\n    \
+         - rows: { usage: GAUGE, description: Rows. }\n",
+    );
+    let exporter = builder(&cluster.url("postgres").replace("postgres@", "nobody@"))
+        .arg(layer.flag())
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    wait_for_page(&exporter, 1.0);
+    for _ in 0..10 {
+        assert_eq!(page_within(&exporter, 5.0).0.value("pg_up", &[]), Some(1.0));
+    }
+    let (page, _) = page_within(&exporter, 5.0);
+    let of = [("query", "forbidden"), ("reason", "permission")];
+    assert_eq!(
+        page.value("pg_exporter_query_failures_total", &of),
+        Some(1.0),
+        "paused after the first"
+    );
+    assert_eq!(page.value("forbidden_rows", &[]), None);
+    assert_eq!(
+        cluster
+            .log()
+            .matches("permission denied for table secret")
+            .count(),
+        1
+    );
+}

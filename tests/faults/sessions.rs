@@ -1,0 +1,195 @@
+//! The server ends connections and statements.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{
+    Layer, SOON, State, answer, assert_nothing_of_the_target, backends, builder, cluster, exporter_of,
+    page_within, wait_for, wait_for_state,
+};
+
+const TERMINATE: &str = "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity where application_name = 'pg_exporter'";
+
+#[test]
+fn terminated_between_scrapes() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    let exporter = exporter_of(&cluster.url("postgres"));
+    let errors = |page: &pg_exporter_lab::Page| page.value("pg_exporter_scrape_error_count", &[]).unwrap();
+    let before = errors(&page_within(&exporter, 5.0).0);
+    for _ in 0..5 {
+        assert_eq!(cluster.psql(TERMINATE), "t");
+        let (page, _) = page_within(&exporter, 5.0);
+        assert_eq!(page.value("pg_up", &[]), Some(1.0), "the scrape connects anew");
+        assert!(
+            page.samples
+                .iter()
+                .any(|s| s.name.starts_with("pg_relkind") && s.label("datname") == Some("app"))
+        );
+    }
+    wait_for_state(&exporter, State::Primary, SOON);
+    assert_eq!(errors(&page_within(&exporter, 5.0).0), before);
+}
+
+#[test]
+fn terminated_during_a_scrape() {
+    let cluster = cluster();
+    let layer = Layer::slow(30.0, 60.0);
+    let exporter = builder(&cluster.url("postgres")).arg(layer.flag()).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    thread::scope(|scope| {
+        let scrape = scope.spawn(|| page_within(&exporter, 25.0));
+        cluster.wait_for(
+            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
+            "1",
+        );
+        assert_eq!(cluster.psql(TERMINATE), "t");
+        let (page, took) = scrape.join().unwrap();
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert_eq!(page.value("slow_value", &[]), None);
+        let of = [("query", "slow"), ("reason", "connection")];
+        assert_eq!(page.value("pg_exporter_query_failures_total", &of), Some(1.0));
+    });
+    wait_for_state(&exporter, State::Primary, SOON);
+}
+
+#[test]
+fn a_cancelled_statement_costs_its_collector_alone() {
+    let cluster = cluster();
+    let layer = Layer::slow(30.0, 60.0);
+    let exporter = builder(&cluster.url("postgres")).arg(layer.flag()).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    thread::scope(|scope| {
+        let scrape = scope.spawn(|| page_within(&exporter, 25.0));
+        cluster.wait_for(
+            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
+            "1",
+        );
+        cluster.psql("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'");
+        let (page, took) = scrape.join().unwrap();
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert_eq!(page.value("pg_up", &[]), Some(1.0));
+        assert_eq!(page.value("slow_value", &[]), None);
+    });
+}
+
+#[test]
+fn idle_sessions_ended_by_the_server() {
+    let cluster = cluster();
+    cluster.psql("alter system set idle_session_timeout = '300ms'");
+    cluster.reload();
+    cluster.wait_for("show idle_session_timeout", "300ms");
+    let exporter = exporter_of(&cluster.url("postgres"));
+    let mut pages = 0;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(5) {
+        let (page, _) = page_within(&exporter, 5.0);
+        assert_eq!(page.value("pg_up", &[]), Some(1.0), "page {pages}");
+        assert_eq!(
+            answer(&exporter, "/primary"),
+            (200, "primary".into()),
+            "page {pages}"
+        );
+        // Longer than the server allows, so that each scrape finds its connection gone.
+        cluster.wait_for(
+            "select count(*) from pg_stat_activity where application_name = 'pg_exporter'",
+            "0",
+        );
+        pages += 1;
+    }
+    assert!(pages >= 4, "{pages}");
+    assert!(cluster.log().contains("idle-session timeout"));
+}
+
+#[test]
+fn every_statement_times_out() {
+    let cluster = cluster();
+    let slow = |name: &str| {
+        format!(
+            "{name}:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep(60)\n  metrics:\n    \
+             - value: {{ usage: GAUGE, description: Always one. }}\n"
+        )
+    };
+    let names: Vec<String> = (0..10).map(|number| format!("slow_{number}")).collect();
+    let layer = Layer::new(&names.iter().map(|name| slow(name)).collect::<String>());
+    let exporter = builder(&cluster.url("postgres"))
+        .args([layer.flag(), "--no-builtin".into()])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    let (page, took) = page_within(&exporter, 10.0);
+    assert_eq!(
+        page.value("pg_up", &[]),
+        Some(1.0),
+        "the server answers, it is only slow"
+    );
+    for name in &names {
+        let of = [("query", &**name), ("reason", "timeout")];
+        assert_eq!(
+            page.value("pg_exporter_query_failures_total", &of),
+            Some(1.0),
+            "{name}"
+        );
+    }
+    // Each has 0.1 s by default.
+    assert!((0.9..3.0).contains(&took.as_secs_f64()), "{took:?}");
+    assert_eq!(
+        cluster
+            .log()
+            .matches("canceling statement due to statement timeout")
+            .count(),
+        10
+    );
+    assert!(backends(&cluster) <= 2);
+    assert_eq!(answer(&exporter, "/primary"), (200, "primary".into()));
+}
+
+/// A fatal collector that fails: the target counts as down on the page, and not on the health paths.
+#[test]
+fn a_fatal_collector_times_out() {
+    let cluster = cluster();
+    let layer = Layer::new(
+        "must:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep(60)\n  fatal: true\n  metrics:\n    \
+         - value: { usage: GAUGE, description: Always one. }\n",
+    );
+    let exporter = builder(&cluster.url("postgres"))
+        .args([layer.flag(), "--no-builtin".into()])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    for _ in 0..3 {
+        assert_nothing_of_the_target(&page_within(&exporter, 5.0).0);
+        assert_eq!(answer(&exporter, "/primary"), (200, "primary".into()));
+    }
+}
+
+/// DDL under a prepared statement: it is prepared anew within the same scrape.
+#[test]
+fn a_table_changes_under_a_prepared_statement() {
+    let cluster = cluster();
+    cluster.psql("create table watched(value int); insert into watched values (1)");
+    let layer = Layer::new(
+        "watched:\n  query: SELECT * FROM public.watched\n  metrics:\n    \
+         - value: { usage: GAUGE, description: The value. }\n",
+    );
+    let exporter = builder(&cluster.url("postgres"))
+        .args([layer.flag(), "--no-builtin".into()])
+        .start();
+    wait_for(&exporter, "the value", |page| {
+        page.value("watched_value", &[]) == Some(1.0)
+    });
+    cluster.psql("alter table watched add other text; update watched set value = 2");
+    let (page, _) = page_within(&exporter, 5.0);
+    assert_eq!(
+        page.value("watched_value", &[]),
+        Some(2.0),
+        "{}",
+        exporter.stderr()
+    );
+    cluster.psql("alter table watched alter value type numeric using 3.5");
+    let (page, _) = page_within(&exporter, 5.0);
+    assert_eq!(
+        page.value("watched_value", &[]),
+        Some(3.5),
+        "{}",
+        exporter.stderr()
+    );
+}

@@ -1,0 +1,230 @@
+//! What the scenarios share: an exporter, the state that it must report, pages with their time.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::exporter::{Builder, Exporter};
+use pg_exporter_lab::{Cluster, Page, newest_major, wait_until};
+
+/// For what happens within a second on a machine with nothing else to do.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// How long a target may be gone until every health path says so.
+pub(crate) const HEALTH_LIMIT: Duration = Duration::from_secs(3);
+
+/// What the health paths tell of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Primary,
+    Replica,
+    Starting,
+    Down,
+}
+
+/// Every health path with its status for a primary, for a replica, and for what is neither.
+const PATHS: [(&str, [u16; 3]); 15] = [
+    ("/up", [200, 200, 503]),
+    ("/health", [200, 200, 503]),
+    ("/readiness", [200, 200, 503]),
+    ("/liveness", [200, 200, 200]),
+    ("/primary", [200, 404, 503]),
+    ("/leader", [200, 404, 503]),
+    ("/master", [200, 404, 503]),
+    ("/read-write", [200, 404, 503]),
+    ("/rw", [200, 404, 503]),
+    ("/replica", [404, 200, 503]),
+    ("/standby", [404, 200, 503]),
+    ("/slave", [404, 200, 503]),
+    ("/read-only", [404, 200, 503]),
+    ("/ro", [404, 200, 503]),
+    ("/read", [200, 200, 503]),
+];
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+            Self::Starting => "starting",
+            Self::Down => "down",
+        }
+    }
+
+    fn status(self, of: [u16; 3]) -> u16 {
+        match self {
+            Self::Primary => of[0],
+            Self::Replica => of[1],
+            Self::Starting | Self::Down => of[2],
+        }
+    }
+}
+
+/// How to run the exporter under test.
+pub(crate) fn builder(url: &str) -> Builder {
+    Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter")).url(url)
+}
+
+/// A cluster of the newest major, which is the test's own.
+pub(crate) fn cluster() -> Cluster {
+    Cluster::start(newest_major())
+}
+
+/// An exporter of a running primary, up on the health paths and on the page.
+pub(crate) fn exporter_of(url: &str) -> Exporter {
+    let exporter = builder(url).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    wait_for_page(&exporter, 1.0);
+    exporter
+}
+
+/// Waits until every health path answers as it must in a state; how long it took.
+#[track_caller]
+pub(crate) fn wait_for_state(exporter: &Exporter, state: State, limit: Duration) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let wrong = wrong_answers(exporter, state);
+        if wrong.is_empty() {
+            return begun.elapsed();
+        }
+        assert!(
+            begun.elapsed() < limit,
+            "not {state:?} within {limit:?}: {wrong:?}"
+        );
+    }
+}
+
+/// The health paths whose answer is not that of a state.
+pub(crate) fn wrong_answers(exporter: &Exporter, state: State) -> Vec<String> {
+    let wrong = |(path, statuses): &(&str, [u16; 3])| {
+        let answer = exporter.get(path);
+        let found = (answer.status, answer.text());
+        let expected = (state.status(*statuses), state.word().to_owned());
+        (found != expected).then(|| format!("{path}: {found:?}, expected {expected:?}"))
+    };
+    PATHS.iter().filter_map(wrong).collect()
+}
+
+/// The status and the body of a path.
+pub(crate) fn answer(exporter: &Exporter, path: &str) -> (u16, String) {
+    let response = exporter.get(path);
+    (response.status, response.text())
+}
+
+/// A page for a client that waits `seconds` for it: it comes in time, whatever the target does.
+#[track_caller]
+pub(crate) fn page_within(exporter: &Exporter, seconds: f64) -> (Page, Duration) {
+    let begun = Instant::now();
+    let header = [("X-Prometheus-Scrape-Timeout-Seconds", &*seconds.to_string())];
+    let response = exporter.request("GET", "/metrics", &header);
+    let took = begun.elapsed();
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert!(
+        took.as_secs_f64() < seconds,
+        "the page took {took:?} of {seconds} s"
+    );
+    (Page::parse(&response.text()), took)
+}
+
+/// Waits for a page with that `pg_up`.
+#[track_caller]
+pub(crate) fn wait_for_page(exporter: &Exporter, up: f64) -> Page {
+    wait_for(exporter, &format!("pg_up {up}"), |page| {
+        page.value("pg_up", &[]) == Some(up)
+    })
+}
+
+/// Waits for a page of which something holds.
+#[track_caller]
+pub(crate) fn wait_for(exporter: &Exporter, what: &str, holds: impl Fn(&Page) -> bool) -> Page {
+    let mut page = Page::default();
+    wait_until(&format!("the page shows {what}"), SOON, || {
+        page = page_within(exporter, 5.0).0;
+        holds(&page)
+    });
+    page
+}
+
+/// The target is down: every path says so, and the page has nothing but the exporter's own metrics.
+#[track_caller]
+pub(crate) fn assert_down(exporter: &Exporter, limit: Duration) -> Duration {
+    let took = wait_for_state(exporter, State::Down, limit);
+    let (page, _) = page_within(exporter, 2.0);
+    assert_nothing_of_the_target(&page);
+    took
+}
+
+/// A page of a target that is down has the exporter's own metrics and no others.
+#[track_caller]
+pub(crate) fn assert_nothing_of_the_target(page: &Page) {
+    assert_eq!(page.value("pg_up", &[]), Some(0.0));
+    assert_eq!(page.value("pg_exporter_up", &[]), Some(1.0));
+    let own = [
+        "pg_exporter_",
+        "process_",
+        "pg_up",
+        "pg_version",
+        "pg_in_recovery",
+    ];
+    let foreign = page
+        .samples
+        .iter()
+        .find(|sample| !own.iter().any(|own| sample.name.starts_with(own)));
+    assert!(foreign.is_none(), "{foreign:?} of a target that is down");
+}
+
+/// The target is up again: the paths within a few probes, and the page.
+#[track_caller]
+pub(crate) fn assert_recovers(exporter: &Exporter, state: State) -> Page {
+    wait_for_state(exporter, state, SOON);
+    wait_for_page(exporter, 1.0)
+}
+
+/// The exporter's backends, counted by the server itself.
+pub(crate) fn backends(cluster: &Cluster) -> u32 {
+    count(cluster, "true")
+}
+
+/// The exporter's backends for which a condition on `pg_stat_activity` holds.
+pub(crate) fn count(cluster: &Cluster, condition: &str) -> u32 {
+    let sql = format!(
+        "select count(*) from pg_stat_activity where application_name = 'pg_exporter' and ({condition})"
+    );
+    cluster.psql(&sql).parse().unwrap()
+}
+
+/// A file of collectors, removed when dropped.
+pub(crate) struct Layer(PathBuf);
+
+impl Layer {
+    pub(crate) fn new(yaml: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pgx-faults-{}-{number}.yml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, yaml).unwrap();
+        Self(path)
+    }
+
+    /// One collector `slow` that runs on the URL's database and takes so many seconds.
+    pub(crate) fn slow(seconds: f64, timeout: f64) -> Self {
+        Self::new(&format!(
+            "slow:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep({seconds})\n  tags: [cluster]\n  \
+             timeout: {timeout}\n  priority: 1000\n  metrics:\n    \
+             - value: {{ usage: GAUGE, description: Always one. }}\n"
+        ))
+    }
+
+    /// The flag that has the exporter load it.
+    pub(crate) fn flag(&self) -> String {
+        format!("--config={}", self.0.display())
+    }
+}
+
+impl Drop for Layer {
+    fn drop(&mut self) {
+        // A file that is gone already is no matter.
+        let _ = fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,18 @@
+//! The program as its users meet it: command line, environment, files, log, web pages, signals; on real servers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod commands;
+mod flags;
+mod life;
+mod log;
+mod mistakes;
+mod neighbours;
+mod secrets;
+mod sources;
+mod support;
+mod web;
