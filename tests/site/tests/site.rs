@@ -117,10 +117,7 @@ fn a_run_time_layer_tunes_what_was_written_in_rust() {
 /// A scraper of the library, as the program makes it.
 fn scraper(url: &str) -> Scraper {
     let info = ConnInfo::parse(url, &ProcessEnvironment).unwrap();
-    let endpoint = Endpoint {
-        info: Arc::new(info),
-        connect_timeout: PATIENCE,
-    };
+    let endpoint = Endpoint::new(info, PATIENCE);
     let config = Config {
         namespace: "shop".to_owned(),
         labels: Vec::new(),
