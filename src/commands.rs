@@ -26,10 +26,7 @@ pub(crate) fn schema() -> Result<ExitCode, Stop> {
 pub(crate) fn scrape(setup: &Setup) -> Result<ExitCode, Stop> {
     let (page, overview) = scraped(setup, Selection::default())?;
     write_stdout(&page.chunks.concat()).map_err(Stop::failure)?;
-    let is_up = overview
-        .databases
-        .first()
-        .is_some_and(|main| main.up);
+    let is_up = overview.databases.first().is_some_and(|main| main.up);
     Ok(if is_up {
         ExitCode::SUCCESS
     } else {
@@ -54,7 +51,11 @@ pub(crate) fn explain(setup: &Setup, format: ReportFormat) -> Result<ExitCode, S
     // Facts and plans come of a scrape of no collector.
     let overview = overview(setup, Selection::nothing())?;
     let report = Explain::new(&overview);
-    let text = if format == ReportFormat::Json { report.json() } else { report.text() };
+    let text = if format == ReportFormat::Json {
+        report.json()
+    } else {
+        report.text()
+    };
     print(&overview, &text)
 }
 
@@ -62,7 +63,11 @@ pub(crate) fn explain(setup: &Setup, format: ReportFormat) -> Result<ExitCode, S
 pub(crate) fn stat(setup: &Setup, format: ReportFormat) -> Result<ExitCode, Stop> {
     let overview = overview(setup, Selection::default())?;
     let report = Statistics::new(&overview);
-    let text = if format == ReportFormat::Json { report.json() } else { report.text() };
+    let text = if format == ReportFormat::Json {
+        report.json()
+    } else {
+        report.text()
+    };
     print(&overview, &text)
 }
 

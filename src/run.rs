@@ -73,7 +73,12 @@ pub fn run_with_defaults(
         Ok(cli) => cli,
         Err(refusal) => return refusal.report().into(),
     };
-    let of_site = |name: &str| defaults.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let of_site = |name: &str| {
+        defaults
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
     let variable = |name: &str| settings::environment(name).or_else(|| of_site(name));
     match execute(cli, compiled, &variable) {
         Ok(code) => code,
@@ -173,7 +178,12 @@ impl Setup {
     /// The databases that scrapes discover besides the URL's own.
     pub(crate) fn discovered(&self, endpoint: &Endpoint, facts: &Facts) -> Vec<String> {
         let wants = self.wants(endpoint);
-        facts.databases.iter().filter(|name| **name != facts.database && wants(name)).cloned().collect()
+        facts
+            .databases
+            .iter()
+            .filter(|name| **name != facts.database && wants(name))
+            .cloned()
+            .collect()
     }
 
     /// Whether a database of that name is to be discovered.

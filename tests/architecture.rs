@@ -24,10 +24,17 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
 fn outside(room: &str, words: &[&str]) -> Vec<String> {
     let mut lines = Vec::new();
     for (path, text) in sources("src") {
-        if path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().starts_with(room) {
+        if path
+            .strip_prefix(env!("CARGO_MANIFEST_DIR"))
+            .unwrap()
+            .starts_with(room)
+        {
             continue;
         }
-        let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+        let code = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim_start().starts_with("//"));
         // A name in quotes is text, such as the target of a log line.
         let names = |line: &str, word: &str| line.replace(&format!("\"{word}"), "").contains(word);
         for (number, line) in code.filter(|(_, line)| words.iter().any(|word| names(line, word))) {
@@ -39,12 +46,18 @@ fn outside(room: &str, words: &[&str]) -> Vec<String> {
 
 #[test]
 fn only_target_names_the_driver() {
-    assert_eq!(outside("src/target", &["tokio_postgres", "postgres_types"]), [""; 0]);
+    assert_eq!(
+        outside("src/target", &["tokio_postgres", "postgres_types"]),
+        [""; 0]
+    );
 }
 
 #[test]
 fn only_web_names_hyper() {
-    assert_eq!(outside("src/web", &["hyper::", "hyper_util", "http_body_util"]), [""; 0]);
+    assert_eq!(
+        outside("src/web", &["hyper::", "hyper_util", "http_body_util"]),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -58,7 +71,10 @@ fn rooms_do_not_look_ahead() {
         let in_room = |line: &String| line.contains(&format!("/{room}/"));
         let words: Vec<String> = later.iter().map(|name| format!("crate::{name}")).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        outside("none", &words).into_iter().filter(in_room).collect::<Vec<_>>()
+        outside("none", &words)
+            .into_iter()
+            .filter(in_room)
+            .collect::<Vec<_>>()
     };
     assert_eq!(ahead("src/catalog", &["scrape", "web"]), [""; 0]);
     assert_eq!(ahead("src/target", &["catalog", "scrape", "web"]), [""; 0]);

@@ -44,7 +44,11 @@ fn version(number: u32, pgbouncer: bool) -> String {
 
 fn versions(branch: &Collector) -> String {
     let pgbouncer = branch.tags.iter().any(|tag| tag.to_string() == "pgbouncer");
-    let from = if branch.min_version == 0 { "any".to_owned() } else { version(branch.min_version, pgbouncer) };
+    let from = if branch.min_version == 0 {
+        "any".to_owned()
+    } else {
+        version(branch.min_version, pgbouncer)
+    };
     match branch.max_version {
         OPEN => format!("{from}+"),
         max => format!("{from}-{}", version(max - 100, pgbouncer)),
@@ -52,19 +56,32 @@ fn versions(branch: &Collector) -> String {
 }
 
 fn cell(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
+    text.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace('|', "\\|")
+        .replace('<', "&lt;")
 }
 
 fn branches(text: &mut String, branches: &[&Collector]) {
     text.push_str("\n| branch | versions | tags | ttl | timeout | |\n|---|---|---|---|---|---|\n");
     for branch in branches {
         let tags: Vec<_> = branch.tags.iter().map(ToString::to_string).collect();
-        let timeout = branch.timeout.map_or_else(|| "none".to_owned(), |timeout| timeout.as_secs_f64().to_string());
-        let marks: Vec<&str> =
-            [(branch.fatal, "fatal"), (branch.skip, "skip")].iter().filter(|(is, _)| *is).map(|(_, m)| *m).collect();
+        let timeout = branch
+            .timeout
+            .map_or_else(|| "none".to_owned(), |timeout| timeout.as_secs_f64().to_string());
+        let marks: Vec<&str> = [(branch.fatal, "fatal"), (branch.skip, "skip")]
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, m)| *m)
+            .collect();
         let (ttl, versions) = (branch.ttl.as_secs_f64(), versions(branch));
         let (branch, tags, marks) = (&branch.branch, tags.join(" "), marks.join(" "));
-        writeln!(text, "| {branch} | {versions} | {tags} | {ttl} | {timeout} | {marks} |").unwrap();
+        writeln!(
+            text,
+            "| {branch} | {versions} | {tags} | {ttl} | {timeout} | {marks} |"
+        )
+        .unwrap();
     }
 }
 
@@ -85,7 +102,11 @@ fn metrics(text: &mut String, branches: &[&Collector]) {
             };
             let metric = metrics.entry(column.name.to_string()).or_insert_with(|| {
                 order.push(column.name.to_string());
-                Metric { kind, help: cell(&column.help), versions: Vec::new() }
+                Metric {
+                    kind,
+                    help: cell(&column.help),
+                    versions: Vec::new(),
+                }
             });
             let versions = versions(branch);
             if !metric.versions.contains(&versions) {
@@ -115,7 +136,13 @@ fn reference() -> String {
     let mut text = INTRODUCTION.to_owned();
     for (name, of_name) in collectors() {
         let first = of_name.first().unwrap();
-        writeln!(text, "\n## {name}\n{} (`{}`)", cell(&first.desc), first.origin.file).unwrap();
+        writeln!(
+            text,
+            "\n## {name}\n{} (`{}`)",
+            cell(&first.desc),
+            first.origin.file
+        )
+        .unwrap();
         branches(&mut text, &of_name);
         labels(&mut text, &of_name);
         metrics(&mut text, &of_name);
@@ -131,5 +158,8 @@ fn the_reference_is_current() {
         std::fs::write(&path, &wanted).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == wanted, "docs/reference.md is not current: UPDATE_GOLDEN=1 cargo test --test reference");
+    assert!(
+        found == wanted,
+        "docs/reference.md is not current: UPDATE_GOLDEN=1 cargo test --test reference"
+    );
 }

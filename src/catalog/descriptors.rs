@@ -20,7 +20,12 @@ pub fn descriptors(collector: &Collector) -> Result<Vec<Desc>, prometheus::Error
             if family.name.ends_with("_bucket") && !column.buckets.is_empty() {
                 labels.push("le".to_owned());
             }
-            Desc::new(family.name.to_string(), column.help.to_string(), labels, HashMap::new())
+            Desc::new(
+                family.name.to_string(),
+                column.help.to_string(),
+                labels,
+                HashMap::new(),
+            )
         })
         .collect()
 }
@@ -36,7 +41,10 @@ mod tests {
         let mut count = 0;
         for collector in COLLECTORS {
             let descriptors = descriptors(collector).unwrap();
-            let families = collector.values().map(|column| column.families.len()).sum::<usize>();
+            let families = collector
+                .values()
+                .map(|column| column.families.len())
+                .sum::<usize>();
             assert_eq!(descriptors.len(), families, "{}", collector.branch);
             count += families;
         }

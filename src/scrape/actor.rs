@@ -44,10 +44,18 @@ impl Scraper {
         surroundings: Surroundings,
     ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (messages, inbox) = mpsc::channel(BACKLOG);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let thread = thread::Builder::new().name("scrape".to_owned()).spawn(move || {
             let local = tokio::task::LocalSet::new();
-            local.block_on(&runtime, serve(inbox, Rc::new(Target::new(endpoint, config, catalog, surroundings))));
+            local.block_on(
+                &runtime,
+                serve(
+                    inbox,
+                    Rc::new(Target::new(endpoint, config, catalog, surroundings)),
+                ),
+            );
         })?;
         Ok((Self { messages }, thread))
     }
@@ -58,7 +66,10 @@ impl Scraper {
     /// When the scrape thread is gone.
     pub async fn page(&self, request: Request) -> Result<Page, Gone> {
         let (reply, answer) = oneshot::channel();
-        self.messages.send(Message::Page(request, reply)).await.map_err(|_| Gone)?;
+        self.messages
+            .send(Message::Page(request, reply))
+            .await
+            .map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
 
@@ -68,7 +79,10 @@ impl Scraper {
     /// When the scrape thread is gone.
     pub async fn overview(&self) -> Result<Overview, Gone> {
         let (reply, answer) = oneshot::channel();
-        self.messages.send(Message::Overview(reply)).await.map_err(|_| Gone)?;
+        self.messages
+            .send(Message::Overview(reply))
+            .await
+            .map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
 
@@ -80,7 +94,10 @@ impl Scraper {
     /// When the scrape thread is gone.
     pub async fn rows(&self, branch: &str) -> Result<Vec<DatabaseRows>, Gone> {
         let (reply, answer) = oneshot::channel();
-        self.messages.send(Message::Rows(branch.to_owned(), reply)).await.map_err(|_| Gone)?;
+        self.messages
+            .send(Message::Rows(branch.to_owned(), reply))
+            .await
+            .map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
 }

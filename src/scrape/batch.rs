@@ -26,7 +26,12 @@ impl Batch {
     /// An empty batch of so many label and value columns. `absent` tells which value columns the result lacks.
     #[must_use]
     pub fn new(label_columns: usize, absent: Vec<bool>) -> Self {
-        Self { label_columns, value_columns: absent.len(), absent, ..Self::default() }
+        Self {
+            label_columns,
+            value_columns: absent.len(),
+            absent,
+            ..Self::default()
+        }
     }
 
     /// Number of rows.
@@ -75,19 +80,30 @@ impl Batch {
     pub fn label(&self, row: usize, label: usize) -> &str {
         let cell = row * self.label_columns + label;
         let end = self.ends.get(cell).copied().unwrap_or(0) as usize;
-        let start = cell.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0) as usize;
+        let start = cell
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0) as usize;
         self.text.get(start..end).unwrap_or_default()
     }
 
     /// Value `value` of row `row`; NaN stands for NULL.
     #[must_use]
     pub fn value(&self, row: usize, value: usize) -> f64 {
-        self.values.get(row * self.value_columns + value).copied().unwrap_or(f64::NAN)
+        self.values
+            .get(row * self.value_columns + value)
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 
     /// Value `value` of every row, in order.
     pub fn column(&self, value: usize) -> impl Iterator<Item = f64> + '_ {
-        self.values.iter().skip(value).step_by(self.value_columns.max(1)).copied()
+        self.values
+            .iter()
+            .skip(value)
+            .step_by(self.value_columns.max(1))
+            .copied()
     }
 
     /// The rows in order.

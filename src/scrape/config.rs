@@ -42,5 +42,11 @@ impl Config {
 }
 
 /// Databases of cloud vendors, to which their customers have no access.
-const VENDOR_DATABASES: [&str; 6] =
-    ["rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys", "alloydbadmin", "alloydbmetadata"];
+const VENDOR_DATABASES: [&str; 6] = [
+    "rdsadmin",
+    "cloudsqladmin",
+    "azure_maintenance",
+    "azure_sys",
+    "alloydbadmin",
+    "alloydbmetadata",
+];

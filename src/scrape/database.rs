@@ -65,14 +65,23 @@ impl Database {
     /// A database that has not been scraped.
     #[must_use]
     pub fn new(endpoint: Endpoint, name: &str, discovered: bool) -> Self {
-        Self { name: name.to_owned(), discovered, endpoint, state: RefCell::default() }
+        Self {
+            name: name.to_owned(),
+            discovered,
+            endpoint,
+            state: RefCell::default(),
+        }
     }
 
     /// The name it is shown by: what the server calls it, once known.
     #[must_use]
     pub fn label(&self) -> String {
         let state = self.state.borrow();
-        if state.facts.database.is_empty() { self.name.clone() } else { state.facts.database.clone() }
+        if state.facts.database.is_empty() {
+            self.name.clone()
+        } else {
+            state.facts.database.clone()
+        }
     }
 
     /// Connects if need be, reads the facts, plans anew if they changed. The session is for [`collect`](Self::collect).
@@ -96,7 +105,11 @@ impl Database {
         let answer = match env.pool.open_session(&self.endpoint, env.deadline()).await {
             Ok(session) => self.learn(session, env, deadline()).await,
             Err(Some(failure)) => Err(failure),
-            Err(None) => return Err(Failure::timeout("no connection was free before the scrape's deadline")),
+            Err(None) => {
+                return Err(Failure::timeout(
+                    "no connection was free before the scrape's deadline",
+                ));
+            }
         };
         let mut state = self.state.borrow_mut();
         match &answer {
@@ -111,7 +124,12 @@ impl Database {
         failure.unwrap_or_else(|| Failure::connection("waiting before the next try to connect"))
     }
 
-    async fn learn(&self, mut session: Session, env: &Env<'_>, deadline: Instant) -> Result<Session, Failure> {
+    async fn learn(
+        &self,
+        mut session: Session,
+        env: &Env<'_>,
+        deadline: Instant,
+    ) -> Result<Session, Failure> {
         match facts::read(&mut session, &env.live.wanted, !self.discovered, deadline).await {
             Ok(facts) => {
                 self.replan(facts, env, &mut session);
@@ -129,7 +147,10 @@ impl Database {
     /// the cluster, the database and the role are the same.
     fn replan(&self, facts: Facts, env: &Env<'_>, session: &mut Session) {
         let mut state = self.state.borrow_mut();
-        let is_planned = state.planned.as_ref().is_some_and(|live| Arc::ptr_eq(live, env.live));
+        let is_planned = state
+            .planned
+            .as_ref()
+            .is_some_and(|live| Arc::ptr_eq(live, env.live));
         if is_planned && state.facts == facts {
             return;
         }
@@ -137,12 +158,20 @@ impl Database {
             || state.facts.oid != facts.oid
             || state.facts.in_recovery != facts.in_recovery
             || state.facts.version != facts.version;
-        let context =
-            Context { kind: session.kind(), discovered: self.discovered, tags: Arc::clone(&env.config.tags) };
+        let context = Context {
+            kind: session.kind(),
+            discovered: self.discovered,
+            tags: Arc::clone(&env.config.tags),
+        };
         let plan = plan::plan(&env.live.collectors, &facts, &context);
         let state = &mut *state;
         let mut old: HashMap<String, Slot> = std::mem::take(&mut state.resting);
-        old.extend(state.slots.drain(..).map(|slot| (slot.collector.branch.to_string(), slot)));
+        old.extend(
+            state
+                .slots
+                .drain(..)
+                .map(|slot| (slot.collector.branch.to_string(), slot)),
+        );
         for collector in plan.installed() {
             let block = || -> Arc<[u8]> {
                 let labels = [("datname", &*facts.database), ("query", &*collector.name)];
@@ -170,7 +199,12 @@ impl Database {
         for slot in old.values_mut() {
             slot.expire();
         }
-        let is_known = |branch: &String| env.live.collectors.iter().any(|collector| *collector.branch == **branch);
+        let is_known = |branch: &String| {
+            env.live
+                .collectors
+                .iter()
+                .any(|collector| *collector.branch == **branch)
+        };
         state.resting = old.into_iter().filter(|(branch, _)| is_known(branch)).collect();
         let keys: Vec<_> = state.slots.iter().flat_map(Slot::keys).collect();
         session.retain_statements(|key| key.0 < facts::FIRST_FREE_KEY || keys.contains(&key));
@@ -235,7 +269,11 @@ impl State {
                 status.errors += 1;
                 status.last_failure = Some(failure.clone());
                 if status.was_up != Some(false) {
-                    tracing::warn!(database, reason = failure.reason.word(), "scrape failed: {failure}");
+                    tracing::warn!(
+                        database,
+                        reason = failure.reason.word(),
+                        "scrape failed: {failure}"
+                    );
                 }
             }
             None if status.was_up != Some(true) => {

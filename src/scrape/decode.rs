@@ -42,12 +42,19 @@ impl Decoder {
     /// When a label column or a histogram column is missing: without it the series would be others.
     pub fn resolve(collector: &Collector, columns: &[ResultColumn], format: Format) -> Result<Self, Failure> {
         let find = |column: &Column| columns.iter().position(|found| *found.name == *column.column);
-        let wire = |index: usize| columns.get(index).map_or(Wire::Opaque, |column| wire_of(column.oid));
+        let wire = |index: usize| {
+            columns
+                .get(index)
+                .map_or(Wire::Opaque, |column| wire_of(column.oid))
+        };
         let labels = collector
             .labels()
             .map(|column| {
                 let index = find(column).ok_or_else(|| missing(collector, column))?;
-                Ok(Label { index, wire: wire(index) })
+                Ok(Label {
+                    index,
+                    wire: wire(index),
+                })
             })
             .collect::<Result<_, Failure>>()?;
         let values = collector
@@ -60,10 +67,20 @@ impl Decoder {
                 }
                 let null = column.default.map_or(f64::NAN, |default| default * column.scale);
                 let wire = index.map_or(Wire::Opaque, wire);
-                Ok(Value { index, wire, scale: column.scale, null, is_histogram })
+                Ok(Value {
+                    index,
+                    wire,
+                    scale: column.scale,
+                    null,
+                    is_histogram,
+                })
             })
             .collect::<Result<_, Failure>>()?;
-        Ok(Self { labels, values, format })
+        Ok(Self {
+            labels,
+            values,
+            format,
+        })
     }
 
     /// Whether some column's type cannot be read in the binary format (`regclass`, `inet`, `json`, enums…): the statement
@@ -71,13 +88,20 @@ impl Decoder {
     #[must_use]
     pub fn needs_text(&self) -> bool {
         let has_label = self.labels.iter().any(|label| !is_binary_label(label.wire));
-        let has_value = self.values.iter().any(|value| value.index.is_some() && value.wire == Wire::Opaque);
+        let has_value = self
+            .values
+            .iter()
+            .any(|value| value.index.is_some() && value.wire == Wire::Opaque);
         self.format == Format::Binary && (has_label || has_value)
     }
 
     /// The value columns that the result lacks, by name.
     pub fn absent<'a>(&'a self, collector: &'a Collector) -> impl Iterator<Item = &'a str> {
-        collector.values().zip(&self.values).filter(|(_, value)| value.index.is_none()).map(|(column, _)| &*column.column)
+        collector
+            .values()
+            .zip(&self.values)
+            .filter(|(_, value)| value.index.is_none())
+            .map(|(column, _)| &*column.column)
     }
 
     /// The value columns whose type is none of numbers, by name: only what reads like a number is not NaN.
@@ -92,7 +116,10 @@ impl Decoder {
     /// An empty batch of its shape.
     #[must_use]
     pub fn batch(&self) -> Batch {
-        Batch::new(self.labels.len(), self.values.iter().map(|value| value.index.is_none()).collect())
+        Batch::new(
+            self.labels.len(),
+            self.values.iter().map(|value| value.index.is_none()).collect(),
+        )
     }
 
     /// Adds a row to a batch of [its shape](Self::batch).
@@ -117,7 +144,9 @@ impl Decoder {
     }
 
     fn value(&self, value: &Value, row: &Row) -> Result<f64, Failure> {
-        let Some(bytes) = value.index.and_then(|index| row.cell(index)) else { return Ok(value.null) };
+        let Some(bytes) = value.index.and_then(|index| row.cell(index)) else {
+            return Ok(value.null);
+        };
         let number = match self.format {
             Format::Binary => value.wire.read(bytes),
             Format::Text => read_text(value.wire, bytes),
@@ -128,7 +157,10 @@ impl Decoder {
             None => f64::NAN,
         };
         if value.is_histogram && !number.is_finite() {
-            return Err(Failure::new(Reason::Cast, "an observation of a histogram is not a finite number"));
+            return Err(Failure::new(
+                Reason::Cast,
+                "an observation of a histogram is not a finite number",
+            ));
         }
         Ok(number)
     }
@@ -136,12 +168,19 @@ impl Decoder {
 
 fn missing(collector: &Collector, column: &Column) -> Failure {
     let (branch, column) = (&collector.branch, &column.column);
-    Failure::new(Reason::MissingColumn, format!("the result of {branch} has no column {column}"))
+    Failure::new(
+        Reason::MissingColumn,
+        format!("the result of {branch} has no column {column}"),
+    )
 }
 
 /// Without a known type (pgbouncer, poolers) a cell is text that may stand for anything.
 pub(super) fn wire_of(oid: u32) -> Wire {
-    if oid == 0 { Wire::Unknown } else { Wire::of_binary(oid) }
+    if oid == 0 {
+        Wire::Unknown
+    } else {
+        Wire::of_binary(oid)
+    }
 }
 
 fn is_binary_label(wire: Wire) -> bool {
@@ -152,7 +191,11 @@ fn is_binary_label(wire: Wire) -> bool {
 fn binary_label(wire: Wire, bytes: &[u8], text: &mut String) {
     match wire {
         Wire::Text => text.push_str(&String::from_utf8_lossy(bytes)),
-        Wire::Bool => text.push_str(if bytes.first() == Some(&1) { "true" } else { "false" }),
+        Wire::Bool => text.push_str(if bytes.first() == Some(&1) {
+            "true"
+        } else {
+            "false"
+        }),
         Wire::Int8 => push_integer(bytes.try_into().map(i64::from_be_bytes).ok(), text),
         Wire::Unsigned8 => push_integer(bytes.try_into().map(u64::from_be_bytes).ok(), text),
         Wire::Float4 => push_float(bytes.try_into().map(f32::from_be_bytes).ok(), text),

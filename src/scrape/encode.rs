@@ -37,7 +37,11 @@ pub(super) struct Blocks {
 impl Blocks {
     /// The label block of the row at that place.
     pub(super) fn get(&self, at: usize) -> &[u8] {
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let start = at
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0);
         let end = self.ends.get(at).copied().unwrap_or(start);
         self.text.get(start..end).unwrap_or_default()
     }
@@ -59,7 +63,10 @@ impl Encoder {
             }
             push_label(name, value, &mut text);
         }
-        Self { constant: String::from_utf8_lossy(&text).into_owned(), ..Self::default() }
+        Self {
+            constant: String::from_utf8_lossy(&text).into_owned(),
+            ..Self::default()
+        }
     }
 
     /// The constant labels, rendered.
@@ -71,12 +78,19 @@ impl Encoder {
     /// The lines of a collector's batch. Of rows with equal labels the first is kept; rows above `max_series` are
     /// dropped; both are counted.
     pub fn encode(&mut self, collector: &Collector, batch: &Batch) -> Samples {
-        let series_per_row = collector.values().filter(|column| column.usage != Usage::Histogram).count() as u64;
+        let series_per_row = collector
+            .values()
+            .filter(|column| column.usage != Usage::Histogram)
+            .count() as u64;
         let mut samples = Samples::default();
         let mut served = distinct(self.blocks(collector, batch));
         // A histogram's rows are observations: equal labels are what it groups by.
         let has_histogram = collector.values().any(|column| column.usage == Usage::Histogram);
-        let observed = if has_histogram { self.blocks(collector, batch) } else { Blocks::default() };
+        let observed = if has_histogram {
+            self.blocks(collector, batch)
+        } else {
+            Blocks::default()
+        };
         samples.duplicates = (batch.len() - served.rows.len()) as u64 * series_per_row;
         if collector.max_series > 0 && series_per_row > 0 {
             let limit = usize::try_from(collector.max_series / series_per_row).unwrap_or(usize::MAX);
@@ -105,17 +119,39 @@ impl Encoder {
         self.lines.clear();
         for (value, column) in collector.values().enumerate() {
             if column.usage == Usage::Histogram {
-                histogram::encode(column, value, batch, observed, &self.hasher, &mut self.lines, samples);
+                histogram::encode(
+                    column,
+                    value,
+                    batch,
+                    observed,
+                    &self.hasher,
+                    &mut self.lines,
+                    samples,
+                );
             } else {
                 let range = self.scalar(column, value, batch, served);
-                let entries = if range.is_empty() { Arc::from([]) } else { Arc::clone(&keys) };
+                let entries = if range.is_empty() {
+                    Arc::from([])
+                } else {
+                    Arc::clone(&keys)
+                };
                 samples.series += entries.len() as u64;
-                samples.families.push(FamilyLines { range, stride: 1, keys: entries });
+                samples.families.push(FamilyLines {
+                    range,
+                    stride: 1,
+                    keys: entries,
+                });
             }
         }
     }
 
-    fn scalar(&mut self, column: &Column, value: usize, batch: &Batch, served: &Blocks) -> std::ops::Range<usize> {
+    fn scalar(
+        &mut self,
+        column: &Column,
+        value: usize,
+        batch: &Batch,
+        served: &Blocks,
+    ) -> std::ops::Range<usize> {
         let start = self.lines.len();
         if !batch.is_absent(value) {
             for (row, block) in served.iter() {
@@ -131,7 +167,10 @@ impl Encoder {
 
     fn blocks(&self, collector: &Collector, batch: &Batch) -> Blocks {
         let names: Vec<&str> = collector.labels().map(|column| &*column.name).collect();
-        let mut blocks = Blocks { rows: (0..batch.len()).collect(), ..Blocks::default() };
+        let mut blocks = Blocks {
+            rows: (0..batch.len()).collect(),
+            ..Blocks::default()
+        };
         for row in 0..batch.len() {
             self.push_block(&names, row, batch, &mut blocks.text);
             blocks.ends.push(blocks.text.len());

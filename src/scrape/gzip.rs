@@ -33,7 +33,10 @@ impl Default for Compressor {
     fn default() -> Self {
         // Level 1: compression costs several times what encoding does, and more of it buys little (measured: level 6
         // takes three times the time for two thirds of the size).
-        Self { state: Compress::new(Compression::fast(), false), out: Vec::new() }
+        Self {
+            state: Compress::new(Compression::fast(), false),
+            out: Vec::new(),
+        }
     }
 }
 
@@ -50,7 +53,11 @@ impl Compressor {
             self.feed(chunk, FlushCompress::None);
         }
         self.feed(&[], FlushCompress::Sync);
-        Segment { deflated: Bytes::copy_from_slice(&self.out), checksum, length }
+        Segment {
+            deflated: Bytes::copy_from_slice(&self.out),
+            checksum,
+            length,
+        }
     }
 
     fn feed(&mut self, mut input: &[u8], flush: FlushCompress) {
@@ -82,7 +89,11 @@ pub struct Stream<'a> {
 impl<'a> Stream<'a> {
     /// An empty stream.
     pub fn new(compressor: &'a mut Compressor) -> Self {
-        Self { compressor, segments: Vec::new(), loose: Vec::new() }
+        Self {
+            compressor,
+            segments: Vec::new(),
+            loose: Vec::new(),
+        }
     }
 
     /// Adds a chunk that is compressed each time.
@@ -169,11 +180,16 @@ mod tests {
     fn large_and_repetitive_parts() {
         let line = Bytes::from("pg_table_seq_scan{datname=\"app\",relname=\"public.t\"} 42\n".repeat(50_000));
         let mut compressor = Compressor::default();
-        let segments = [compressor.segment(&[line.clone()]), compressor.segment(&[line.clone(), line.clone()])];
+        let segments = [
+            compressor.segment(&[line.clone()]),
+            compressor.segment(&[line.clone(), line.clone()]),
+        ];
         let compressed = join(&segments).concat();
         assert!(compressed.len() * 20 < line.len() * 3);
         let mut plain = Vec::new();
-        flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut plain).unwrap();
+        flate2::read::GzDecoder::new(&*compressed)
+            .read_to_end(&mut plain)
+            .unwrap();
         assert_eq!(plain.len(), line.len() * 3);
     }
 }

@@ -32,18 +32,33 @@ pub(super) fn encode(
     samples: &mut Samples,
 ) {
     let histograms = observe(column, value, batch, served);
-    let keys: Arc<[u64]> = histograms.iter().map(|histogram| hasher.hash_one(histogram.block)).collect();
+    let keys: Arc<[u64]> = histograms
+        .iter()
+        .map(|histogram| hasher.hash_one(histogram.block))
+        .collect();
     let mut names = column.families.iter().map(|family| &*family.name);
     let mut family = |stride: usize, write: &dyn Fn(&str, &Histogram<'_>, &mut Vec<u8>)| {
         let name = names.next().unwrap_or_default();
         let start = lines.len();
-        histograms.iter().for_each(|histogram| write(name, histogram, lines));
+        histograms
+            .iter()
+            .for_each(|histogram| write(name, histogram, lines));
         samples.series += (histograms.len() * stride) as u64;
-        samples.families.push(FamilyLines { range: start..lines.len(), stride, keys: Arc::clone(&keys) });
+        samples.families.push(FamilyLines {
+            range: start..lines.len(),
+            stride,
+            keys: Arc::clone(&keys),
+        });
     };
-    family(column.buckets.len() + 1, &|name, histogram, lines| push_buckets(name, column, histogram, lines));
-    family(1, &|name, histogram, lines| push_line(name, histogram.block, histogram.count as f64, lines));
-    family(1, &|name, histogram, lines| push_line(name, histogram.block, histogram.sum, lines));
+    family(column.buckets.len() + 1, &|name, histogram, lines| {
+        push_buckets(name, column, histogram, lines)
+    });
+    family(1, &|name, histogram, lines| {
+        push_line(name, histogram.block, histogram.count as f64, lines)
+    });
+    family(1, &|name, histogram, lines| {
+        push_line(name, histogram.block, histogram.sum, lines)
+    });
 }
 
 fn observe<'a>(column: &Column, value: usize, batch: &Batch, served: &'a Blocks) -> Vec<Histogram<'a>> {
@@ -56,7 +71,12 @@ fn observe<'a>(column: &Column, value: usize, batch: &Batch, served: &'a Blocks)
         }
         let place = *places.entry(block).or_insert(histograms.len());
         if place == histograms.len() {
-            histograms.push(Histogram { block, counts: vec![0; column.buckets.len() + 1], count: 0, sum: 0.0 });
+            histograms.push(Histogram {
+                block,
+                counts: vec![0; column.buckets.len() + 1],
+                count: 0,
+                sum: 0.0,
+            });
         }
         let bucket = column.buckets.partition_point(|bucket| bucket.bound < number);
         if let Some(histogram) = histograms.get_mut(place) {

@@ -119,7 +119,12 @@ fn date(days: i32) -> f64 {
 /// goes through decimal text, so that the result is always the double next to the value.
 #[must_use]
 pub fn numeric(bytes: &[u8]) -> Option<f64> {
-    let mut words = bytes.chunks_exact(2).map(|raw| u16::from_be_bytes([raw.first().copied().unwrap_or(0), raw.last().copied().unwrap_or(0)]));
+    let mut words = bytes.chunks_exact(2).map(|raw| {
+        u16::from_be_bytes([
+            raw.first().copied().unwrap_or(0),
+            raw.last().copied().unwrap_or(0),
+        ])
+    });
     let count = words.next()?;
     let weight = i32::from(words.next()?.cast_signed());
     let sign = words.next()?;
@@ -139,7 +144,10 @@ pub fn numeric(bytes: &[u8]) -> Option<f64> {
 }
 
 fn digit_words(digits: &[u8]) -> impl Iterator<Item = u16> + '_ {
-    digits.chunks_exact(2).filter_map(|raw| <[u8; 2]>::try_from(raw).ok()).map(u16::from_be_bytes)
+    digits
+        .chunks_exact(2)
+        .filter_map(|raw| <[u8; 2]>::try_from(raw).ok())
+        .map(u16::from_be_bytes)
 }
 
 fn small(digits: &[u8], weight: i32, count: u16) -> Option<f64> {
@@ -183,7 +191,9 @@ mod tests {
         let fraction = format!("{fraction}{}", "0".repeat((4 - fraction.len() % 4) % 4));
         let weight = i16::try_from(whole.len() / 4).unwrap() - 1;
         let all = format!("{whole}{fraction}");
-        let digits: Vec<u16> = (0..all.len() / 4).map(|at| all[at * 4..at * 4 + 4].parse().unwrap()).collect();
+        let digits: Vec<u16> = (0..all.len() / 4)
+            .map(|at| all[at * 4..at * 4 + 4].parse().unwrap())
+            .collect();
         let mut bytes = Vec::new();
         bytes.extend(u16::try_from(digits.len()).unwrap().to_be_bytes());
         bytes.extend(weight.to_be_bytes());
@@ -208,7 +218,12 @@ mod tests {
 
     #[test]
     fn special_numerics() {
-        let special = |sign: u16| [0u16, 0, sign, 0].iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
+        let special = |sign: u16| {
+            [0u16, 0, sign, 0]
+                .iter()
+                .flat_map(|word| word.to_be_bytes())
+                .collect::<Vec<_>>()
+        };
         assert!(numeric(&special(0xC000)).unwrap().is_nan());
         assert_eq!(numeric(&special(0xD000)), Some(f64::INFINITY));
         assert_eq!(numeric(&special(0xF000)), Some(f64::NEG_INFINITY));

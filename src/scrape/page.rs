@@ -37,7 +37,11 @@ impl Units {
     /// The unit of a collector, made anew if its parts changed.
     pub fn update(&mut self, name: &str, parts: &[Part]) -> &mut Unit {
         let unit = self.units.entry(name.to_owned()).or_default();
-        let is_same = unit.ids.iter().copied().eq(parts.iter().map(|(_, samples)| samples.id));
+        let is_same = unit
+            .ids
+            .iter()
+            .copied()
+            .eq(parts.iter().map(|(_, samples)| samples.id));
         if !is_same {
             *unit = Unit::new(parts);
         }
@@ -76,7 +80,12 @@ impl Unit {
             duplicates += write_lines(&lines, overlap.is_in(&lines), &mut writer);
         }
         let ids = parts.iter().map(|(_, samples)| samples.id).collect();
-        Self { ids, chunks: writer.finish(), duplicates, segment: None }
+        Self {
+            ids,
+            chunks: writer.finish(),
+            duplicates,
+            segment: None,
+        }
     }
 
     /// Adds it to a compressed page; a large one's compressed form is kept.
@@ -110,7 +119,10 @@ fn families(parts: &[Part]) -> Vec<(&str, &str)> {
 
 fn family_of<'a>(part: &'a Part, name: &str) -> Option<(&'a Samples, &'a FamilyLines)> {
     let (collector, samples) = part;
-    let at = collector.values().flat_map(|column| column.families.iter()).position(|family| family.name == name)?;
+    let at = collector
+        .values()
+        .flat_map(|column| column.families.iter())
+        .position(|family| family.name == name)?;
     Some((samples, samples.families.get(at)?))
 }
 
@@ -154,7 +166,8 @@ impl<'a> Overlap<'a> {
         let is_same = |keys| known.next().is_some_and(|known| Arc::ptr_eq(known, keys));
         if lines.len() != self.rows.len() || !lines.iter().map(|(_, lines)| &lines.keys).all(is_same) {
             self.rows = lines.iter().map(|(_, lines)| &lines.keys).collect();
-            self.is_there = self.rows.len() > 1 && has_repeats(self.rows.iter().flat_map(|keys| keys.iter().copied()));
+            self.is_there =
+                self.rows.len() > 1 && has_repeats(self.rows.iter().flat_map(|keys| keys.iter().copied()));
         }
         self.is_there
     }
@@ -232,20 +245,35 @@ mod tests {
         });
         let samples: Vec<Samples> = samples.collect();
         let dropped = samples.iter().map(|samples| samples.duplicates).collect();
-        (samples.into_iter().map(|samples| (Arc::clone(&collector), Arc::new(samples))).collect(), dropped)
+        (
+            samples
+                .into_iter()
+                .map(|samples| (Arc::clone(&collector), Arc::new(samples)))
+                .collect(),
+            dropped,
+        )
     }
 
     fn lines(unit: &Unit) -> Vec<String> {
         let text = String::from_utf8(unit.chunks.concat()).unwrap();
-        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+        text.lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
     fn databases_without_common_labels_follow_each_other_in_each_family() {
         let (parts, _) = parts(&[&["x", "y"], &["z"]]);
         let unit = Unit::new(&parts);
-        let expected =
-            ["t_a{name=\"x\"} 0", "t_a{name=\"y\"} 0", "t_a{name=\"z\"} 1", "t_b{name=\"x\"} 10", "t_b{name=\"y\"} 10", "t_b{name=\"z\"} 11"];
+        let expected = [
+            "t_a{name=\"x\"} 0",
+            "t_a{name=\"y\"} 0",
+            "t_a{name=\"z\"} 1",
+            "t_b{name=\"x\"} 10",
+            "t_b{name=\"y\"} 10",
+            "t_b{name=\"z\"} 11",
+        ];
         assert_eq!(lines(&unit), expected);
         assert_eq!(unit.duplicates, 0);
     }
@@ -254,7 +282,12 @@ mod tests {
     fn of_databases_with_common_labels_the_first_is_served() {
         let (parts, _) = parts(&[&["x"], &["y", "x"], &["y"]]);
         let unit = Unit::new(&parts);
-        let expected = ["t_a{name=\"x\"} 0", "t_a{name=\"y\"} 1", "t_b{name=\"x\"} 10", "t_b{name=\"y\"} 11"];
+        let expected = [
+            "t_a{name=\"x\"} 0",
+            "t_a{name=\"y\"} 1",
+            "t_b{name=\"x\"} 10",
+            "t_b{name=\"y\"} 11",
+        ];
         assert_eq!(lines(&unit), expected);
         assert_eq!(unit.duplicates, 4);
     }
@@ -262,7 +295,15 @@ mod tests {
     #[test]
     fn of_rows_with_common_labels_the_first_is_served() {
         let (parts, dropped) = parts(&[&["x", "y", "x", "x"]]);
-        assert_eq!(lines(&Unit::new(&parts)), ["t_a{name=\"x\"} 0", "t_a{name=\"y\"} 0", "t_b{name=\"x\"} 10", "t_b{name=\"y\"} 10"]);
+        assert_eq!(
+            lines(&Unit::new(&parts)),
+            [
+                "t_a{name=\"x\"} 0",
+                "t_a{name=\"y\"} 0",
+                "t_b{name=\"x\"} 10",
+                "t_b{name=\"y\"} 10"
+            ]
+        );
         assert_eq!(dropped, [4]);
     }
 }

@@ -73,7 +73,11 @@ impl Rounds {
             round.waiters.push((request, reply));
             return;
         }
-        match self.queue.iter_mut().find(|round| round.selection.covers(&request.selection)) {
+        match self
+            .queue
+            .iter_mut()
+            .find(|round| round.selection.covers(&request.selection))
+        {
             Some(round) => round.waiters.push((request, reply)),
             None => {
                 let selection = request.selection.clone();
@@ -98,7 +102,11 @@ impl Rounds {
             let end = Rc::clone(&deadline);
             // A task of its own: a panic in it costs this run only.
             let task = tokio::task::spawn_local(async move { target.run(&end, &selection).await });
-            self.running = Some(Running { round, task, deadline });
+            self.running = Some(Running {
+                round,
+                task,
+                deadline,
+            });
         }
     }
 
@@ -134,6 +142,9 @@ impl Rounds {
     }
 
     fn rounds(&self) -> impl Iterator<Item = &Round> {
-        self.running.iter().map(|running| &running.round).chain(&self.queue)
+        self.running
+            .iter()
+            .map(|running| &running.round)
+            .chain(&self.queue)
     }
 }

@@ -107,8 +107,14 @@ impl Slot {
     /// A collector that has not run yet.
     #[must_use]
     pub fn new(collector: Arc<Collector>, block: Arc<[u8]>, mut key: impl FnMut() -> StatementKey) -> Self {
-        let predicates =
-            collector.predicates.iter().map(|_| PredicateSlot { key: key(), answer: None }).collect();
+        let predicates = collector
+            .predicates
+            .iter()
+            .map(|_| PredicateSlot {
+                key: key(),
+                answer: None,
+            })
+            .collect();
         Self {
             key: key(),
             collector,
@@ -153,7 +159,10 @@ impl Slot {
 
     fn is_fresh(&self, start: Instant) -> bool {
         let ttl = self.collector.ttl;
-        !ttl.is_zero() && self.executed.is_some_and(|executed| start.saturating_duration_since(executed) <= ttl)
+        !ttl.is_zero()
+            && self
+                .executed
+                .is_some_and(|executed| start.saturating_duration_since(executed) <= ttl)
     }
 
     /// The samples that a scrape begun at `start` serves: of this scrape, still fresh, or of a good execution that is
@@ -174,7 +183,10 @@ impl Slot {
 
     fn is_stale_but_allowed(&self, start: Instant) -> bool {
         let limit = self.collector.max_stale;
-        !limit.is_zero() && self.good.is_some_and(|good| start.saturating_duration_since(good) <= limit)
+        !limit.is_zero()
+            && self
+                .good
+                .is_some_and(|good| start.saturating_duration_since(good) <= limit)
     }
 
     /// It was asked for and its cached result is served.
@@ -246,11 +258,17 @@ impl Slot {
         let interval = interval.max(SHORTEST_INTERVAL);
         // A ttl of less than two scrapes leaves no room for waits within it.
         let ttl = self.collector.ttl;
-        let longest = if ttl < interval * 2 { LONGEST_BACKOFF } else { ttl.min(LONGEST_BACKOFF) };
+        let longest = if ttl < interval * 2 {
+            LONGEST_BACKOFF
+        } else {
+            ttl.min(LONGEST_BACKOFF)
+        };
         match self.failures_in_a_row {
             0 | 1 => Duration::ZERO,
             // One and a half: scrapes are not exactly apart.
-            n => (interval * 3 / 2).saturating_mul(1 << (n - 2).min(16)).min(longest),
+            n => (interval * 3 / 2)
+                .saturating_mul(1 << (n - 2).min(16))
+                .min(longest),
         }
     }
 
@@ -284,7 +302,10 @@ impl Slot {
 
     /// The keys of its statements.
     pub fn keys(&self) -> impl Iterator<Item = StatementKey> + '_ {
-        self.predicates.iter().map(|predicate| predicate.key).chain([self.key])
+        self.predicates
+            .iter()
+            .map(|predicate| predicate.key)
+            .chain([self.key])
     }
 
     /// Whether it was executed in the scrape begun at `start`.

@@ -68,7 +68,12 @@ pub(super) struct Runs {
 impl Target {
     /// A target that has not been scraped.
     #[must_use]
-    pub fn new(endpoint: Endpoint, config: Config, catalog: Arc<Catalog>, surroundings: Surroundings) -> Self {
+    pub fn new(
+        endpoint: Endpoint,
+        config: Config,
+        catalog: Arc<Catalog>,
+        surroundings: Surroundings,
+    ) -> Self {
         let name = endpoint.info.database().to_owned();
         let labels = config.labels.iter().map(|(name, value)| (&**name, &**value));
         let now = Instant::now();
@@ -85,7 +90,12 @@ impl Target {
             discovered: RefCell::default(),
             units: RefCell::default(),
             compressor: RefCell::default(),
-            runs: RefCell::new(Runs { start: now, count: 0, errors: 0, duration: Duration::ZERO }),
+            runs: RefCell::new(Runs {
+                start: now,
+                count: 0,
+                errors: 0,
+                duration: Duration::ZERO,
+            }),
             created: now,
             surroundings,
             process: Process::default(),
@@ -116,7 +126,8 @@ impl Target {
         match self.main.begin(&env).await {
             Ok(session) => {
                 self.discover();
-                self.scrape_all(Some(self.main.collect(session, &env)), &env).await;
+                self.scrape_all(Some(self.main.collect(session, &env)), &env)
+                    .await;
             }
             // The server answers, just not for the URL's database: the others may be well.
             Err(failure) if failure.sqlstate.is_some() && !failure.is_starting() => {
@@ -136,7 +147,9 @@ impl Target {
     /// Scrapes the discovered databases, as many at a time as may be, beside what is on already.
     async fn scrape_all(&self, first: Option<impl Future<Output = ()>>, env: &Env<'_>) {
         let databases: Vec<_> = self.discovered.borrow().values().cloned().collect();
-        let mut waiting = databases.iter().map(|database| Either::Right(database.scrape(env)));
+        let mut waiting = databases
+            .iter()
+            .map(|database| Either::Right(database.scrape(env)));
         let mut running: FuturesUnordered<_> = first.map(Either::Left).into_iter().collect();
         let free = self.config.parallel.clamp(1, self.pool.cap()) - running.len();
         running.extend(waiting.by_ref().take(free));
@@ -152,7 +165,10 @@ impl Target {
         // To plan only is no scrape.
         runs.count += u64::from(*selection != Selection::nothing());
         self.main.prepare();
-        self.discovered.borrow().values().for_each(|database| database.prepare());
+        self.discovered
+            .borrow()
+            .values()
+            .for_each(|database| database.prepare());
         interval
     }
 
@@ -194,18 +210,25 @@ impl Target {
 
     /// The page of what is there now: results of the last run, and cached ones that it did not renew.
     pub fn page(&self, request: &Request) -> Page {
-        let Request { encoding, selection, .. } = request;
+        let Request {
+            encoding, selection, ..
+        } = request;
         let start = self.runs.borrow().start;
         let order = self.parts(start);
         let mut units = self.units.borrow_mut();
         let shown = order.iter().filter(|(name, _)| selection.includes(name));
-        let duplicates = shown.clone().map(|(name, parts)| units.update(name, parts).duplicates).sum();
+        let duplicates = shown
+            .clone()
+            .map(|(name, parts)| units.update(name, parts).duplicates)
+            .sum();
         units.retain(|name| order.iter().any(|(kept, _)| kept == name));
         let own = builtin::render(self, selection, duplicates);
         let names = shown.map(|(name, _)| name.as_str());
         let chunks = match encoding {
             Encoding::Identity => {
-                let chunks = names.filter_map(|name| units.get(name)).flat_map(|unit| unit.chunks.iter().cloned());
+                let chunks = names
+                    .filter_map(|name| units.get(name))
+                    .flat_map(|unit| unit.chunks.iter().cloned());
                 std::iter::once(own).chain(chunks).collect()
             }
             Encoding::Gzip => {
@@ -229,7 +252,9 @@ impl Target {
                 continue;
             }
             for slot in &state.slots {
-                let Some(samples) = slot.served(start).filter(|samples| samples.series > 0) else { continue };
+                let Some(samples) = slot.served(start).filter(|samples| samples.series > 0) else {
+                    continue;
+                };
                 let collector: &Arc<Collector> = &slot.collector;
                 let place = *places.entry(collector.name.to_string()).or_insert(order.len());
                 if place == order.len() {
@@ -251,7 +276,10 @@ impl Target {
             let state = database.state.borrow();
             let slot = state.slots.iter().find(|slot| slot.collector.branch == branch);
             if let Some(batch) = slot.and_then(|slot| slot.batch.clone()) {
-                rows.push(DatabaseRows { database: database.name.clone(), batch });
+                rows.push(DatabaseRows {
+                    database: database.name.clone(),
+                    batch,
+                });
             }
         }
         rows

@@ -97,7 +97,10 @@ mod tests {
 
     #[test]
     fn labels_are_escaped() {
-        assert_eq!(block([("a", "x\"y\\z\n"), ("b", "")], ""), br#"{a="x\"y\\z\n",b=""}"#);
+        assert_eq!(
+            block([("a", "x\"y\\z\n"), ("b", "")], ""),
+            br#"{a="x\"y\\z\n",b=""}"#
+        );
         assert_eq!(block([], ""), b"");
         assert_eq!(block([], "c=\"1\""), b"{c=\"1\"}");
         assert_eq!(block([("a", "1")], "c=\"1\""), b"{a=\"1\",c=\"1\"}");

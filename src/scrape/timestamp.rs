@@ -32,7 +32,9 @@ fn clock_seconds(clock: &str) -> Option<i64> {
 
 /// `+02`, `-03:30`, `+05:53:28`, or nothing.
 fn zone_seconds(zone: &str) -> Option<i64> {
-    let Some(sign) = zone.chars().next() else { return Some(0) };
+    let Some(sign) = zone.chars().next() else {
+        return Some(0);
+    };
     let mut seconds = 0;
     for (part, unit) in zone.get(1..)?.split(':').zip([3_600, 60, 1]) {
         seconds += number(part, 2)? * unit;

@@ -38,20 +38,28 @@ impl Endpoint {
     /// The servers of a connection string.
     #[must_use]
     pub fn new(info: ConnInfo, connect_timeout: Duration) -> Self {
-        Self { info: Arc::new(info), connect_timeout, last_good: Arc::default() }
+        Self {
+            info: Arc::new(info),
+            connect_timeout,
+            last_good: Arc::default(),
+        }
     }
 
     /// The same server, another database.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
-        Self { info: Arc::new(self.info.with_database(name)), ..self.clone() }
+        Self {
+            info: Arc::new(self.info.with_database(name)),
+            ..self.clone()
+        }
     }
 
     /// What connecting may take at the longest: every host may use up its own time.
     #[must_use]
     pub fn longest_connect(&self) -> Duration {
         let attempts = self.info.hosts().len().max(1) * passes(self.info.target_session_attrs()).len();
-        self.connect_timeout.saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX))
+        self.connect_timeout
+            .saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX))
     }
 
     /// Opens a session on the first host that lets it and is of the wanted kind.
@@ -102,7 +110,11 @@ impl Endpoint {
         let mut last = Failure::connection(format!("no way to connect to {host}"));
         for transport in self.info.tls().transports(host) {
             let config = self.info.config_for(host, *transport, lookup.password.as_ref());
-            let attempt = Attempt { transport: *transport, wanted, handshake: Arc::default() };
+            let attempt = Attempt {
+                transport: *transport,
+                wanted,
+                handshake: Arc::default(),
+            };
             match self.open(&config, &attempt).await {
                 Ok(session) => return Ok(session),
                 Err(failure) => last = failure,
@@ -148,9 +160,13 @@ impl Endpoint {
             attempt.handshake.store(true, Ordering::Relaxed);
             Failure::connection(error.to_string())
         })?;
-        let watched = Witness { inner: tls.clone(), begun: Arc::clone(&attempt.handshake) };
+        let watched = Witness {
+            inner: tls.clone(),
+            begun: Arc::clone(&attempt.handshake),
+        };
         let (client, connection) = config.connect(watched).await?;
-        self.set_up(client, connection, Some(tls), attempt.wanted, kind).await
+        self.set_up(client, connection, Some(tls), attempt.wanted, kind)
+            .await
     }
 
     async fn set_up<S, T>(
@@ -165,14 +181,26 @@ impl Endpoint {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let greeting = connection.parameter("server_version").unwrap_or_default().to_owned();
+        let greeting = connection
+            .parameter("server_version")
+            .unwrap_or_default()
+            .to_owned();
         let version = match kind {
             Kind::Postgres | Kind::Pooled => server_version(&greeting),
             Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
         };
         let notice = Arc::new(Mutex::new(None));
         let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
-        let session = Session::new(client, kind, Driver { task, notice, version, tls });
+        let session = Session::new(
+            client,
+            kind,
+            Driver {
+                task,
+                notice,
+                version,
+                tls,
+            },
+        );
         if kind != Kind::Pgbouncer {
             // Before our own settings, which make every session read-only.
             check_attributes(&session, wanted).await?;
@@ -208,15 +236,29 @@ async fn check_attributes(session: &Session, wanted: TargetSessionAttrs) -> Resu
         Attrs::ReadWrite => (!in_recovery && !read_only, "the server is read-only"),
         Attrs::ReadOnly => (in_recovery || read_only, "the server is not read-only"),
     };
-    if fits { Ok(()) } else { Err(Failure::connection(format!("{what}, which target_session_attrs excludes"))) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Failure::connection(format!(
+            "{what}, which target_session_attrs excludes"
+        )))
+    }
 }
 
 impl std::fmt::Display for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unix { dir, port } => write!(f, "socket {}/.s.PGSQL.{port}", dir.display()),
-            Self::Tcp { host: Some(host), port, .. } => write!(f, "{host}:{port}"),
-            Self::Tcp { hostaddr: Some(address), port, .. } => write!(f, "{address}:{port}"),
+            Self::Tcp {
+                host: Some(host),
+                port,
+                ..
+            } => write!(f, "{host}:{port}"),
+            Self::Tcp {
+                hostaddr: Some(address),
+                port,
+                ..
+            } => write!(f, "{address}:{port}"),
             Self::Tcp { port, .. } => write!(f, "port {port}"),
         }
     }
@@ -235,7 +277,9 @@ struct Guard {
 impl Guard {
     fn new(limit: Duration) -> Self {
         let whole = limit.as_millis().clamp(1, 1_000_000);
-        Self { milliseconds: whole / 1_000 * 1_000 + u128::from(fastrand::u32(1..1_000)) + 1_000 }
+        Self {
+            milliseconds: whole / 1_000 * 1_000 + u128::from(fastrand::u32(1..1_000)) + 1_000,
+        }
     }
 
     /// The options given, and the limit.
@@ -292,7 +336,11 @@ fn server_version(text: &str) -> u32 {
     let major = numbers.next().unwrap_or(0);
     let second = numbers.next().unwrap_or(0);
     let third = numbers.next().unwrap_or(0);
-    if major >= 10 { major * 10_000 + second } else { major * 10_000 + second * 100 + third }
+    if major >= 10 {
+        major * 10_000 + second
+    } else {
+        major * 10_000 + second * 100 + third
+    }
 }
 
 #[cfg(test)]
@@ -318,8 +366,18 @@ mod tests {
     fn options_given_are_kept() {
         let guard = Guard::new(Duration::from_secs(1));
         let milliseconds = guard.milliseconds;
-        assert_eq!(guard.options(None), format!("-c statement_timeout={milliseconds}"));
-        assert!(guard.options(Some("-c work_mem=1MB")).starts_with("-c work_mem=1MB -c statement"));
-        assert!(!milliseconds.is_multiple_of(1_000), "the server would show {milliseconds} in seconds");
+        assert_eq!(
+            guard.options(None),
+            format!("-c statement_timeout={milliseconds}")
+        );
+        assert!(
+            guard
+                .options(Some("-c work_mem=1MB"))
+                .starts_with("-c work_mem=1MB -c statement")
+        );
+        assert!(
+            !milliseconds.is_multiple_of(1_000),
+            "the server would show {milliseconds} in seconds"
+        );
     }
 }

@@ -102,7 +102,9 @@ async fn postgres(
         (&databases, Type::BOOL),
     ];
     let limit = deadline.saturating_duration_since(Instant::now());
-    let row = session.one_row(KEY, STATEMENT, &parameters, limit, deadline).await?;
+    let row = session
+        .one_row(KEY, STATEMENT, &parameters, limit, deadline)
+        .await?;
     let cluster = cluster(session, limit, deadline).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
     let names = |index: usize| names(&row, index);
@@ -158,28 +160,41 @@ async fn cluster(session: &mut Session, limit: Duration, deadline: Instant) -> R
 
 /// The admin console knows its version only: in a row since 1.12, in a notice before.
 async fn pgbouncer(session: &mut Session) -> Result<Facts, Failure> {
-    let messages: Vec<_> = session.client.simple_query_raw("SHOW VERSION").await?.try_collect().await?;
+    let messages: Vec<_> = session
+        .client
+        .simple_query_raw("SHOW VERSION")
+        .await?
+        .try_collect()
+        .await?;
     let row = messages.iter().find_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
         _ => None,
     });
     let text = row.or_else(|| session.take_notice());
-    let version = text.as_deref().and_then(dotted_version).unwrap_or_else(|| session.version());
-    Ok(Facts { version, database: "pgbouncer".to_owned(), ..Facts::default() })
+    let version = text
+        .as_deref()
+        .and_then(dotted_version)
+        .unwrap_or_else(|| session.version());
+    Ok(Facts {
+        version,
+        database: "pgbouncer".to_owned(),
+        ..Facts::default()
+    })
 }
 
 /// The first `a.b.c` in a text as 10000·a + 100·b + c.
 #[must_use]
 pub fn dotted_version(text: &str) -> Option<u32> {
-    text.split(|c: char| !c.is_ascii_digit() && c != '.').find_map(|word| {
-        let numbers: Vec<u32> = word.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-        match numbers.as_slice() {
-            [major, minor, patch] if *major < 1000 && *minor < 100 && *patch < 100 => {
-                Some(major * 10_000 + minor * 100 + patch)
+    text.split(|c: char| !c.is_ascii_digit() && c != '.')
+        .find_map(|word| {
+            let numbers: Vec<u32> = word.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+            match numbers.as_slice() {
+                [major, minor, patch] if *major < 1000 && *minor < 100 && *patch < 100 => {
+                    Some(major * 10_000 + minor * 100 + patch)
+                }
+                _ => None,
             }
-            _ => None,
-        }
-    })
+        })
 }
 
 #[cfg(test)]
@@ -189,7 +204,10 @@ mod tests {
     #[test]
     fn versions_are_found_in_text() {
         assert_eq!(dotted_version("PgBouncer 1.18.0"), Some(11_800));
-        assert_eq!(dotted_version("PgBouncer version 1.8.1 (compiled by ..)"), Some(10_801));
+        assert_eq!(
+            dotted_version("PgBouncer version 1.8.1 (compiled by ..)"),
+            Some(10_801)
+        );
         assert_eq!(dotted_version("1.25.0/bouncer"), Some(12_500));
         assert_eq!(dotted_version("no number 1.2"), None);
         assert_eq!(dotted_version("99999999999.1.1"), None);

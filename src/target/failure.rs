@@ -77,7 +77,13 @@ pub struct Failure {
 impl Failure {
     /// A failure of ours, without the server's say.
     pub fn new(reason: Reason, message: impl Into<Box<str>>) -> Self {
-        Self { reason, sqlstate: None, message: message.into(), position: None, is_result_changed: false }
+        Self {
+            reason,
+            sqlstate: None,
+            message: message.into(),
+            position: None,
+            is_result_changed: false,
+        }
     }
 
     /// The statement or the scrape ran out of time on this side.
@@ -93,7 +99,10 @@ impl Failure {
     /// The same, with the place in front of its message.
     #[must_use]
     pub fn at(self, place: impl fmt::Display) -> Self {
-        Self { message: format!("{place}: {}", self.message).into(), ..self }
+        Self {
+            message: format!("{place}: {}", self.message).into(),
+            ..self
+        }
     }
 
     /// Whether the server says that it is starting up, shutting down or in crash recovery (57P03).
@@ -105,7 +114,9 @@ impl Failure {
     /// Whether the server refuses the role or the database: wrong password, `pg_hba`, missing database.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        self.sqlstate.as_deref().is_some_and(|code| code.starts_with("28") || code == "3D000")
+        self.sqlstate
+            .as_deref()
+            .is_some_and(|code| code.starts_with("28") || code == "3D000")
     }
 
     /// Whether a start-up option is refused: 08P01 is pgbouncer's answer, 0A000 that of vendors' proxies.
@@ -119,7 +130,9 @@ impl Failure {
     /// or not allowed. Repeating it would only fill the server's log.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
-        self.sqlstate.as_deref().is_some_and(|code| code.starts_with("42") || code == "0A000" || code == "3F000")
+        self.sqlstate
+            .as_deref()
+            .is_some_and(|code| code.starts_with("42") || code == "0A000" || code == "3F000")
     }
 
     /// Whether the server refuses the statement because it is prepared: it lost it (behind a transaction pooler) or
@@ -216,16 +229,40 @@ mod tests {
     #[test]
     fn sqlstates_become_reasons() {
         let table = [
-            ("57014", "canceling statement due to statement timeout", Reason::Timeout),
-            ("57014", "canceling statement due to lock timeout", Reason::LockTimeout),
-            ("55P03", "canceling statement due to lock timeout", Reason::LockTimeout),
-            ("53400", "temporary file size exceeds temp_file_limit", Reason::Other),
-            ("42501", "permission denied for function pg_ls_waldir", Reason::Permission),
+            (
+                "57014",
+                "canceling statement due to statement timeout",
+                Reason::Timeout,
+            ),
+            (
+                "57014",
+                "canceling statement due to lock timeout",
+                Reason::LockTimeout,
+            ),
+            (
+                "55P03",
+                "canceling statement due to lock timeout",
+                Reason::LockTimeout,
+            ),
+            (
+                "53400",
+                "temporary file size exceeds temp_file_limit",
+                Reason::Other,
+            ),
+            (
+                "42501",
+                "permission denied for function pg_ls_waldir",
+                Reason::Permission,
+            ),
             ("28P01", "password authentication failed", Reason::Permission),
             ("42703", "column x does not exist", Reason::MissingColumn),
             ("42P01", "relation x does not exist", Reason::MissingObject),
             ("53300", "sorry, too many clients already", Reason::Connection),
-            ("57P01", "terminating connection due to administrator command", Reason::Connection),
+            (
+                "57P01",
+                "terminating connection due to administrator command",
+                Reason::Connection,
+            ),
             ("22P02", "invalid input syntax", Reason::Cast),
             ("XX000", "something internal", Reason::Other),
         ];

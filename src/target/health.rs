@@ -23,7 +23,13 @@ pub enum State {
 
 impl State {
     /// All states.
-    pub const ALL: [Self; 5] = [Self::Unknown, Self::Starting, Self::Down, Self::Primary, Self::Replica];
+    pub const ALL: [Self; 5] = [
+        Self::Unknown,
+        Self::Starting,
+        Self::Down,
+        Self::Primary,
+        Self::Replica,
+    ];
 
     /// The body of a health answer.
     #[must_use]
@@ -100,7 +106,15 @@ impl Health {
             reason: Some("not probed yet".into()),
         };
         let last = ArcSwap::from_pointee(unknown);
-        Self { shared: Arc::new(Shared { last, beat: AtomicU64::new(0), origin, max_age, longest_turn }) }
+        Self {
+            shared: Arc::new(Shared {
+                last,
+                beat: AtomicU64::new(0),
+                origin,
+                max_age,
+                longest_turn,
+            }),
+        }
     }
 
     /// The last snapshot; one older than its allowed age says `Down`.
@@ -119,7 +133,11 @@ impl Health {
     #[must_use]
     pub fn state(&self) -> State {
         let snapshot = self.shared.last.load();
-        if self.is_outdated(&snapshot) && snapshot.state.is_up() { State::Down } else { snapshot.state }
+        if self.is_outdated(&snapshot) && snapshot.state.is_up() {
+            State::Down
+        } else {
+            snapshot.state
+        }
     }
 
     fn is_outdated(&self, snapshot: &Snapshot) -> bool {
@@ -144,7 +162,12 @@ impl Health {
         let before = self.shared.last.load();
         if before.state != snapshot.state {
             let reason = snapshot.reason.as_deref().unwrap_or_default();
-            tracing::info!(from = before.state.word(), to = snapshot.state.word(), reason, "target changed");
+            tracing::info!(
+                from = before.state.word(),
+                to = snapshot.state.word(),
+                reason,
+                "target changed"
+            );
         }
         self.shared.last.store(Arc::new(snapshot));
     }

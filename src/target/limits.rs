@@ -17,7 +17,10 @@ impl Session {
             Kind::Postgres if is_set => None,
             Kind::Postgres => Some(sql("SESSION", timeout, self.version())),
             // In a transaction of its own, so that the limits end with the statement.
-            Kind::Pooled => Some(format!("BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; {}", sql("LOCAL", timeout, self.version()))),
+            Kind::Pooled => Some(format!(
+                "BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; {}",
+                sql("LOCAL", timeout, self.version())
+            )),
         }
     }
 
@@ -32,7 +35,11 @@ fn sql(scope: &str, timeout: Duration, version: u32) -> String {
     let milliseconds = timeout.as_millis().clamp(1, i32::MAX as u128);
     let lock = (milliseconds * 4 / 5).max(1);
     let statement = format!("SET {scope} statement_timeout = {milliseconds}");
-    if version < HAS_LOCK_TIMEOUT { statement } else { format!("{statement}; SET {scope} lock_timeout = {lock}") }
+    if version < HAS_LOCK_TIMEOUT {
+        statement
+    } else {
+        format!("{statement}; SET {scope} lock_timeout = {lock}")
+    }
 }
 
 #[cfg(test)]
@@ -42,7 +49,10 @@ mod tests {
     #[test]
     fn limits_of_old_and_new_servers() {
         let timeout = Duration::from_millis(100);
-        assert_eq!(sql("SESSION", timeout, 90_204), "SET SESSION statement_timeout = 100");
+        assert_eq!(
+            sql("SESSION", timeout, 90_204),
+            "SET SESSION statement_timeout = 100"
+        );
         let both = "SET LOCAL statement_timeout = 100; SET LOCAL lock_timeout = 80";
         assert_eq!(sql("LOCAL", timeout, 150_018), both);
         assert!(sql("SESSION", Duration::from_nanos(1), 150_018).contains("statement_timeout = 1;"));

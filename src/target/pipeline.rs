@@ -67,13 +67,22 @@ pub async fn send<'a>(session: &'a mut Session, orders: &'a [Order<'a>]) -> VecD
             Some(sql) => Some(execute(session, sql.to_owned()).await),
             None => None,
         };
-        flights.push_back(Flight { key: order.key, timeout: order.timeout, settings, rows, _end: end });
+        flights.push_back(Flight {
+            key: order.key,
+            timeout: order.timeout,
+            settings,
+            rows,
+            _end: end,
+        });
     }
     flights
 }
 
 async fn execute(session: &Session, sql: String) -> Sending<'_, ()> {
-    depart(Box::pin(async move { Ok(session.client.batch_execute(&sql).await?) })).await
+    depart(Box::pin(
+        async move { Ok(session.client.batch_execute(&sql).await?) },
+    ))
+    .await
 }
 
 async fn run(session: &Session, order: &Order<'_>) -> Result<Rows, Failure> {
@@ -107,5 +116,7 @@ async fn arrive<T>(sending: &mut Sending<'_, T>) -> Result<T, Failure> {
 /// never after the scrape's deadline.
 #[must_use]
 pub fn give_up_at(timeout: Duration, grace: Duration, deadline: Instant) -> Instant {
-    Instant::now().checked_add(timeout + grace).map_or(deadline, |moment| moment.min(deadline))
+    Instant::now()
+        .checked_add(timeout + grace)
+        .map_or(deadline, |moment| moment.min(deadline))
 }

@@ -85,7 +85,10 @@ pub struct Plan {
 impl Plan {
     /// The installed branches.
     pub fn installed(&self) -> impl Iterator<Item = &Arc<Collector>> {
-        self.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Active).map(|(collector, _)| collector)
+        self.verdicts
+            .iter()
+            .filter(|(_, verdict)| *verdict == Verdict::Active)
+            .map(|(collector, _)| collector)
     }
 }
 
@@ -93,11 +96,15 @@ impl Plan {
 /// the higher `min_version`.
 #[must_use]
 pub fn plan(collectors: &[Arc<Collector>], facts: &Facts, context: &Context) -> Plan {
-    let mut verdicts: Vec<_> =
-        collectors.iter().map(|collector| (Arc::clone(collector), judge(collector, facts, context))).collect();
+    let mut verdicts: Vec<_> = collectors
+        .iter()
+        .map(|collector| (Arc::clone(collector), judge(collector, facts, context)))
+        .collect();
     let mut winners: BTreeMap<String, Arc<Collector>> = BTreeMap::new();
     for (collector, _) in verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Active) {
-        let winner = winners.entry(collector.name.to_string()).or_insert_with(|| Arc::clone(collector));
+        let winner = winners
+            .entry(collector.name.to_string())
+            .or_insert_with(|| Arc::clone(collector));
         if collector.min_version > winner.min_version {
             *winner = Arc::clone(collector);
         }
@@ -107,7 +114,9 @@ pub fn plan(collectors: &[Arc<Collector>], facts: &Facts, context: &Context) -> 
             && *verdict == Verdict::Active
             && !Arc::ptr_eq(winner, collector)
         {
-            *verdict = Verdict::Superseded { by: winner.branch.to_string() };
+            *verdict = Verdict::Superseded {
+                by: winner.branch.to_string(),
+            };
         }
     }
     Plan { verdicts }
@@ -124,12 +133,22 @@ fn judge(collector: &Collector, facts: &Facts, context: &Context) -> Verdict {
     if !collector.fits_version(facts.version) {
         let version = facts.version;
         return Verdict::Inactive(if version < collector.min_version {
-            Why::TooOld { version, min: collector.min_version }
+            Why::TooOld {
+                version,
+                min: collector.min_version,
+            }
         } else {
-            Why::TooNew { version, max: collector.max_version }
+            Why::TooNew {
+                version,
+                max: collector.max_version,
+            }
         });
     }
-    match collector.tags.iter().find_map(|tag| objection(tag, facts, context)) {
+    match collector
+        .tags
+        .iter()
+        .find_map(|tag| objection(tag, facts, context))
+    {
         Some(why) => Verdict::Inactive(why),
         None => Verdict::Active,
     }
@@ -142,10 +161,14 @@ fn objection(tag: &Tag, facts: &Facts, context: &Context) -> Option<Why> {
         Tag::Cluster => (!context.discovered, Why::Discovered),
         Tag::Primary => (!facts.in_recovery, Why::NotPrimary),
         Tag::Replica => (facts.in_recovery, Why::NotReplica),
-        Tag::Extension(name) => {
-            (facts.extensions.contains(&**name), Why::Extension(name.to_string(), facts.database.clone()))
-        }
-        Tag::Schema(name) => (facts.schemas.contains(&**name), Why::Schema(name.to_string(), facts.database.clone())),
+        Tag::Extension(name) => (
+            facts.extensions.contains(&**name),
+            Why::Extension(name.to_string(), facts.database.clone()),
+        ),
+        Tag::Schema(name) => (
+            facts.schemas.contains(&**name),
+            Why::Schema(name.to_string(), facts.database.clone()),
+        ),
         Tag::Database(name) => (facts.database == **name, Why::Database(name.to_string())),
         Tag::User(name) => (facts.user == **name, Why::User(name.to_string())),
         Tag::Not(name) => (!context.tags.contains(&**name), Why::Excluded(name.to_string())),

@@ -63,7 +63,11 @@ impl Pool {
     /// A pool of at most that many connections, at least one.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self { cap: cap.max(1), places: Arc::default(), idle: RefCell::default() }
+        Self {
+            cap: cap.max(1),
+            places: Arc::default(),
+            idle: RefCell::default(),
+        }
     }
 
     /// Connections open now.
@@ -90,8 +94,14 @@ impl Pool {
     /// # Errors
     /// `Err(None)` when no place was free before the deadline, which says nothing about the server; else what the
     /// server says, or that it did not answer.
-    pub async fn open_session(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Session, Option<Failure>> {
-        let place = timeout_at(deadline.into(), self.place()).await.map_err(|_| None)?;
+    pub async fn open_session(
+        &self,
+        endpoint: &Endpoint,
+        deadline: Instant,
+    ) -> Result<Session, Option<Failure>> {
+        let place = timeout_at(deadline.into(), self.place())
+            .await
+            .map_err(|_| None)?;
         let limit = deadline.min(Instant::now() + endpoint.longest_connect());
         let session = endpoint.connect(limit).await?;
         Ok(session.with_place(place))
@@ -100,7 +110,11 @@ impl Pool {
     /// Hands a session back for the next scrape.
     pub fn put(&self, database: &str, session: Session, discovered: bool) {
         if !session.is_closed() {
-            let idle = Idle { session, since: Instant::now(), discovered };
+            let idle = Idle {
+                session,
+                since: Instant::now(),
+                discovered,
+            };
             self.idle.borrow_mut().insert(database.to_owned(), idle);
             self.places.freed.notify_one();
         }
@@ -128,7 +142,10 @@ impl Pool {
     fn try_place(&self) -> Option<Place> {
         if self.open() >= self.cap {
             let mut idle = self.idle.borrow_mut();
-            let oldest = idle.iter().min_by_key(|(_, idle)| (!idle.discovered, idle.since)).map(|(name, _)| name.clone());
+            let oldest = idle
+                .iter()
+                .min_by_key(|(_, idle)| (!idle.discovered, idle.since))
+                .map(|(name, _)| name.clone());
             idle.remove(&oldest?);
         }
         self.places.taken.fetch_add(1, Ordering::Relaxed);

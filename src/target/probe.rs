@@ -67,12 +67,22 @@ pub async fn run(endpoint: Endpoint, interval: Duration, health: Health) {
                 if failure.is_refusal() {
                     refused.failed(Instant::now());
                 }
-                let state = if failure.is_starting() { State::Starting } else { State::Down };
+                let state = if failure.is_starting() {
+                    State::Starting
+                } else {
+                    State::Down
+                };
                 (state, Lag::default(), Some(failure.to_string().into()))
             }
         };
         let at = Instant::now();
-        health.publish(Snapshot { state, lag, at, took: at.saturating_duration_since(began), reason });
+        health.publish(Snapshot {
+            state,
+            lag,
+            at,
+            took: at.saturating_duration_since(began),
+            reason,
+        });
     }
 }
 
@@ -94,7 +104,11 @@ async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, S
     ask(session, endpoint.connect_timeout, deadline).await
 }
 
-async fn ask(mut session: Session, limit: Duration, deadline: Instant) -> Result<(Session, State, Lag), Failure> {
+async fn ask(
+    mut session: Session,
+    limit: Duration,
+    deadline: Instant,
+) -> Result<(Session, State, Lag), Failure> {
     let answer = match timeout_at(deadline.into(), query(&mut session, limit, deadline)).await {
         Ok(answer) => answer,
         Err(_) => Err(Failure::timeout("the probe was not answered in time")),
@@ -111,14 +125,32 @@ async fn ask(mut session: Session, limit: Duration, deadline: Instant) -> Result
 async fn query(session: &mut Session, limit: Duration, deadline: Instant) -> Result<(State, Lag), Failure> {
     if session.kind() == Kind::Pgbouncer {
         session.ping().await?;
-        return Ok((State::Primary, Lag { bytes: Some(0), time: Some(Duration::ZERO), paused: false }));
+        return Ok((
+            State::Primary,
+            Lag {
+                bytes: Some(0),
+                time: Some(Duration::ZERO),
+                paused: false,
+            },
+        ));
     }
-    let sql = if session.version() < 100_000 { STATEMENT_BEFORE_10 } else { STATEMENT };
+    let sql = if session.version() < 100_000 {
+        STATEMENT_BEFORE_10
+    } else {
+        STATEMENT
+    };
     let row = session.one_row(KEY, sql, &[], limit, deadline).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the probe's answer has an unexpected form");
     let in_recovery: bool = row.try_get(0).map_err(unreadable)?;
     if !in_recovery {
-        return Ok((State::Primary, Lag { bytes: Some(0), time: Some(Duration::ZERO), paused: false }));
+        return Ok((
+            State::Primary,
+            Lag {
+                bytes: Some(0),
+                time: Some(Duration::ZERO),
+                paused: false,
+            },
+        ));
     }
     let bytes: Option<f64> = row.try_get(2).map_err(unreadable)?;
     let seconds: Option<f64> = row.try_get(3).map_err(unreadable)?;

@@ -31,7 +31,10 @@ impl ResultColumn {
     /// The type as SQL names it; its number when it is none that PostgreSQL brings.
     #[must_use]
     pub fn type_name(&self) -> String {
-        Type::from_oid(self.oid).map_or_else(|| format!("with OID {}", self.oid), |known| known.name().to_owned())
+        Type::from_oid(self.oid).map_or_else(
+            || format!("with OID {}", self.oid),
+            |known| known.name().to_owned(),
+        )
     }
 }
 
@@ -63,7 +66,11 @@ impl Row {
     #[must_use]
     pub fn cell(&self, index: usize) -> Option<&[u8]> {
         match &self.0 {
-            Inner::Binary(row) => row.try_get::<_, Option<Raw<'_>>>(index).ok().flatten().map(|raw| raw.0),
+            Inner::Binary(row) => row
+                .try_get::<_, Option<Raw<'_>>>(index)
+                .ok()
+                .flatten()
+                .map(|raw| raw.0),
             Inner::Text(row) => row.try_get(index).ok().flatten().map(str::as_bytes),
         }
     }
@@ -82,16 +89,27 @@ impl Row {
     pub fn columns(&self) -> Vec<ResultColumn> {
         match &self.0 {
             Inner::Binary(row) => columns_of(row.columns()),
-            Inner::Text(row) => {
-                row.columns().iter().map(|column| ResultColumn { name: column.name().into(), oid: 0 }).collect()
-            }
+            Inner::Text(row) => row
+                .columns()
+                .iter()
+                .map(|column| ResultColumn {
+                    name: column.name().into(),
+                    oid: 0,
+                })
+                .collect(),
         }
     }
 }
 
 /// The columns of a prepared statement or of a row.
 pub(super) fn columns_of(columns: &[tokio_postgres::Column]) -> Vec<ResultColumn> {
-    columns.iter().map(|column| ResultColumn { name: column.name().into(), oid: column.type_().oid() }).collect()
+    columns
+        .iter()
+        .map(|column| ResultColumn {
+            name: column.name().into(),
+            oid: column.type_().oid(),
+        })
+        .collect()
 }
 
 /// Rows as they arrive; nothing is buffered beyond what the driver holds.
@@ -106,11 +124,15 @@ enum Stream {
 
 impl Rows {
     pub(super) fn binary(stream: RowStream) -> Self {
-        Self { stream: Stream::Binary(Box::pin(stream)) }
+        Self {
+            stream: Stream::Binary(Box::pin(stream)),
+        }
     }
 
     pub(super) fn text(stream: SimpleQueryStream) -> Self {
-        Self { stream: Stream::Text(Box::pin(stream)) }
+        Self {
+            stream: Stream::Text(Box::pin(stream)),
+        }
     }
 
     /// The next row, `None` at the end.

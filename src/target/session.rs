@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
-use tokio::time::timeout_at;
 use postgres_types::{ToSql, Type};
+use tokio::time::timeout_at;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -78,7 +78,9 @@ pub(super) struct Driver {
 
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -87,12 +89,24 @@ impl Session {
     pub(super) fn new(client: Client, kind: Kind, driver: Driver) -> Self {
         let lifetime = LIFETIME + LIFETIME.mul_f64(fastrand::f64() / 10.0);
         let expires = Instant::now() + lifetime;
-        Self { client, kind, prepared: HashMap::new(), server_timeout: None, cluster: None, driver, expires, _place: None }
+        Self {
+            client,
+            kind,
+            prepared: HashMap::new(),
+            server_timeout: None,
+            cluster: None,
+            driver,
+            expires,
+            _place: None,
+        }
     }
 
     /// The session with its place under the cap of connections.
     pub(super) fn with_place(self, place: Place) -> Self {
-        Self { _place: Some(place), ..self }
+        Self {
+            _place: Some(place),
+            ..self
+        }
     }
 
     /// Version that the server told at the start, as `server_version_num`; 0 when unknown.
@@ -103,7 +117,11 @@ impl Session {
 
     /// The text of the last notice, once.
     pub(super) fn take_notice(&self) -> Option<String> {
-        self.driver.notice.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.driver
+            .notice
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// Asks pgbouncer's console for its version. Before 1.12 the answer is a notice and has no row.
@@ -113,7 +131,10 @@ impl Session {
 
     /// Whether the server's limit on statements is the one given, as the server shows it.
     pub(super) async fn has_statement_timeout(&self, shown: &str) -> Result<bool, Failure> {
-        let rows = self.client.simple_query("SELECT pg_catalog.current_setting('statement_timeout')").await?;
+        let rows = self
+            .client
+            .simple_query("SELECT pg_catalog.current_setting('statement_timeout')")
+            .await?;
         Ok(rows.iter().any(|message| match message {
             SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten() == Some(shown),
             _ => false,
@@ -124,12 +145,19 @@ impl Session {
     pub(super) async fn recovery_and_read_only(&self) -> Result<(bool, bool), Failure> {
         const SQL: &str = "SELECT pg_catalog.pg_is_in_recovery()::pg_catalog.text, \
                            pg_catalog.current_setting('default_transaction_read_only')";
-        let row = self.client.simple_query(SQL).await?.into_iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row),
-            _ => None,
-        });
+        let row = self
+            .client
+            .simple_query(SQL)
+            .await?
+            .into_iter()
+            .find_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            });
         let is = |column: usize, word: &str| {
-            row.as_ref().and_then(|row| row.try_get(column).ok().flatten()).is_some_and(|value| value == word)
+            row.as_ref()
+                .and_then(|row| row.try_get(column).ok().flatten())
+                .is_some_and(|value| value == word)
         };
         Ok((is(0, "true"), is(1, "on")))
     }
@@ -144,7 +172,11 @@ impl Session {
         limit: Duration,
         deadline: Instant,
     ) -> Result<Row, Failure> {
-        let limits = if self.kind == Kind::Postgres { self.limits(limit) } else { None };
+        let limits = if self.kind == Kind::Postgres {
+            self.limits(limit)
+        } else {
+            None
+        };
         if let Some((_, failure)) = self.prepare(&[(key, sql)], deadline).await?.pop() {
             return Err(failure);
         }
@@ -172,7 +204,8 @@ impl Session {
             return Ok(self.client.query_one(statement, &values).await?);
         }
         let mut rows = self.client.query_typed(sql, parameters).await?;
-        rows.pop().ok_or_else(|| Failure::new(Reason::Other, "the server gave no row"))
+        rows.pop()
+            .ok_or_else(|| Failure::new(Reason::Other, "the server gave no row"))
     }
 
     /// What answers at the other end.
@@ -204,9 +237,13 @@ impl Session {
         deadline: Instant,
     ) -> Result<Vec<(StatementKey, Failure)>, Failure> {
         let mut failures = Vec::new();
-        let new: Vec<_> = statements.iter().filter(|(key, _)| !self.prepared.contains_key(key)).collect();
+        let new: Vec<_> = statements
+            .iter()
+            .filter(|(key, _)| !self.prepared.contains_key(key))
+            .collect();
         if self.kind != Kind::Postgres {
-            self.prepared.extend(new.iter().map(|(key, _)| (*key, Prepared::Simple(None))));
+            self.prepared
+                .extend(new.iter().map(|(key, _)| (*key, Prepared::Simple(None))));
             return Ok(failures);
         }
         if new.is_empty() {
@@ -235,7 +272,9 @@ impl Session {
     pub async fn describe(&self, sql: &str, deadline: Instant) -> Result<Vec<ResultColumn>, Failure> {
         match timeout_at(deadline.into(), self.client.prepare(sql)).await {
             Ok(answer) => Ok(columns_of(answer?.columns())),
-            Err(_) => Err(Failure::timeout("the server did not prepare the statement in time")),
+            Err(_) => Err(Failure::timeout(
+                "the server did not prepare the statement in time",
+            )),
         }
     }
 

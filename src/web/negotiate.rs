@@ -75,8 +75,11 @@ fn quality(headers: &HeaderMap, name: &HeaderName, fit: impl Fn(&str) -> Option<
 }
 
 fn named(headers: &HeaderMap, coding: &str) -> bool {
-    items(headers, &ACCEPT_ENCODING)
-        .any(|item| item.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(coding)))
+    items(headers, &ACCEPT_ENCODING).any(|item| {
+        item.split(';')
+            .next()
+            .is_some_and(|name| name.trim().eq_ignore_ascii_case(coding))
+    })
 }
 
 fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {

@@ -19,12 +19,26 @@ const SIZES: &str = "segment_size wal_segment_size min_wal_size max_wal_size sha
 /// Settings that are on or off.
 const SWITCHES: &str = "data_checksums wal_log_hints fsync full_page_writes autovacuum hot_standby";
 
+/// Each setting has a value that no other has.
 #[test]
 fn settings_are_coded_as_the_contract_says() {
     for major in some_majors(&[10, 13, 17, 18]) {
         let cluster = Cluster::builder(major)
+            .set("max_connections", "91")
+            .set("max_prepared_transactions", "5")
+            .set("max_locks_per_transaction", "71")
+            .set("max_worker_processes", "11")
+            .set("max_parallel_workers", "6")
+            .set("max_parallel_workers_per_gather", "3")
+            .set("max_replication_slots", "7")
+            .set("max_wal_senders", "9")
+            .set("autovacuum_max_workers", "4")
             .set("work_mem", "1234kB")
+            .set("maintenance_work_mem", "31MB")
+            .set("effective_cache_size", "123MB")
+            .set("min_wal_size", "48MB")
             .set("max_wal_size", "3GB")
+            .set("wal_log_hints", "on")
             .set("checkpoint_timeout", "7min")
             .set("checkpoint_completion_target", "0.75")
             .set("synchronous_commit", "remote_write")

@@ -1,5 +1,7 @@
 //! Counters of tables, indexes and databases.
 
+use pg_exporter_lab::Cluster;
+
 use super::shop::database;
 use super::{some_majors, watch};
 use crate::agree::{Check, agree, columns, same};
@@ -98,10 +100,11 @@ fn databases_are_counted_as_the_catalogs_say() {
     for major in some_majors(&[10, 12, 15, 18]) {
         let cluster = database(major, "databases");
         cluster.psql_in("databases", "begin; create table gone (); rollback");
+        spend(cluster);
         cluster.psql("alter database databases connection limit 42");
         cluster.wait_for(
             "select xact_rollback from pg_stat_database where datname = 'databases'",
-            "1",
+            "2",
         );
         let exporter = watch(cluster, "postgres", &Layer::patient(&[]));
         let from = "pg_database d join pg_stat_database s on s.datid = d.oid where d.datname = 'databases'";
@@ -156,11 +159,39 @@ fn databases_are_counted_as_the_catalogs_say() {
         let page = exporter.scrape();
         let of = |name: &str| value(&page, name, &[("datname", "databases")]);
         assert_eq!(of("pg_db_conn_limit"), 42.0);
-        assert_eq!(of("pg_db_xact_rollback"), 1.0);
+        assert_eq!(
+            of("pg_db_xact_rollback"),
+            2.0,
+            "one asked for, one after the deadlock"
+        );
+        assert_eq!(of("pg_db_deadlocks"), 1.0);
+        assert!(of("pg_db_temp_files") >= 1.0 && of("pg_db_temp_bytes") > 1e6);
+        if major >= 14 {
+            assert_eq!(of("pg_db_sessions_killed"), 1.0);
+        }
         assert!(of("pg_db_tup_inserted") >= 1000.0);
         assert_eq!(
             value(&page, "pg_db_is_template", &[("datname", "template1")]),
             1.0
         );
     }
+}
+
+/// A sort on disk, a deadlock, a session that is ended.
+fn spend(cluster: &Cluster) {
+    let sort = "set work_mem = '64kB'; select count(*) from (select n from generate_series(1, 200000) n order by -n offset 0) x";
+    cluster.psql_in("databases", sort);
+    let (mut one, mut other) = (cluster.session("databases"), cluster.session("databases"));
+    for (session, table) in [(&mut one, "bare"), (&mut other, "fleeting")] {
+        session.exec("begin");
+        session.exec(&format!("lock table {table}"));
+    }
+    one.send("lock table fleeting");
+    let deadlocked = [other.answer_to("lock table bare").is_err(), one.answer().is_err()];
+    assert!(deadlocked[0] != deadlocked[1], "{deadlocked:?}");
+    for session in [&mut one, &mut other] {
+        session.exec("commit");
+    }
+    let pid = one.backend_pid();
+    cluster.psql(&format!("select pg_terminate_backend({pid})"));
 }

@@ -1,0 +1,212 @@
+//! The collectors' statements: prepared, sent together, read in order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout_at;
+
+use super::outcome::{fail, too_late, with_slot};
+use super::{Due, Env};
+use crate::scrape::batch::Batch;
+use crate::scrape::database::Database;
+use crate::scrape::decode::Decoder;
+use crate::target::failure::{Failure, Reason};
+use crate::target::pipeline::{self, Flight, Order};
+use crate::target::rows::{Format, Row};
+use crate::target::session::Session;
+
+/// A statement's end, or the end of the session.
+enum Ended {
+    /// Answered, or refused by the server.
+    Answered,
+    /// The connection is of no more use.
+    Lost(Failure),
+}
+
+/// Runs the statements; those whose prepared statement the server no longer accepts are prepared anew once, and run
+/// unnamed if that does not help.
+pub(super) async fn run_all(
+    database: &Database,
+    session: &mut Session,
+    mut due: Vec<Due>,
+    env: &Env<'_>,
+) -> Result<(), Failure> {
+    while !due.is_empty() {
+        let ready = prepare(database, session, due, env).await?;
+        due = execute(database, session, ready, env).await?;
+    }
+    Ok(())
+}
+
+/// Prepares what is new on this session and resolves how the rows are read.
+async fn prepare(
+    database: &Database,
+    session: &mut Session,
+    due: Vec<Due>,
+    env: &Env<'_>,
+) -> Result<Vec<Due>, Failure> {
+    let statements: Vec<_> = due
+        .iter()
+        .map(|item| (item.key, &*item.collector.query))
+        .collect();
+    let refused = session.prepare(&statements, env.deadline()).await?;
+    let mut ready = Vec::with_capacity(due.len());
+    for mut item in due {
+        match refused.iter().find(|(key, _)| *key == item.key) {
+            Some((key, failure)) if failure.is_stale_statement() => session.use_text(*key),
+            Some((_, failure)) if failure.reason == Reason::Connection => return Err(failure.clone()),
+            Some((_, failure)) => {
+                fail(database, &item, failure.clone(), None, env);
+                continue;
+            }
+            None => {}
+        }
+        match decoder(database, session, &item) {
+            Ok(decoder) => {
+                item.decoder = decoder;
+                ready.push(item);
+            }
+            Err(failure) => fail(database, &item, failure, None, env),
+        }
+    }
+    Ok(ready)
+}
+
+/// The decoder of a prepared statement; `None` when its columns are known only with its first row.
+fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Option<Arc<Decoder>>, Failure> {
+    let Some(columns) = session.columns(item.key).cloned() else {
+        return Ok(None);
+    };
+    let mut state = database.state.borrow_mut();
+    let Some(slot) = state.slots.get_mut(item.slot) else {
+        return Ok(None);
+    };
+    if let Some((known, decoder)) = &slot.decoder
+        && Arc::ptr_eq(known, &columns)
+    {
+        return Ok(Some(Arc::clone(decoder)));
+    }
+    let mut decoder = Decoder::resolve(&item.collector, &columns, Format::Binary)?;
+    for column in decoder.absent(&item.collector) {
+        tracing::warn!(collector = %item.collector.branch, database = %database.name, column, "the result lacks a column of the definition: its metric is left out");
+    }
+    for column in decoder.opaque(&item.collector) {
+        tracing::warn!(collector = %item.collector.branch, database = %database.name, column, "the column's type is no number: its metric is NaN; cast it in the query");
+    }
+    if decoder.needs_text() {
+        session.use_text(item.key);
+        decoder = Decoder::resolve(&item.collector, &columns, Format::Text)?;
+    }
+    let decoder = Arc::new(decoder);
+    slot.decoder = Some((columns, Arc::clone(&decoder)));
+    Ok(Some(decoder))
+}
+
+/// Sends all and reads the answers in order. Returns what is to be tried again.
+async fn execute(
+    database: &Database,
+    session: &mut Session,
+    due: Vec<Due>,
+    env: &Env<'_>,
+) -> Result<Vec<Due>, Failure> {
+    let orders: Vec<_> = due
+        .iter()
+        .map(|item| Order {
+            key: item.key,
+            sql: &item.collector.query,
+            timeout: env.limit(&item.collector),
+        })
+        .collect();
+    let mut flights = pipeline::send(session, &orders).await;
+    let mut stale = Vec::new();
+    let mut lost = None;
+    for item in &due {
+        let Some(flight) = flights.pop_front() else { break };
+        let began = Instant::now();
+        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
+        let answer = timeout_at(limit.into(), receive(flight, item))
+            .await
+            .unwrap_or_else(|_| Err(too_late(item, env)));
+        match answer {
+            Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
+            answer => {
+                if let Ended::Lost(failure) = record(database, item, answer, began.elapsed(), env) {
+                    lost = Some(failure);
+                    break;
+                }
+            }
+        }
+    }
+    drop(flights);
+    if let Some(failure) = lost {
+        return Err(failure);
+    }
+    for item in &mut stale {
+        session.forget(item.key);
+        if item.retries > 0 {
+            session.use_text(item.key);
+        }
+        item.retries += 1;
+    }
+    Ok(stale)
+}
+
+async fn receive(mut flight: Flight<'_>, item: &Due) -> Result<Batch, Failure> {
+    let mut rows = flight.rows().await?;
+    let mut decoder = item.decoder.clone();
+    let mut batch = decoder
+        .as_ref()
+        .map(|decoder| decoder.batch())
+        .unwrap_or_default();
+    while let Some(row) = rows.next().await? {
+        let decoder = match &decoder {
+            Some(decoder) => decoder,
+            None => {
+                let first = decoder.insert(Arc::new(first_row(item, &row)?));
+                batch = first.batch();
+                first
+            }
+        };
+        decoder.push(&row, &mut batch)?;
+    }
+    Ok(batch)
+}
+
+fn first_row(item: &Due, row: &Row) -> Result<Decoder, Failure> {
+    Decoder::resolve(&item.collector, &row.columns(), row.format())
+}
+
+fn record(
+    database: &Database,
+    item: &Due,
+    answer: Result<Batch, Failure>,
+    took: Duration,
+    env: &Env<'_>,
+) -> Ended {
+    match answer {
+        Ok(batch) => {
+            let samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
+            let batch = env
+                .retained
+                .borrow()
+                .contains(&*item.collector.branch)
+                .then(|| Arc::new(batch));
+            with_slot(database, item, |slot| {
+                slot.succeeded(samples, env.start, took);
+                slot.batch = batch;
+            });
+            Ended::Answered
+        }
+        Err(failure) => {
+            // Without an SQLSTATE the failure is not the server's answer, so the answers behind it will not come.
+            let is_lost = failure.reason == Reason::Connection
+                || (failure.reason == Reason::Timeout && failure.sqlstate.is_none());
+            fail(database, item, failure.clone(), Some(took), env);
+            if is_lost {
+                Ended::Lost(failure)
+            } else {
+                Ended::Answered
+            }
+        }
+    }
+}
