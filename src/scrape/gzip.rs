@@ -143,6 +143,7 @@ fn join(segments: &[Segment]) -> Vec<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use std::io::Read as _;
 
     use proptest::prelude::*;
@@ -181,7 +182,7 @@ mod tests {
         let line = Bytes::from("pg_table_seq_scan{datname=\"app\",relname=\"public.t\"} 42\n".repeat(50_000));
         let mut compressor = Compressor::default();
         let segments = [
-            compressor.segment(&[line.clone()]),
+            compressor.segment(std::slice::from_ref(&line)),
             compressor.segment(&[line.clone(), line.clone()]),
         ];
         let compressed = join(&segments).concat();

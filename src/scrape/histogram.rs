@@ -51,13 +51,13 @@ pub(super) fn encode(
         });
     };
     family(column.buckets.len() + 1, &|name, histogram, lines| {
-        push_buckets(name, column, histogram, lines)
+        push_buckets(name, column, histogram, lines);
     });
     family(1, &|name, histogram, lines| {
-        push_line(name, histogram.block, histogram.count as f64, lines)
+        push_line(name, histogram.block, histogram.count as f64, lines);
     });
     family(1, &|name, histogram, lines| {
-        push_line(name, histogram.block, histogram.sum, lines)
+        push_line(name, histogram.block, histogram.sum, lines);
     });
 }
 

@@ -66,6 +66,7 @@ pub fn block<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, constant:
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use proptest::prelude::*;
 

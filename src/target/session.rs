@@ -19,6 +19,9 @@ use super::rows::{ResultColumn, columns_of};
 /// password or `pg_hba` rule shows.
 const LIFETIME: Duration = Duration::from_secs(600);
 
+/// What preparing a statement may take on the server. Parsing takes milliseconds, but waits for locks on relations.
+const PREPARE_LIMIT: Duration = Duration::from_millis(500);
+
 /// How long a cancel request may take; it runs in the background.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -172,14 +175,14 @@ impl Session {
         limit: Duration,
         deadline: Instant,
     ) -> Result<Row, Failure> {
+        if let Some((_, failure)) = self.prepare(&[(key, sql)], deadline).await?.pop() {
+            return Err(failure);
+        }
         let limits = if self.kind == Kind::Postgres {
             self.limits(limit)
         } else {
             None
         };
-        if let Some((_, failure)) = self.prepare(&[(key, sql)], deadline).await?.pop() {
-            return Err(failure);
-        }
         let session: &Self = self;
         let set = async {
             match &limits {
@@ -249,10 +252,14 @@ impl Session {
         if new.is_empty() {
             return Ok(failures);
         }
-        let all = join_all(new.iter().map(|(_, sql)| self.client.prepare(sql)));
-        let answers = timeout_at(deadline.into(), all)
+        let limits = self.limits(PREPARE_LIMIT).unwrap_or_default();
+        let set = self.client.batch_execute(&limits);
+        // Polled in this order, so sent in this order: one round trip.
+        let all = join(set, join_all(new.iter().map(|(_, sql)| self.client.prepare(sql))));
+        let (set, answers) = timeout_at(deadline.into(), all)
             .await
             .map_err(|_| Failure::timeout("the server did not prepare the statements in time"))?;
+        set?;
         for ((key, _), answer) in new.into_iter().zip(answers) {
             match answer {
                 Ok(statement) => {

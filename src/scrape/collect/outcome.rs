@@ -48,7 +48,7 @@ pub(super) fn fail_unless_done(database: &Database, item: &Due, failure: &Failur
         };
         let behind = Failure::new(reason, format!("not run: {}", failure.message));
         with_slot(database, item, |slot| {
-            slot.failed(behind, env.start, None, env.interval)
+            slot.failed(behind, env.start, None, env.interval);
         });
     }
 }
