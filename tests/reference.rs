@@ -1,6 +1,10 @@
 //! `docs/reference.md` is generated from the compiled definitions, and current. `UPDATE_GOLDEN=1 cargo test --test
 //! reference` writes it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
