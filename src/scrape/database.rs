@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::collect::{self, Env};
 use super::slot::{Outcome, Slot};
@@ -38,6 +38,8 @@ pub(super) struct State {
     /// Slots of branches that are not installed at the moment: their counts survive.
     resting: HashMap<String, Slot>,
     planned: Option<Arc<Live>>,
+    /// The last reload that was taken notice of.
+    reloaded: Option<SystemTime>,
     /// When the current or last scrape of it began: in a run it may have to wait for its turn.
     began: Option<Instant>,
     backoff: Backoff,
@@ -151,6 +153,11 @@ impl Database {
             .planned
             .as_ref()
             .is_some_and(|live| Arc::ptr_eq(live, env.live));
+        // Whoever reloads may have mended what a collector rests for, a missing right for one.
+        if state.reloaded != Some(env.reloaded) {
+            state.reloaded = Some(env.reloaded);
+            state.slots.iter_mut().for_each(Slot::unpause);
+        }
         if is_planned && state.facts == facts {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pg_exporter_schema::{Collector, Column, Usage};
+use pg_exporter_schema::{Collector, Column, Usage, shortest};
 
 use super::batch::Batch;
 use super::number::{self, Wire};
@@ -198,9 +198,8 @@ fn binary_label(wire: Wire, bytes: &[u8], text: &mut String) {
         }),
         Wire::Int8 => push_integer(bytes.try_into().map(i64::from_be_bytes).ok(), text),
         Wire::Unsigned8 => push_integer(bytes.try_into().map(u64::from_be_bytes).ok(), text),
-        Wire::Float4 => push_float(bytes.try_into().map(f32::from_be_bytes).ok(), text),
-        Wire::Float8 => push_float(bytes.try_into().map(f64::from_be_bytes).ok(), text),
-        _ => push_float(wire.read(bytes), text),
+        Wire::Float4 | Wire::Float8 => push_float(wire.read(bytes), text),
+        _ => push_whole(wire.read(bytes), text),
     }
 }
 
@@ -208,7 +207,8 @@ fn text_label(wire: Wire, bytes: &[u8], text: &mut String) {
     match (wire, bytes) {
         (Wire::Bool, b"t") => text.push_str("true"),
         (Wire::Bool, b"f") => text.push_str("false"),
-        (Wire::Timestamp | Wire::Date, _) => push_float(read_text(wire, bytes), text),
+        (Wire::Timestamp | Wire::Date, _) => push_whole(read_text(wire, bytes), text),
+        (Wire::Float4 | Wire::Float8, _) => push_float(read_text(wire, bytes), text),
         _ => text.push_str(&String::from_utf8_lossy(bytes)),
     }
 }
@@ -219,9 +219,20 @@ fn push_integer(number: Option<impl itoa::Integer>, text: &mut String) {
     }
 }
 
-fn push_float(number: Option<impl std::fmt::Display>, text: &mut String) {
+/// Integers of up to 32 bits and whole seconds, whose text is exact.
+fn push_whole(number: Option<f64>, text: &mut String) {
     if let Some(number) = number {
         let _ = write!(text, "{number}");
+    }
+}
+
+/// Go's shortest `%g`, as pg_exporter 1.x shows floats in labels.
+fn push_float(number: Option<f64>, text: &mut String) {
+    match number {
+        Some(number) if number.is_finite() => text.push_str(&shortest(number)),
+        Some(number) if number.is_nan() => text.push_str("NaN"),
+        Some(number) => text.push_str(if number > 0.0 { "+Inf" } else { "-Inf" }),
+        None => {}
     }
 }
 
@@ -236,5 +247,26 @@ fn read_text(wire: Wire, bytes: &[u8]) -> Option<f64> {
             _ => timestamp::parse(std::str::from_utf8(bytes).ok()?),
         }),
         _ => number::text(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_labels() {
+        let shown = |wire: Wire, bytes: &[u8]| {
+            let mut text = String::new();
+            binary_label(wire, bytes, &mut text);
+            text
+        };
+        assert_eq!(shown(Wire::Float8, &1e6f64.to_be_bytes()), "1e+06");
+        assert_eq!(shown(Wire::Float8, &0.5f64.to_be_bytes()), "0.5");
+        assert_eq!(shown(Wire::Float8, &f64::INFINITY.to_be_bytes()), "+Inf");
+        assert_eq!(shown(Wire::Float4, &0.1f32.to_be_bytes()), "0.1");
+        assert_eq!(shown(Wire::Int8, &i64::MAX.to_be_bytes()), "9223372036854775807");
+        assert_eq!(shown(Wire::Int4, &(-5i32).to_be_bytes()), "-5");
+        assert_eq!(shown(Wire::Timestamp, &0i64.to_be_bytes()), "946684800");
     }
 }

@@ -75,7 +75,7 @@ impl Wire {
             Self::Int8 => fixed(bytes).map(|raw| i64::from_be_bytes(raw) as f64),
             Self::Unsigned4 => fixed(bytes).map(|raw| f64::from(u32::from_be_bytes(raw))),
             Self::Unsigned8 => fixed(bytes).map(|raw| u64::from_be_bytes(raw) as f64),
-            Self::Float4 => fixed(bytes).map(|raw| f64::from(f32::from_be_bytes(raw))),
+            Self::Float4 => fixed(bytes).map(f32::from_be_bytes).map(float4),
             Self::Float8 => fixed(bytes).map(f64::from_be_bytes),
             Self::Numeric => numeric(bytes),
             Self::Timestamp => fixed(bytes).map(|raw| timestamp(i64::from_be_bytes(raw))),
@@ -94,6 +94,19 @@ fn fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
 #[must_use]
 pub fn text(bytes: &[u8]) -> Option<f64> {
     std::str::from_utf8(bytes).ok()?.trim().parse().ok()
+}
+
+/// The number that the server's text form of a `float4` stands for: 0.1, not 0.10000000149.
+fn float4(number: f32) -> f64 {
+    /// 2^24: whole numbers below it are exact and their text is too.
+    const EXACT: f32 = 16_777_216.0;
+    if !number.is_finite() || (number.trunc() == number && number.abs() < EXACT) {
+        return f64::from(number);
+    }
+    zmij::Buffer::new()
+        .format_finite(number)
+        .parse()
+        .unwrap_or(f64::from(number))
 }
 
 fn timestamp(microseconds: i64) -> f64 {
@@ -233,6 +246,19 @@ mod tests {
         assert_eq!(numeric(&special(0xD000)), Some(f64::INFINITY));
         assert_eq!(numeric(&special(0xF000)), Some(f64::NEG_INFINITY));
         assert_eq!(numeric(&special(0)), Some(0.0));
+    }
+
+    #[test]
+    fn single_precision_is_read_as_its_text_is() {
+        for (number, expected) in [
+            (0.1f32, 0.1),
+            (1.234_567_9e8, 123_456_790.0),
+            (-2.5, -2.5),
+            (3.0, 3.0),
+        ] {
+            assert_eq!(float4(number), expected);
+        }
+        assert!(float4(f32::NAN).is_nan());
     }
 
     #[test]

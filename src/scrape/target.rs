@@ -114,6 +114,7 @@ impl Target {
             start,
             deadline,
             interval,
+            reloaded: self.catalog.status().succeeded_at,
             live: &live,
             selection,
             pool: &self.pool,

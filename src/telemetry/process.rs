@@ -3,6 +3,7 @@
 //! By hand, since the library's collector counts processor time in whole seconds.
 
 use std::fs;
+use std::io::Read as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -133,8 +134,14 @@ impl Usage {
     }
 }
 
+/// A file of proc(5). They tell no size, so that without room of its own a string grows in many small reads.
 fn read(root: &Path, name: &str) -> Option<String> {
-    fs::read_to_string(root.join(name)).ok()
+    let mut text = String::with_capacity(4096);
+    fs::File::open(root.join(name))
+        .ok()?
+        .read_to_string(&mut text)
+        .ok()?;
+    Some(text)
 }
 
 /// Field of `stat` by its number in proc(5). Counting begins behind the command, which may hold blanks.

@@ -21,8 +21,11 @@ fn a_killed_backend_costs_a_recovery() {
     // The server ends all connections and recovers; the page comes meanwhile, whatever it says.
     let (page, _) = page_within(&exporter, 2.0);
     assert!(page.value("pg_up", &[]).is_some());
+    // Before the server has noticed, everything is as ever.
+    wait_until("the server noticed", SOON, || {
+        cluster.log().contains("terminated by signal 9")
+    });
     assert_recovers(&exporter, State::Primary);
-    assert!(cluster.log().contains("terminated by signal 9"));
     wait_until("there are as many backends as before", SOON, || {
         backends(&cluster) == before
     });

@@ -45,4 +45,5 @@ pub use node::{Kind, Node};
 pub use place::{At, Spot};
 pub use report::Strictness;
 pub use source::{Source, definition_files, read_dir, read_path, rerun_if_changed};
+pub use text::shortest;
 pub use write::{write, write_file};

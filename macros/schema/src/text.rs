@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 
 use crate::{Family, Usage};
 
-/// A bound as the `le` label shows it: Go's shortest `%g`, which is `1`, `0.5`, `1e+06`.
-pub(crate) fn le(bound: f64) -> String {
-    let shortest = format!("{bound:e}");
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+/// A finite number as labels show it, the bounds of buckets among them: Go's shortest `%g`, which is `1`, `0.5`, `1e+06`.
+#[must_use]
+pub fn shortest(number: f64) -> String {
+    let digits = format!("{number:e}");
+    let (mantissa, exponent) = digits.split_once('e').unwrap_or((&digits, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    if (-4..6).contains(&exponent) || bound == 0.0 {
-        return format!("{bound}");
+    if (-4..6).contains(&exponent) || number == 0.0 {
+        return format!("{number}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
@@ -114,7 +115,7 @@ mod tests {
             (0.000_012_5, "1.25e-05"),
         ];
         for (bound, text) in cases {
-            assert_eq!(le(bound), text);
+            assert_eq!(shortest(bound), text);
         }
     }
 

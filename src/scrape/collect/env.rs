@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pg_exporter_schema::Collector;
 
@@ -23,6 +23,8 @@ pub struct Env<'a> {
     pub deadline: &'a Cell<Instant>,
     /// Time since the run before.
     pub interval: Duration,
+    /// When the configuration was last loaded, changed or not.
+    pub reloaded: SystemTime,
     /// The set of collectors.
     pub live: &'a Arc<Live>,
     /// Which of them the run is about.

@@ -136,6 +136,16 @@ fn a_missing_table_pauses_its_collector_until_the_next_plan() {
 }
 
 #[test]
+fn a_reload_ends_pauses_although_nothing_changed() {
+    let cluster = database("unpause");
+    let own = Own::start(cluster, "unpause", DIVISION);
+    assert_eq!(failures(&own.scrape()), ["unpause ratio missing_object"]);
+    cluster.psql_in("unpause", "create table divisor as select 5 as n");
+    assert_eq!(own.exporter.request("POST", "/reload", &[]).status, 200);
+    assert_eq!(value(&own.scrape(), "ratio_value", &[]), 2.0);
+}
+
+#[test]
 fn a_reload_is_in_force_at_the_next_scrape() {
     let cluster = database("reload");
     let own = Own::start(cluster, "reload", DIVISION);

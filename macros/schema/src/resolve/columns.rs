@@ -145,7 +145,7 @@ pub(crate) fn buckets(raw: &raw::Column, column: &mut Column, report: &mut FileR
             increasing(&raw.column, bucket, raw.broken, report);
             let bucket = |bound: &At<f64>| Bucket {
                 bound: bound.value,
-                le: text::le(bound.value).into(),
+                le: text::shortest(bound.value).into(),
             };
             column.buckets = raw
                 .bucket
