@@ -136,7 +136,7 @@ fn collector(slot: &Slot, start: Instant) -> CollectorOverview {
         branch: slot.collector.branch.to_string(),
         state: slot.state(start),
         duration: duration.as_secs_f64(),
-        age: slot.age(start).map(|age| age.as_secs_f64()),
+        age: slot.age(start).map(|age| (age + start.elapsed()).as_secs_f64()),
         series: slot.served(start).map_or(0, |samples| samples.series),
         errors,
         executions,
