@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Selection;
 use super::database;
-use super::slot::{Outcome, Slot};
+use super::slot::{Outcome, Slot, Stats};
 use super::target::Target;
 use super::text::{block, push_number};
 use crate::build_info::BUILD_INFO;
@@ -359,63 +359,33 @@ fn health(target: &Target, page: &mut Page<'_>) {
 
 /// Failures by reason and dropped series: only those that occurred, as a full grid would be ten series per collector.
 fn drops(databases: &[std::rc::Rc<database::Database>], selection: &Selection, page: &mut Page<'_>) {
-    page.family(
-        "exporter_query_failures_total",
-        "counter",
-        "Failed executions of the collector by reason.",
-    );
-    for database in databases {
-        let label = database.label();
-        for slot in database
-            .state
-            .borrow()
-            .slots
-            .iter()
-            .filter(|slot| selection.includes(&slot.collector.name))
-        {
-            for (reason, count) in Reason::ALL
-                .iter()
-                .zip(slot.stats.reasons)
-                .filter(|(_, count)| *count > 0)
-            {
-                let labels = [
-                    ("datname", &*label),
-                    ("query", &*slot.collector.name),
-                    ("reason", reason.word()),
-                ];
-                page.labelled(&labels, count as f64);
-            }
-        }
-    }
-    page.family(
-        "exporter_query_dropped_series_total",
-        "counter",
-        "Series of the collector that were dropped, as duplicates or above its limit.",
-    );
-    for database in databases {
-        let label = database.label();
-        for slot in database
-            .state
-            .borrow()
-            .slots
-            .iter()
-            .filter(|slot| selection.includes(&slot.collector.name))
-        {
-            for (reason, count) in [
-                ("duplicate", slot.stats.duplicates),
-                ("limit", slot.stats.over_limit),
-            ] {
-                if count > 0 {
-                    let labels = [
-                        ("datname", &*label),
-                        ("query", &*slot.collector.name),
-                        ("reason", reason),
-                    ];
+    let mut counts = |name: &str, help: &str, of: &dyn Fn(&Stats) -> Vec<(&'static str, u64)>| {
+        page.family(name, "counter", help);
+        for database in databases {
+            let label = database.label();
+            let state = database.state.borrow();
+            let shown = |slot: &&Slot| selection.includes(&slot.collector.name);
+            for slot in state.slots.iter().filter(shown) {
+                for (reason, count) in of(&slot.stats).into_iter().filter(|(_, count)| *count > 0) {
+                    let query = &*slot.collector.name;
+                    let labels = [("datname", &*label), ("query", query), ("reason", reason)];
                     page.labelled(&labels, count as f64);
                 }
             }
         }
-    }
+    };
+    let failures = "Failed executions of the collector by reason.";
+    counts("exporter_query_failures_total", failures, &|stats| {
+        Reason::ALL
+            .map(Reason::word)
+            .into_iter()
+            .zip(stats.reasons)
+            .collect()
+    });
+    let dropped = "Series of the collector that were dropped, as duplicates or above its limit.";
+    counts("exporter_query_dropped_series_total", dropped, &|stats| {
+        vec![("duplicate", stats.duplicates), ("limit", stats.over_limit)]
+    });
 }
 
 fn flag(value: bool) -> f64 {
