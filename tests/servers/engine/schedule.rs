@@ -1,6 +1,6 @@
 //! When a collector runs: cache, retries, back-off, pauses, stale results.
 
-use pg_exporter_lab::{Page, wait_until};
+use pg_exporter_lab::{Cluster, Page, newest_major, wait_until};
 
 use super::{Own, about, database, databases};
 use crate::support::{PATIENCE, failures, value};
@@ -113,7 +113,9 @@ fn tries_become_rare_when_a_collector_keeps_failing() {
 
 #[test]
 fn a_missing_table_pauses_its_collector_until_the_next_plan() {
-    let cluster = database("pause");
+    // A cluster of its own: a database that another test creates is a fact that changes.
+    let cluster = &Cluster::start(newest_major());
+    cluster.create_database("pause");
     let own = Own::start(cluster, "pause", DIVISION);
     for _ in 0..5 {
         assert_eq!(failures(&own.scrape()), ["pause ratio missing_object"]);
@@ -137,10 +139,13 @@ fn a_missing_table_pauses_its_collector_until_the_next_plan() {
 
 #[test]
 fn a_reload_ends_pauses_although_nothing_changed() {
-    let cluster = database("unpause");
+    // A cluster of its own: a database that another test creates is a fact that changes.
+    let cluster = &Cluster::start(newest_major());
+    cluster.create_database("unpause");
     let own = Own::start(cluster, "unpause", DIVISION);
     assert_eq!(failures(&own.scrape()), ["unpause ratio missing_object"]);
     cluster.psql_in("unpause", "create table divisor as select 5 as n");
+    assert_eq!(own.scrape().value("ratio_value", &[]), None, "it rests");
     assert_eq!(own.exporter.request("POST", "/reload", &[]).status, 200);
     assert_eq!(value(&own.scrape(), "ratio_value", &[]), 2.0);
 }
