@@ -1,0 +1,1 @@
+//! Prometheus, HAProxy, nginx, curl and a kubelet-like probe against the exporter.

@@ -1,0 +1,1 @@
+//! TLS, passwords and headers of the web configuration file.
