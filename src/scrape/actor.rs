@@ -1,4 +1,4 @@
-//! The scrape thread: one run at a time, further scrapes join it.
+//! The scrape thread: it takes requests, and runs scrapes for them in rounds.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -107,7 +107,7 @@ async fn serve(mut inbox: mpsc::Receiver<Message>, target: Rc<Target>) {
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         rounds.begin(&target);
-        let deadline = rounds.deadline();
+        let next = rounds.next(&target);
         tokio::select! {
             message = inbox.recv() => match message {
                 Some(Message::Page(request, reply)) => rounds.join(request, reply),
@@ -120,8 +120,8 @@ async fn serve(mut inbox: mpsc::Receiver<Message>, target: Rc<Target>) {
                 }
                 None => return,
             },
-            () = rounds.ended() => rounds.finish(&target),
-            () = sleep_until(deadline.unwrap_or_else(far).into()), if deadline.is_some() => {
+            at = rounds.ended() => rounds.finish(at, &target),
+            () = sleep_until(next.unwrap_or_else(far).into()), if next.is_some() => {
                 rounds.release(&target, Instant::now());
             }
             _ = sweep.tick() => target.sweep(),

@@ -61,9 +61,9 @@ impl Page<'_> {
     }
 }
 
-/// The families about the target, its databases and its collectors. `duplicates` are the page's series that were
-/// dropped because another database has the same.
-pub(super) fn render(target: &Target, selection: &Selection, duplicates: u64) -> Bytes {
+/// The families about the target, its databases and its collectors, as the run begun at `start` knows them. `duplicates`
+/// are the page's series that were dropped because another database has the same.
+pub(super) fn render(target: &Target, selection: &Selection, start: Instant, duplicates: u64) -> Bytes {
     let mut process = Vec::new();
     target.process.usage().encode(&mut process);
     if !target.config.intro {
@@ -76,8 +76,7 @@ pub(super) fn render(target: &Target, selection: &Selection, duplicates: u64) ->
         out: Vec::new(),
         family: String::new(),
     };
-    let start = target.runs.borrow().start;
-    server(target, &mut page);
+    server(target, start, &mut page);
     exporter(target, &mut page, duplicates);
     databases(target, &mut page);
     collectors(target, selection, &mut page, start);
@@ -90,13 +89,13 @@ pub(super) fn render(target: &Target, selection: &Selection, duplicates: u64) ->
     page.out.into()
 }
 
-fn server(target: &Target, page: &mut Page<'_>) {
+fn server(target: &Target, start: Instant, page: &mut Page<'_>) {
     let state = target.main.state.borrow();
     page.single(
         "up",
         "gauge",
         "Whether the target answers: 1 when its facts could be read and no fatal collector failed.",
-        flag(state.is_up()),
+        flag(state.is_up(start)),
     );
     page.single(
         "version",

@@ -1,7 +1,7 @@
 //! One database: its session, facts, plan and slots, and one scrape of it.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +15,7 @@ use crate::target::facts::{self, Facts};
 use crate::target::failure::{Failure, Reason};
 use crate::target::plan::{self, Context, Plan};
 use crate::target::session::Session;
+use tokio::sync::Notify;
 
 /// A database that is scraped: the URL's, or a discovered one.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Database {
     /// Whether it was discovered rather than named by the URL.
     pub discovered: bool,
     endpoint: Endpoint,
+    /// Tells other runs that a collector has answered.
+    pub(super) answers: Notify,
     /// Borrowed for moments only, never across a wait.
     pub(super) state: RefCell<State>,
 }
@@ -40,19 +43,28 @@ pub(super) struct State {
     planned: Option<Arc<Live>>,
     /// The last reload that was taken notice of.
     reloaded: Option<SystemTime>,
-    /// When the current or last scrape of it began: in a run it may have to wait for its turn.
-    began: Option<Instant>,
+    /// The run that planned last.
+    learned: Option<Instant>,
     backoff: Backoff,
+    /// What the runs that are on and the last one found, by when they began.
+    passes: BTreeMap<Instant, Pass>,
     pub(super) status: Status,
+}
+
+/// What one run found.
+#[derive(Clone, Debug, Default)]
+struct Pass {
+    /// When the database had its turn.
+    began: Option<Instant>,
+    /// Whether its facts were read. Without them no result is served, not even a cached one.
+    reached: bool,
+    /// Why it failed.
+    failure: Option<Failure>,
 }
 
 /// How the scrapes of a database went.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Status {
-    /// Whether the current or last run read its facts. Without them no result is served, not even a cached one.
-    pub(super) reached: bool,
-    /// Why the current or last run failed.
-    pub(super) failure: Option<Failure>,
     /// The last failure of all runs.
     pub(super) last_failure: Option<Failure>,
     /// Whether the run before succeeded; `None` before the first.
@@ -71,6 +83,7 @@ impl Database {
             name: name.to_owned(),
             discovered,
             endpoint,
+            answers: Notify::new(),
             state: RefCell::default(),
         }
     }
@@ -91,7 +104,7 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached or asked.
     pub async fn begin(&self, env: &Env<'_>) -> Result<Session, Failure> {
-        self.state.borrow_mut().began = Some(Instant::now());
+        self.state.borrow_mut().pass(env.start).began = Some(Instant::now());
         let deadline = || env.deadline().min(Instant::now() + self.endpoint.connect_timeout);
         if let Some(session) = env.pool.take(&self.name) {
             match self.learn(session, env, deadline()).await {
@@ -135,7 +148,7 @@ impl Database {
         match facts::read(&mut session, &env.live.wanted, !self.discovered, deadline).await {
             Ok(facts) => {
                 self.replan(facts, env, &mut session);
-                self.state.borrow_mut().status.reached = true;
+                self.state.borrow_mut().pass(env.start).reached = true;
                 Ok(session)
             }
             Err(failure) => {
@@ -149,6 +162,11 @@ impl Database {
     /// the cluster, the database and the role are the same.
     fn replan(&self, facts: Facts, env: &Env<'_>, session: &mut Session) {
         let mut state = self.state.borrow_mut();
+        if state.learned > Some(env.start) {
+            // A run that began later knows the server and the set as they are now.
+            return;
+        }
+        state.learned = Some(env.start);
         let is_planned = state
             .planned
             .as_ref()
@@ -197,14 +215,14 @@ impl Database {
                 None => Slot::new(Arc::clone(collector), block(), || env.next_key()),
             };
             if is_another {
-                slot.expire();
+                slot.expire(|| env.next_key());
             }
             slot.unpause();
             state.slots.push(slot);
         }
         // What is not installed must not show its old result when it comes back.
         for slot in old.values_mut() {
-            slot.expire();
+            slot.expire(|| env.next_key());
         }
         let is_known = |branch: &String| {
             env.live
@@ -232,46 +250,61 @@ impl Database {
             Ok(()) => fatal,
             Err(failure) => Some(failure),
         };
-        state.finish(&self.name, failure);
+        state.finish(&self.name, env.start, failure.as_ref());
     }
 
-    /// A run begins: nothing is known of the database now.
-    pub fn prepare(&self) {
+    /// A run begins, beside others: it knows nothing of the database yet.
+    pub fn prepare(&self, run: Instant, on: &BTreeSet<Instant>) {
         let mut state = self.state.borrow_mut();
-        state.status.reached = false;
-        state.status.failure = None;
-        state.began = None;
+        state.passes.retain(|run, _| on.contains(run));
+        state.passes.insert(run, Pass::default());
     }
 
     /// A whole scrape.
     pub async fn scrape(&self, env: &Env<'_>) {
         match self.begin(env).await {
             Ok(session) => self.collect(session, env).await,
-            Err(failure) => self.fail(failure),
+            Err(failure) => self.fail(env.start, &failure),
         }
     }
 
-    /// The scrape could not be done.
-    pub fn fail(&self, failure: Failure) {
-        self.state.borrow_mut().finish(&self.name, Some(failure));
+    /// That run could not scrape it.
+    pub fn fail(&self, run: Instant, failure: &Failure) {
+        self.state.borrow_mut().finish(&self.name, run, Some(failure));
     }
 }
 
 impl State {
-    /// Whether the database answers: its facts were read, and no fatal collector failed or is yet to answer.
-    pub(super) fn is_up(&self) -> bool {
-        let is_waiting = |slot: &Slot| slot.is_pending() || matches!(slot.outcome, Outcome::Failed(_));
-        let fatal_ones = self.slots.iter().filter(|slot| slot.collector.fatal);
-        self.status.reached && self.status.failure.is_none() && !fatal_ones.into_iter().any(is_waiting)
+    fn pass(&mut self, run: Instant) -> &mut Pass {
+        self.passes.entry(run).or_default()
     }
 
-    fn finish(&mut self, name: &str, failure: Option<Failure>) {
+    /// Whether that run read its facts.
+    pub(super) fn was_reached(&self, run: Instant) -> bool {
+        self.passes.get(&run).is_some_and(|pass| pass.reached)
+    }
+
+    /// Why that run failed.
+    pub(super) fn failure(&self, run: Instant) -> Option<&Failure> {
+        self.passes.get(&run)?.failure.as_ref()
+    }
+
+    /// Whether the database answers that run: its facts were read, and no fatal collector failed or is yet to answer.
+    pub(super) fn is_up(&self, run: Instant) -> bool {
+        let is_waiting = |slot: &Slot| slot.is_pending(run) || matches!(slot.outcome, Outcome::Failed(_));
+        let fatal_ones = self.slots.iter().filter(|slot| slot.collector.fatal);
+        self.was_reached(run) && self.failure(run).is_none() && !fatal_ones.into_iter().any(is_waiting)
+    }
+
+    fn finish(&mut self, name: &str, run: Instant, failure: Option<&Failure>) {
+        let pass = self.pass(run);
+        pass.failure = failure.cloned();
+        let took = pass.began.map(|began| began.elapsed()).unwrap_or_default();
         let (database, status) = (name, &mut self.status);
         status.scrapes += 1;
-        status.last = self.began.map(|began| began.elapsed()).unwrap_or_default();
-        status.total += status.last;
-        status.failure = failure;
-        match &status.failure {
+        status.last = took;
+        status.total += took;
+        match failure {
             Some(failure) => {
                 status.errors += 1;
                 status.last_failure = Some(failure.clone());
@@ -289,6 +322,6 @@ impl State {
             }
             None => {}
         }
-        status.was_up = Some(status.failure.is_none());
+        status.was_up = Some(failure.is_none());
     }
 }

@@ -84,7 +84,7 @@ impl Target {
     /// What is known of every database and collector.
     #[must_use]
     pub fn overview(&self) -> Overview {
-        let start = self.runs.borrow().start;
+        let start = self.last_run();
         let live = self.catalog.live();
         let databases = self.databases().into_iter().map(|database| {
             let name = database.label();
@@ -92,8 +92,8 @@ impl Target {
             DatabaseOverview {
                 name,
                 version: state.facts.version,
-                up: state.is_up(),
-                error: state.status.failure.as_ref().map(ToString::to_string),
+                up: state.is_up(start),
+                error: state.failure(start).map(ToString::to_string),
                 verdicts: verdicts(&live, &state),
                 collectors: state.slots.iter().map(|slot| collector(slot, start)).collect(),
             }

@@ -36,10 +36,17 @@ impl Selection {
         self.only.as_ref().is_none_or(|only| only.contains(name)) && !self.except.contains(name)
     }
 
-    /// Whether a run of this selection does for a client that asks for the other: it is the same, or this is all.
+    /// Whether a run of this selection does for a client that asks for the other: every collector of that is meant.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self == other || *self == Self::default()
+        match (&self.only, &other.only) {
+            (_, Some(names)) => names
+                .iter()
+                .all(|name| !other.includes(name) || self.includes(name)),
+            (None, None) => self.except.is_subset(&other.except),
+            // Which collectors there are besides those named is not known here.
+            (Some(_), None) => false,
+        }
     }
 
     /// Every name it mentions.
@@ -69,6 +76,27 @@ mod tests {
         );
         let most = selection(&[], &["b"]);
         assert_eq!(["a", "b"].map(|name| most.includes(name)), [true, false]);
-        assert!(all.covers(&some) && some.covers(&some) && !some.covers(&all) && !some.covers(&most));
+    }
+
+    #[test]
+    fn a_selection_covers_what_it_contains() {
+        let all = selection(&[], &[]);
+        let nothing = Selection::nothing();
+        let (ab, a) = (selection(&["a", "b"], &[]), selection(&["a"], &[]));
+        let (not_b, not_bc) = (selection(&[], &["b"]), selection(&[], &["b", "c"]));
+        for (this, others) in [
+            (&all, vec![&nothing, &ab, &a, &not_b, &not_bc, &all]),
+            (&ab, vec![&nothing, &ab, &a]),
+            (&a, vec![&nothing, &a]),
+            (&not_b, vec![&nothing, &a, &not_b, &not_bc]),
+            (&not_bc, vec![&nothing, &a, &not_bc]),
+            (&nothing, vec![&nothing]),
+        ] {
+            for other in [&all, &nothing, &ab, &a, &not_b, &not_bc] {
+                assert_eq!(this.covers(other), others.contains(&other), "{this:?} {other:?}");
+            }
+        }
+        let a_of_ab = selection(&["a", "b"], &["b"]);
+        assert!(not_b.covers(&a_of_ab) && a.covers(&a_of_ab) && a_of_ab.covers(&a) && !a_of_ab.covers(&ab));
     }
 }

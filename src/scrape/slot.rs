@@ -91,14 +91,18 @@ pub struct Slot {
     /// The last result itself, kept while some code of the library's user asks for its rows.
     pub batch: Option<Arc<Batch>>,
     samples: Arc<Samples>,
-    /// Scrape start of the last execution.
+    /// Scrape start of the last execution: of two scrapes at a time, the later one.
     executed: Option<Instant>,
+    /// When the last execution ended.
+    answered: Option<Instant>,
     /// Scrape start of the execution that gave `samples`.
     good: Option<Instant>,
     failures_in_a_row: u32,
     not_before: Option<Instant>,
-    /// Whether it was found to be due and has not answered yet.
-    pending: bool,
+    /// The last scrape that found it to be due.
+    begun: Option<Instant>,
+    /// The scrape for which the server works on its statement now.
+    running: Option<Instant>,
     /// Whether waiting is a pause for missing objects or rights rather than a back-off.
     paused: bool,
 }
@@ -126,23 +130,42 @@ impl Slot {
             batch: None,
             samples: Arc::default(),
             executed: None,
+            answered: None,
             good: None,
             failures_in_a_row: 0,
             not_before: None,
+            begun: None,
+            running: None,
             paused: false,
-            pending: false,
         }
     }
 
-    /// It is about to be executed.
-    pub fn begin(&mut self) {
-        self.pending = true;
+    /// The scrape begun at `start` found it to be due: it is about to be executed.
+    pub fn begin(&mut self, start: Instant) {
+        self.begun = self.begun.max(Some(start));
     }
 
-    /// Whether it was found to be due and has not answered yet.
+    /// The server begins to work on its statement, for the scrape begun at `start`.
+    pub fn run(&mut self, start: Instant) {
+        self.running = Some(start);
+    }
+
+    /// The scrape for which the server works on its statement now.
     #[must_use]
-    pub fn is_pending(&self) -> bool {
-        self.pending
+    pub fn running(&self) -> Option<Instant> {
+        self.running
+    }
+
+    /// Whether the scrape begun at `start`, or a later one, found it to be due and it has not answered since.
+    #[must_use]
+    pub fn is_pending(&self, start: Instant) -> bool {
+        self.begun >= Some(start) && !self.has_answered_since(start)
+    }
+
+    /// Whether an execution ended after `start`: in the scrape that began then, or in another one meanwhile.
+    #[must_use]
+    pub fn has_answered_since(&self, start: Instant) -> bool {
+        self.answered >= Some(start)
     }
 
     /// Whether it must be executed in a scrape that began at `start`.
@@ -172,11 +195,13 @@ impl Slot {
         (self.is_current(start) || self.is_stale_but_allowed(start)).then_some(&self.samples)
     }
 
-    /// Whether its last execution was good, and in the scrape begun at `start` or within the ttl of it.
+    /// Whether its last execution was good, and ended after `start` or is within the ttl of it.
     #[must_use]
     pub fn is_current(&self, start: Instant) -> bool {
         match self.outcome {
-            Outcome::Good | Outcome::PredicateSkipped => self.executed == Some(start) || self.is_fresh(start),
+            Outcome::Good | Outcome::PredicateSkipped => {
+                self.has_answered_since(start) || self.is_fresh(start)
+            }
             Outcome::Never | Outcome::Failed(_) => false,
         }
     }
@@ -208,7 +233,7 @@ impl Slot {
         self.stats.duplicates += samples.duplicates;
         self.stats.over_limit += samples.over_limit;
         self.samples = Arc::new(samples);
-        self.good = Some(start);
+        self.good = self.executed;
         self.outcome = Outcome::Good;
         self.recovered();
     }
@@ -218,7 +243,7 @@ impl Slot {
         self.executed(start, took);
         self.stats.predicate_skips += 1;
         self.samples = Arc::default();
-        self.good = Some(start);
+        self.good = self.executed;
         self.outcome = Outcome::PredicateSkipped;
         self.recovered();
     }
@@ -278,8 +303,9 @@ impl Slot {
         self.stats.duration = took;
         self.stats.total_duration += took;
         self.stats.last_execution = Some(SystemTime::now());
-        self.executed = Some(start);
-        self.pending = false;
+        self.executed = self.executed.max(Some(start));
+        self.answered = Some(Instant::now());
+        self.running = None;
     }
 
     fn recovered(&mut self) {
@@ -288,14 +314,20 @@ impl Slot {
         self.paused = false;
     }
 
-    /// Makes it due at the next scrape: something on the server changed.
-    pub fn expire(&mut self) {
+    /// Makes it due at the next scrape: something on the server changed. Its statements get new keys, so that an answer
+    /// that is on its way is not taken for one of the server as it is now.
+    pub fn expire(&mut self, mut key: impl FnMut() -> StatementKey) {
+        self.key = key();
         self.executed = None;
+        self.answered = None;
+        self.begun = None;
+        self.running = None;
         self.good = None;
         self.samples = Arc::default();
         self.outcome = Outcome::Never;
         self.recovered();
         for predicate in &mut self.predicates {
+            predicate.key = key();
             predicate.answer = None;
         }
     }
@@ -308,12 +340,6 @@ impl Slot {
             .chain([self.key])
     }
 
-    /// Whether it was executed in the scrape begun at `start`.
-    #[must_use]
-    pub fn was_executed_at(&self, start: Instant) -> bool {
-        self.executed == Some(start)
-    }
-
     /// Ends a pause or a back-off.
     pub fn unpause(&mut self) {
         self.recovered();
@@ -324,7 +350,7 @@ impl Slot {
     pub fn state(&self, start: Instant) -> &'static str {
         match &self.outcome {
             Outcome::Never => "not run yet",
-            Outcome::Good if self.executed == Some(start) => "ok",
+            Outcome::Good if self.has_answered_since(start) => "ok",
             Outcome::Good => "cached",
             Outcome::PredicateSkipped => "skipped by predicate",
             Outcome::Failed(_) if self.paused => "paused",

@@ -41,6 +41,8 @@ pub struct Target {
     units: RefCell<Units>,
     compressor: RefCell<Compressor>,
     pub(super) runs: RefCell<Runs>,
+    /// When the runs began whose pages are not all made yet.
+    on: RefCell<BTreeSet<Instant>>,
     pub(super) created: Instant,
     pub(super) surroundings: Surroundings,
     pub(super) process: Process,
@@ -60,6 +62,8 @@ pub struct Surroundings {
 pub(super) struct Runs {
     /// When the last run began.
     pub(super) start: Instant,
+    /// Between its beginning and that of the run before.
+    interval: Duration,
     pub(super) count: u64,
     pub(super) errors: u64,
     pub(super) duration: Duration,
@@ -92,28 +96,40 @@ impl Target {
             compressor: RefCell::default(),
             runs: RefCell::new(Runs {
                 start: now,
+                interval: Duration::ZERO,
                 count: 0,
                 errors: 0,
                 duration: Duration::ZERO,
             }),
+            on: RefCell::default(),
             created: now,
             surroundings,
             process: Process::default(),
         }
     }
 
-    /// Scrapes every database once, as far as the selection goes.
+    /// Runs that may be on at a time: another one beside a slow one, if there is a connection for each.
+    pub fn lanes(&self) -> usize {
+        self.pool.cap().min(2)
+    }
+
+    /// Connections that one run may use: it leaves one to each of the others.
+    fn share(&self) -> usize {
+        let shared = (self.pool.cap() + 1).saturating_sub(self.lanes());
+        self.config.parallel.clamp(1, shared.max(1))
+    }
+
+    /// Scrapes every database once, as far as the selection goes; `start` is that of [`begin_run`](Self::begin_run).
     ///
     /// The run ends a little before `deadline`, which may be moved while it is on, so that what did not answer by then
     /// is known as such on the pages that leave at it.
-    pub async fn run(&self, deadline: &Cell<Instant>, selection: &Selection) {
-        let start = Instant::now();
+    pub async fn run(&self, start: Instant, deadline: &Cell<Instant>, selection: &Selection) {
         let live = self.catalog.live();
-        let interval = self.begin_run(start, selection);
         let env = Env {
             start,
+            on: &self.on,
             deadline,
-            interval,
+            interval: self.runs.borrow().interval,
             reloaded: self.catalog.status().succeeded_at,
             live: &live,
             selection,
@@ -132,14 +148,14 @@ impl Target {
             }
             // The server answers, just not for the URL's database: the others may be well.
             Err(failure) if failure.sqlstate.is_some() && !failure.is_starting() => {
-                self.main.fail(failure);
+                self.main.fail(start, &failure);
                 self.scrape_all(None::<std::future::Ready<()>>, &env).await;
             }
             Err(failure) => {
                 for database in self.discovered.borrow().values() {
-                    database.fail(failure.clone());
+                    database.fail(start, &failure);
                 }
-                self.main.fail(failure);
+                self.main.fail(start, &failure);
             }
         }
         self.end_run(start);
@@ -152,29 +168,40 @@ impl Target {
             .iter()
             .map(|database| Either::Right(database.scrape(env)));
         let mut running: FuturesUnordered<_> = first.map(Either::Left).into_iter().collect();
-        let free = self.config.parallel.clamp(1, self.pool.cap()) - running.len();
+        let free = self.share() - running.len();
         running.extend(waiting.by_ref().take(free));
         while running.next().await.is_some() {
             running.extend(waiting.next());
         }
     }
 
-    fn begin_run(&self, start: Instant, selection: &Selection) -> Duration {
+    /// A run is about to begin, beside those that are on.
+    pub fn begin_run(&self, start: Instant, selection: &Selection) {
         let mut runs = self.runs.borrow_mut();
-        let interval = start.saturating_duration_since(runs.start);
+        runs.interval = start.saturating_duration_since(runs.start);
         runs.start = start;
         // To plan only is no scrape.
         runs.count += u64::from(*selection != Selection::nothing());
-        self.main.prepare();
-        self.discovered
-            .borrow()
-            .values()
-            .for_each(|database| database.prepare());
-        interval
+        let mut on = self.on.borrow_mut();
+        on.insert(start);
+        let discovered = self.discovered.borrow();
+        for database in std::iter::once(&self.main).chain(discovered.values()) {
+            database.prepare(start, &on);
+        }
+    }
+
+    /// Every page of that run has been made.
+    pub fn retire_run(&self, start: Instant) {
+        self.on.borrow_mut().remove(&start);
+    }
+
+    /// When the last run began.
+    pub fn last_run(&self) -> Instant {
+        self.runs.borrow().start
     }
 
     fn end_run(&self, start: Instant) {
-        let is_up = self.main.state.borrow().is_up();
+        let is_up = self.main.state.borrow().is_up(start);
         let mut runs = self.runs.borrow_mut();
         runs.duration = start.elapsed();
         runs.errors += u64::from(!is_up);
@@ -209,12 +236,12 @@ impl Target {
         self.pool.sweep(Instant::now());
     }
 
-    /// The page of what is there now: results of the last run, and cached ones that it did not renew.
-    pub fn page(&self, request: &Request) -> Page {
+    /// The page of what is there now: results of the run begun at `start` or since, and cached ones that it did not
+    /// renew.
+    pub fn page(&self, request: &Request, start: Instant) -> Page {
         let Request {
             encoding, selection, ..
         } = request;
-        let start = self.runs.borrow().start;
         let order = self.parts(start);
         let mut units = self.units.borrow_mut();
         let shown = order.iter().filter(|(name, _)| selection.includes(name));
@@ -223,7 +250,7 @@ impl Target {
             .map(|(name, parts)| units.update(name, parts).duplicates)
             .sum();
         units.retain(|name| order.iter().any(|(kept, _)| kept == name));
-        let own = builtin::render(self, selection, duplicates);
+        let own = builtin::render(self, selection, start, duplicates);
         let names = shown.map(|(name, _)| name.as_str());
         let chunks = match encoding {
             Encoding::Identity => {
@@ -249,7 +276,7 @@ impl Target {
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for database in self.databases() {
             let state = database.state.borrow();
-            if !state.status.reached {
+            if !state.was_reached(start) {
                 continue;
             }
             for slot in &state.slots {

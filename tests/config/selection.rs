@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Directory, clock, database, exporter};
+use crate::support::{Directory, clock, database, exporter, server};
 
 fn scrape(exporter: &pg_exporter_lab::Exporter, query: &str) -> pg_exporter_lab::Page {
     let response = exporter.get(&format!("/metrics{query}"));
@@ -81,6 +81,143 @@ fn concurrent_jobs_get_their_own_pages() {
         }
     });
     assert_eq!(exporter.get("/metrics?collect[]=fast").status, 200);
+}
+
+/// A collector that takes five seconds.
+fn slow(more: &str) -> String {
+    clock("slow", more).replace(" AS at", " AS at FROM pg_sleep(5)")
+}
+
+/// A page for a client whose time is over long before the slow collector's, and who gets it in its time.
+fn hurried(exporter: &pg_exporter_lab::Exporter, query: &str) -> pg_exporter_lab::Page {
+    let started = Instant::now();
+    let headers = [("X-Prometheus-Scrape-Timeout-Seconds", "2")];
+    let response = exporter.request("GET", &format!("/metrics{query}"), &headers);
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
+    pg_exporter_lab::Page::parse(&response.text())
+}
+
+/// Waits until the server has been at the slow collector's statement for a while.
+fn wait_for_slow(database: &str) {
+    let query = format!(
+        "select count(*) from pg_stat_activity where datname = '{database}' and state = 'active'
+           and query like '%pg_sleep(5)%' and pid <> pg_backend_pid()
+           and query_start < clock_timestamp() - interval '500 ms'"
+    );
+    pg_exporter_lab::wait_until("the slow statement", Duration::from_secs(30), || {
+        server().psql(&query) != "0"
+    });
+}
+
+fn connections(database: &str) -> u32 {
+    let query = format!(
+        "select count(*) from pg_stat_activity where datname = '{database}' and application_name = 'pg_exporter'"
+    );
+    server().psql(&query).parse().unwrap()
+}
+
+#[test]
+fn a_fast_job_gets_new_samples_while_a_slow_one_runs() {
+    let url = database("selection_fast");
+    // The slow one comes first in the order of execution.
+    let directory = Directory::new(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
+    let exporter = exporter(&url, &directory);
+    for job in ["", "?collect[]=slow"] {
+        let before = scrape(&exporter, "?collect[]=fast").value("fast_at", &[]);
+        thread::scope(|scope| {
+            let slow = scope.spawn(|| scrape(&exporter, job));
+            wait_for_slow("selection_fast");
+            let mut last = before;
+            for _ in 0..3 {
+                let page = hurried(&exporter, "?collect[]=fast");
+                assert_eq!(page.value("pg_up", &[]), Some(1.0));
+                assert!(page.value("fast_at", &[]) > last, "new samples beside {job:?}");
+                last = page.value("fast_at", &[]);
+                assert!(
+                    connections("selection_fast") <= 3,
+                    "two for scrapes, one for health"
+                );
+            }
+            assert!(!slow.is_finished(), "the slow collector was on all the time");
+            let page = slow.join().unwrap();
+            assert!(page.value("slow_at", &[]).is_some());
+            assert_eq!(page.value("fast_at", &[]).is_some(), job.is_empty());
+        });
+    }
+    let executed = scrape(&exporter, "?collect[]=fast").value("pg_exporter_scrape_total_count", &[]);
+    assert_eq!(executed, Some(11.0), "each job's scrapes and no more");
+}
+
+#[test]
+fn what_runs_for_one_job_serves_the_other_too() {
+    let url = database("selection_shared");
+    let directory = Directory::new(&[
+        ("1.yml", &slow("")),
+        ("2.yml", &clock("one", "")),
+        ("3.yml", &clock("two", "")),
+    ]);
+    let exporter = exporter(&url, &directory);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| scrape(&exporter, "?exclude[]=two"));
+        wait_for_slow("selection_shared");
+        let second = scrape(&exporter, "?exclude[]=one");
+        let first = first.join().unwrap();
+        assert!(first.value("slow_at", &[]).is_some());
+        assert_eq!(
+            first.value("slow_at", &[]),
+            second.value("slow_at", &[]),
+            "it ran once"
+        );
+        assert!(first.value("one_at", &[]).is_some() && second.value("two_at", &[]).is_some());
+    });
+    let stat = exporter.get("/stat").text();
+    assert!(stat.contains("  slow:\n    Executions: 1\n"), "{stat}");
+}
+
+#[test]
+fn a_reload_beside_a_run_does_not_confuse_its_answers() {
+    let url = database("selection_reload");
+    let directory = Directory::new(&[("2.yml", &slow("")), ("3.yml", &clock("fast", ""))]);
+    let exporter = exporter(&url, &directory);
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| scrape(&exporter, "?exclude[]=fast"));
+        wait_for_slow("selection_reload");
+        directory.write("1.yml", &clock("first", ""));
+        assert_eq!(exporter.get("/reload").status, 200);
+        let page = hurried(&exporter, "?exclude[]=slow");
+        assert!(page.value("first_at", &[]).is_some() && page.value("fast_at", &[]).is_some());
+        assert!(slow.join().unwrap().value("slow_at", &[]).is_some());
+    });
+    let page = scrape(&exporter, "?collect[]=first");
+    assert!(page.value("first_at", &[]).is_some());
+}
+
+#[test]
+fn jobs_take_turns_where_there_is_one_connection() {
+    let url = database("selection_turns");
+    let directory = Directory::new(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
+    // One of them is the health probe's.
+    let exporter = crate::support::program(&url)
+        .args(["--no-builtin", "--max-connections=2", "--config"])
+        .arg(directory.path())
+        .start();
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| scrape(&exporter, "?collect[]=slow"));
+        wait_for_slow("selection_turns");
+        let page = hurried(&exporter, "?collect[]=fast");
+        assert_eq!(
+            (page.value("pg_up", &[]), page.value("fast_at", &[])),
+            (Some(1.0), None)
+        );
+        assert!(connections("selection_turns") <= 2);
+        let fast = scrape(&exporter, "?collect[]=fast").value("fast_at", &[]);
+        let slow = slow.join().unwrap().value("slow_at", &[]);
+        assert!(slow.is_some() && fast > slow, "{slow:?} {fast:?}");
+    });
 }
 
 #[test]

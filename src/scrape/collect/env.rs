@@ -19,6 +19,8 @@ use crate::target::session::StatementKey;
 pub struct Env<'a> {
     /// When the run began: the reference instant of all caches.
     pub start: Instant,
+    /// When the runs began that are on, this one among them.
+    pub on: &'a RefCell<BTreeSet<Instant>>,
     /// When it ends at the latest. Clients that join move it.
     pub deadline: &'a Cell<Instant>,
     /// Time since the run before.
@@ -58,6 +60,11 @@ impl Env<'_> {
             .saturating_duration_since(Instant::now())
             .max(Duration::from_millis(1));
         collector.timeout.map_or(left, |timeout| timeout.min(left))
+    }
+
+    /// Whether that run is on, and another one than this.
+    pub(super) fn is_other(&self, run: Instant) -> bool {
+        run != self.start && self.on.borrow().contains(&run)
     }
 
     /// When the run ends at the latest, as of now.

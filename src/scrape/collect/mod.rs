@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pg_exporter_schema::Collector;
+use tokio::time::timeout_at;
 
 pub use env::Env;
 
@@ -22,7 +23,8 @@ use outcome::fail_unless_done;
 /// A collector to run: a copy of what the slot says, so that the slot is not borrowed across waits.
 #[derive(Clone, Debug)]
 pub(super) struct Due {
-    pub(super) slot: usize,
+    /// Its place in the order of execution.
+    pub(super) place: usize,
     pub(super) key: StatementKey,
     pub(super) collector: Arc<Collector>,
     pub(super) predicates: Vec<StatementKey>,
@@ -37,7 +39,7 @@ pub(super) struct Due {
 /// # Errors
 /// When the connection was lost, or the server did not answer in time.
 pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>) -> Result<(), Failure> {
-    let due = take_due(database, env);
+    let (due, shared) = take_due(database, env);
     let ended = match predicates::ask_all(database, &mut session, due.clone(), env).await {
         Ok(due) => statements::run_all(database, &mut session, due, env).await,
         Err(failure) => Err(failure),
@@ -45,6 +47,7 @@ pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>
     match ended {
         Ok(()) => {
             env.pool.put(&database.name, session, database.discovered);
+            wait_for_others(database, &shared, env).await;
             Ok(())
         }
         Err(failure) => {
@@ -62,9 +65,11 @@ pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>
     }
 }
 
-fn take_due(database: &Database, env: &Env<'_>) -> Vec<Due> {
+/// What is due: to be executed, and what the server executes for another run at the moment. The answer of that will
+/// serve both.
+fn take_due(database: &Database, env: &Env<'_>) -> (Vec<Due>, Vec<StatementKey>) {
     let mut state = database.state.borrow_mut();
-    let mut due = Vec::new();
+    let (mut due, mut shared) = (Vec::new(), Vec::new());
     let selected = |slot: &Slot| env.selection.includes(&slot.collector.name);
     for (at, slot) in state
         .slots
@@ -72,19 +77,42 @@ fn take_due(database: &Database, env: &Env<'_>) -> Vec<Due> {
         .enumerate()
         .filter(|(_, slot)| selected(slot))
     {
-        if slot.is_due(env.start, env.config.cache) {
-            slot.begin();
+        if !slot.is_due(env.start, env.config.cache) {
+            slot.hit();
+            continue;
+        }
+        slot.begin(env.start);
+        if slot.running().is_some_and(|run| env.is_other(run)) {
+            shared.push(slot.key);
+        } else {
             due.push(Due {
-                slot: at,
+                place: at,
                 key: slot.key,
                 collector: Arc::clone(&slot.collector),
                 predicates: slot.predicates.iter().map(|predicate| predicate.key).collect(),
                 decoder: None,
                 retries: 0,
             });
-        } else {
-            slot.hit();
         }
     }
-    due
+    (due, shared)
+}
+
+/// Waits until the statements have been answered that the server executes for other runs, or for the deadline.
+async fn wait_for_others(database: &Database, keys: &[StatementKey], env: &Env<'_>) {
+    let is_awaited = |slot: &Slot| {
+        keys.contains(&slot.key)
+            && slot.is_pending(env.start)
+            && slot.running().is_some_and(|run| env.is_other(run))
+    };
+    loop {
+        // Before the look, so that no answer is missed between it and the wait.
+        let answer = database.answers.notified();
+        let deadline = env.deadline();
+        if deadline <= Instant::now() || !database.state.borrow().slots.iter().any(is_awaited) {
+            return;
+        }
+        // At the deadline the page shows what is there.
+        let _ = timeout_at(deadline.into(), answer).await;
+    }
 }

@@ -34,13 +34,8 @@ pub(super) fn fail(database: &Database, item: &Due, failure: Failure, took: Opti
 }
 
 pub(super) fn fail_unless_done(database: &Database, item: &Due, failure: &Failure, env: &Env<'_>) {
-    let is_done = database
-        .state
-        .borrow()
-        .slots
-        .get(item.slot)
-        .is_none_or(|slot| slot.was_executed_at(env.start));
-    if !is_done {
+    let is_done = with_slot(database, item, |slot| slot.has_answered_since(env.start));
+    if is_done == Some(false) {
         let reason = if Instant::now() < env.deadline() {
             Reason::Connection
         } else {
@@ -53,8 +48,13 @@ pub(super) fn fail_unless_done(database: &Database, item: &Due, failure: &Failur
     }
 }
 
-pub(super) fn with_slot(database: &Database, item: &Due, change: impl FnOnce(&mut Slot)) {
-    if let Some(slot) = database.state.borrow_mut().slots.get_mut(item.slot) {
-        change(slot);
-    }
+/// Changes the collector's slot, unless the database has been planned anew without it: by a run beside this one.
+pub(super) fn with_slot<T>(
+    database: &Database,
+    item: &Due,
+    change: impl FnOnce(&mut Slot) -> T,
+) -> Option<T> {
+    let mut state = database.state.borrow_mut();
+    let slot = state.slots.iter_mut().find(|slot| slot.key == item.key)?;
+    Some(change(slot))
 }

@@ -27,20 +27,21 @@ pub(super) async fn ask_all(
             match cached_answer(database, &item, round, env) {
                 None if item.predicates.len() > round => asked.push(item),
                 None | Some(true) => remaining.push(item),
-                Some(false) => with_slot(database, &item, |slot| slot.skipped(env.start, Duration::ZERO)),
+                Some(false) => {
+                    with_slot(database, &item, |slot| slot.skipped(env.start, Duration::ZERO));
+                }
             }
         }
         remaining.extend(ask(database, session, asked, round, env).await?);
         due = remaining;
     }
-    due.sort_by_key(|item| item.slot);
+    due.sort_by_key(|item| item.place);
     Ok(due)
 }
 
 fn cached_answer(database: &Database, item: &Due, round: usize, env: &Env<'_>) -> Option<bool> {
     let ttl = item.collector.predicates.get(round)?.ttl;
-    let state = database.state.borrow();
-    let (answer, at) = state.slots.get(item.slot)?.predicates.get(round)?.answer?;
+    let (answer, at) = with_slot(database, item, |slot| slot.predicates.get(round)?.answer)??;
     (env.config.cache && env.start.saturating_duration_since(at) < ttl).then_some(answer)
 }
 

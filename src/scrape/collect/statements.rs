@@ -77,14 +77,11 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
     let Some(columns) = session.columns(item.key).cloned() else {
         return Ok(None);
     };
-    let mut state = database.state.borrow_mut();
-    let Some(slot) = state.slots.get_mut(item.slot) else {
-        return Ok(None);
-    };
-    if let Some((known, decoder)) = &slot.decoder
-        && Arc::ptr_eq(known, &columns)
+    let known = with_slot(database, item, |slot| slot.decoder.clone()).flatten();
+    if let Some((known, decoder)) = known
+        && Arc::ptr_eq(&known, &columns)
     {
-        return Ok(Some(Arc::clone(decoder)));
+        return Ok(Some(decoder));
     }
     let mut decoder = Decoder::resolve(&item.collector, &columns, Format::Binary)?;
     for column in decoder.absent(&item.collector) {
@@ -98,7 +95,9 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
         decoder = Decoder::resolve(&item.collector, &columns, Format::Text)?;
     }
     let decoder = Arc::new(decoder);
-    slot.decoder = Some((columns, Arc::clone(&decoder)));
+    with_slot(database, item, |slot| {
+        slot.decoder = Some((columns, Arc::clone(&decoder)));
+    });
     Ok(Some(decoder))
 }
 
@@ -123,6 +122,8 @@ async fn execute(
     for item in &due {
         let Some(flight) = flights.pop_front() else { break };
         let began = Instant::now();
+        // The answers before it have been read, so this is the statement that the server is at.
+        with_slot(database, item, |slot| slot.run(env.start));
         let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
         let answer = timeout_at(limit.into(), receive(flight, item))
             .await
@@ -130,7 +131,9 @@ async fn execute(
         match answer {
             Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
             answer => {
-                if let Ended::Lost(failure) = record(database, item, answer, began.elapsed(), env) {
+                let ended = record(database, item, answer, began.elapsed(), env);
+                database.answers.notify_waiters();
+                if let Ended::Lost(failure) = ended {
                     lost = Some(failure);
                     break;
                 }
