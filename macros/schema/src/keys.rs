@@ -13,10 +13,20 @@ pub(crate) struct Key {
 /// What a key's value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Takes {
+    /// A text for people.
     Text,
-    Texts,
+    /// What begins the names of metrics.
+    Prefix,
+    /// What names a metric behind its prefix, or a label.
+    Name,
+    Statement,
+    Tags,
     Number,
+    /// A number that is not negative.
+    Seconds,
     Whole,
+    /// A whole number that is not negative.
+    Count,
     Boolean,
     Usage,
     Numbers,
@@ -27,16 +37,19 @@ pub(crate) enum Takes {
 /// The values of `usage`.
 pub(crate) const USAGES: [&str; 5] = ["LABEL", "GAUGE", "COUNTER", "HISTOGRAM", "DISCARD"];
 
+/// Those that make metrics.
+pub(crate) const VALUES: [&str; 3] = ["GAUGE", "COUNTER", "HISTOGRAM"];
+
 pub(crate) const COLLECTOR: &[Key] = &[
     fixed(
         "name",
-        Takes::Text,
+        Takes::Prefix,
         "Collector name, the prefix of its metrics; the branch's key when absent.",
     ),
     fixed("desc", Takes::Text, "What it collects, for people."),
     fixed(
         "query",
-        Takes::Text,
+        Takes::Statement,
         "One SQL statement, or one pgbouncer command.",
     ),
     fixed(
@@ -44,10 +57,10 @@ pub(crate) const COLLECTOR: &[Key] = &[
         Takes::Predicates,
         "All must return one true before the query is run.",
     ),
-    tunable("tags", Takes::Texts, "Where it is installed; all must pass."),
+    tunable("tags", Takes::Tags, "Where it is installed; all must pass."),
     tunable(
         "ttl",
-        Takes::Number,
+        Takes::Seconds,
         "Seconds for which a result is served again.",
     ),
     tunable(
@@ -57,12 +70,12 @@ pub(crate) const COLLECTOR: &[Key] = &[
     ),
     tunable(
         "min_version",
-        Takes::Whole,
+        Takes::Count,
         "First server version it is for (140000); 0 is open.",
     ),
     tunable(
         "max_version",
-        Takes::Whole,
+        Takes::Count,
         "First server version it is no longer for; 0 is open.",
     ),
     tunable(
@@ -78,12 +91,12 @@ pub(crate) const COLLECTOR: &[Key] = &[
     ),
     tunable(
         "max_series",
-        Takes::Whole,
+        Takes::Count,
         "Series above this number are dropped and counted; 0 is no limit.",
     ),
     tunable(
         "max_stale",
-        Takes::Number,
+        Takes::Seconds,
         "Seconds for which the last good result is served after failures.",
     ),
     tunable(
@@ -97,12 +110,12 @@ pub(crate) const PREDICATE: &[Key] = &[
     fixed("name", Takes::Text, "Name for messages."),
     fixed(
         "predicate_query",
-        Takes::Text,
+        Takes::Statement,
         "A statement of one row and one boolean column.",
     ),
     fixed(
         "ttl",
-        Takes::Number,
+        Takes::Seconds,
         "Seconds for which an answer holds; 0 is asked for at each execution.",
     ),
 ];
@@ -111,7 +124,7 @@ pub(crate) const COLUMN: &[Key] = &[
     fixed("usage", Takes::Usage, "What becomes of the column."),
     tunable(
         "rename",
-        Takes::Text,
+        Takes::Name,
         "Metric suffix or label name in place of the column's name.",
     ),
     tunable("description", Takes::Text, "Help text."),

@@ -1,0 +1,202 @@
+//! The JSON Schema as an editor uses it: every shipped file is valid, every fixture with a mistake that one entry shows is
+//! not, and the mistakes that a schema cannot see are listed with the reason.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use pg_exporter_schema::{Severity, Source, Strictness, compile, json_schema};
+use serde_json::Value;
+
+/// Mistakes that concern several entries or columns.
+const BETWEEN_ENTRIES: &[&str] = &[
+    "branch-twice-in-directory",
+    "branches-gap",
+    "branches-gap-role",
+    "branches-other-help",
+    "branches-other-labels",
+    "branches-other-type",
+    "branches-overlap",
+    "branches-overlap-tags",
+    "clash-collectors",
+    "column-duplicate",
+    "label-duplicate",
+    "label-le",
+    "layer-clash",
+    "metric-duplicate",
+    "metric-duplicate-histogram",
+    "tune-column-nothing",
+    "tune-dropped",
+    "tune-into-overlap",
+    "tune-nothing",
+    "tune-one-branch-help",
+    "tune-rename-clash",
+    "tune-versions",
+];
+/// Two values of an entry that contradict each other: a schema compares nothing.
+const BETWEEN_VALUES: &[&str] = &[
+    "bucket-order",
+    "tags-contradict",
+    "version-equal",
+    "version-order",
+];
+/// What a statement's text says.
+const IN_A_STATEMENT: &[&str] = &[
+    "predicate-several",
+    "query-only-comment",
+    "query-pgbouncer",
+    "query-several",
+    "query-unclosed",
+];
+/// Allowed, and remarked on because it is probably not meant.
+const WARNINGS: &[&str] = &["scale-on-label", "tag-misspelt", "version-major-only"];
+/// Names that the exporter has taken.
+const TAKEN: &[&str] = &["clash-builtin", "clash-builtin-process"];
+/// A file without entries is wrong only where no other has any.
+const ALONE: &[&str] = &["empty-file"];
+/// No YAML, keys that occur twice, or the infinity that JSON does not have: no validator gets to see them.
+const UNREADABLE: &[&str] = &[
+    "branch-duplicate",
+    "bucket-infinite",
+    "column-key-duplicate",
+    "key-duplicate",
+    "not-utf8",
+    "number-infinite",
+    "syntax-anchor",
+    "syntax-bracket",
+    "syntax-indent",
+    "syntax-quote",
+    "syntax-tab",
+    "syntax-two-documents",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn validator() -> Validator {
+    let schema: Value = serde_json::from_str(&json_schema()).unwrap();
+    jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{error}"));
+    jsonschema::draft202012::new(&schema).unwrap()
+}
+
+/// The file as an editor reads it.
+fn read(path: &Path) -> Result<Value, String> {
+    let text = String::from_utf8(std::fs::read(path).unwrap()).map_err(|error| error.to_string())?;
+    serde_yaml::from_str(&text).map_err(|error| error.to_string())
+}
+
+fn problems(validator: &Validator, path: &Path) -> Vec<String> {
+    let value = read(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let problems = validator.iter_errors(&value);
+    problems
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
+}
+
+fn yaml_files(directory: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|ext| ext == "yml"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_shipped_file_is_valid() {
+    let validator = validator();
+    let mut count = 0;
+    for directory in [
+        "../../collectors",
+        "../../collectors/legacy",
+        "../../tests/site/collectors",
+        "tests/golden",
+    ] {
+        for file in yaml_files(&root().join(directory)) {
+            assert_eq!(problems(&validator, &file), [""; 0], "{file:?}");
+            count += 1;
+        }
+    }
+    assert!(count > 100, "only {count} files were found");
+}
+
+#[test]
+fn every_broken_fixture_is_refused_or_listed() {
+    let validator = validator();
+    let invisible: BTreeSet<&str> = [
+        BETWEEN_ENTRIES,
+        BETWEEN_VALUES,
+        IN_A_STATEMENT,
+        WARNINGS,
+        TAKEN,
+        ALONE,
+    ]
+    .concat()
+    .into_iter()
+    .collect();
+    let (mut accepted, mut unreadable, mut refused) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for entry in std::fs::read_dir(root().join("tests/fixtures")).unwrap() {
+        let path = entry.unwrap().path();
+        let files = match path.extension() {
+            None => yaml_files(&path),
+            Some(ext) if ext == "yml" => vec![path.clone()],
+            Some(_) => continue,
+        };
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if files.iter().any(|file| read(file).is_err()) {
+            unreadable.insert(name);
+        } else if files.iter().all(|file| problems(&validator, file).is_empty()) {
+            accepted.insert(name);
+        } else {
+            refused += 1;
+        }
+    }
+    let listed = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(
+        accepted,
+        listed(invisible),
+        "accepted, and listed as invisible to a schema"
+    );
+    assert_eq!(unreadable, listed(UNREADABLE.iter().copied().collect()));
+    assert!(refused > 55, "only {refused} were refused");
+}
+
+/// Spellings that the parser takes must not be marked as wrong in an editor.
+#[test]
+fn what_the_parser_takes_is_valid() {
+    let validator = validator();
+    let entry = "query: SELECT 1 AS a, metrics: [a: { usage: gauge }]";
+    let entries = [
+        "ttl: '1e-3', timeout: -1, max_stale: '1_000'",
+        "ttl: .5, timeout: '0x10', fatal: 'yes', skip: Off",
+        "min_version: 090600, max_version: '100000', priority: -5, max_series: 1e3",
+        "ttl: , tags: , predicate_queries: , desc: , name: , fatal:",
+        "tags: [cluster, 'extension:x', 5], desc: 5",
+        "predicate_queries: [{ predicate_query: SELECT true, ttl: '5' }]",
+    ]
+    .map(|more| format!("x: {{ {entry}, {more} }}"));
+    let others = [
+        format!("'5x': {{ {entry}, name: x }}"),
+        "x: { ttl: 5, metrics: [a: { description: A }, b: { rename: '', bucket: [1, '2e1'] }] }".to_owned(),
+        "x: { query: S, metrics: [__a: { usage: GAUGE }, '5min': { usage: GAUGE }, 'a.b': { usage: DISCARD }] }"
+            .to_owned(),
+        "x: { query: S, metrics: [a: { usage: GAUGE }, 'a-b': { usage: LABEL, rename: a_b }] }".to_owned(),
+    ];
+    for text in entries.iter().chain(&others) {
+        let source = Source::new("x.yml".to_owned(), text.as_bytes());
+        let is_tuning = !text.contains("query:");
+        let said = compile(&[source], Strictness::Lenient).diagnostics;
+        let errors = said.iter().filter(|one| one.severity == Severity::Error).count();
+        assert!(is_tuning || errors == 0, "{text}: {said:?}");
+        let value: Value = serde_yaml::from_str(text).unwrap();
+        let problems: Vec<_> = validator
+            .iter_errors(&value)
+            .map(|error| error.to_string())
+            .collect();
+        assert_eq!(problems, [""; 0], "{text}");
+    }
+}
