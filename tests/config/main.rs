@@ -6,7 +6,7 @@
 //! | [`reload`] | what a reload changes, what it leaves alone, what it refuses |
 //! | [`load`] | reloads under load: no scrape and no probe fails |
 //! | [`mistakes`] | compiler, check, start and reload use the same words |
-//! | [`new`] | the crate that `new` writes is the one in `tests/site` |
+//! | [`new`] | the crate that `new` writes is the one in `tests/site`, builds, and serves a server |
 //! | [`selection`] | jobs of different collectors do not disturb each other |
 //! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |
