@@ -5,7 +5,7 @@ use std::time::Instant;
 use pg_exporter_lab::{Cluster, newest_major};
 
 use crate::layer::Layer;
-use crate::support::{assert_healthy, thorough, value};
+use crate::support::{assert_healthy, label_values, thorough, value};
 
 /// Tables with rows; the first of them are the largest.
 const TABLES: &str = "
@@ -29,6 +29,13 @@ fn limits_hold_among_nine_thousand_tables() {
         .set("shared_buffers", "128MB")
         .start();
     cluster.psql(TABLES);
+    // The indexes of one small table are used, so they come first among the indexes though late among the tables.
+    cluster.psql("insert into t8999 select n from generate_series(1, 10) n");
+    cluster.psql("set enable_seqscan = off; select count(*) from t8999 where id > 0");
+    cluster.wait_for(
+        "select sum(idx_tup_read) from pg_stat_user_indexes where relname = 't8999'",
+        "10",
+    );
     let exporter = thorough(&cluster.url("postgres"), &Layer::patient(&[]));
     for round in ["first", "second"] {
         let began = Instant::now();
@@ -49,5 +56,15 @@ fn limits_hold_among_nine_thousand_tables() {
         let size = |table: &str| page.value("pg_table_size_bytes", &[("relname", table)]);
         assert!(size("public.t1") >= size("public.t200") && size("public.t200").is_some());
         assert_eq!(size("public.t9000"), None);
+        let pages = |table: &str| page.value("pg_table_pages", &[("relname", table)]);
+        assert!(pages("public.t1") > pages("public.t200") && pages("public.t200").is_some());
+        assert_eq!(pages("public.t9000"), None);
+        let used = [("idxname", "public.t8999_id")];
+        assert_eq!(page.value("pg_index_idx_tup_read", &used), Some(10.0));
+        let sequences = cluster
+            .psql("select 'public.' || relname from pg_class where relkind = 'S' order by relname limit 128");
+        let mut sequences: Vec<_> = sequences.lines().collect();
+        sequences.sort_unstable();
+        assert_eq!(label_values(&page, "pg_seq_last_value", "seqname"), sequences);
     }
 }

@@ -1,10 +1,11 @@
-//! An exclusive lock costs the locked table's size and nothing else.
+//! An exclusive lock costs what is read of the locked relation and nothing else.
 
 use std::time::Instant;
 
-use pg_exporter_lab::Cluster;
+use pg_exporter_lab::{Cluster, Exporter, newest_major};
 
-use crate::support::{assert_healthy, exporter, value};
+use crate::layer::Layer;
+use crate::support::{assert_healthy, exporter, label_values, value};
 
 /// The shipped collectors with their own limits, as an operator runs them.
 #[test]
@@ -54,7 +55,7 @@ fn a_table_locked_exclusively_costs_its_size_only() {
 /// A lock that is only waited for blocks others just as well.
 #[test]
 fn a_lock_that_is_waited_for_counts_too() {
-    let cluster = Cluster::start(pg_exporter_lab::newest_major());
+    let cluster = Cluster::start(newest_major());
     cluster.psql("create table held (n int); create index held_n on held (n)");
     let exporter = exporter(&cluster.url("postgres"))
         .args(["--disable-cache"])
@@ -63,10 +64,7 @@ fn a_lock_that_is_waited_for_counts_too() {
     reader.exec("begin");
     reader.exec("select count(*) from held");
     waiter.send("drop index held_n");
-    cluster.wait_for(
-        "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and not granted",
-        "1",
-    );
+    wait_for_waiter(&cluster);
     let page = exporter.scrape();
     assert_healthy(&exporter, &page);
     assert_eq!(value(&page, "pg_table_size_skipped_relations", &[]), 1.0);
@@ -79,5 +77,172 @@ fn a_lock_that_is_waited_for_counts_too() {
     assert_eq!(
         value(&exporter.scrape(), "pg_table_size_skipped_relations", &[]),
         0.0
+    );
+}
+
+/// From 16 on to list a publication's tables is to open them.
+#[test]
+fn a_publication_of_a_locked_table_is_left_out() {
+    for major in pg_exporter_lab::majors()
+        .into_iter()
+        .filter(|major| [10, 15, 16, 18].contains(major))
+    {
+        let cluster = Cluster::start(major);
+        cluster.psql(
+            "create table held (id int primary key); create table free (id int primary key);
+             create publication of_held for table held; create publication of_free for table free;
+             create publication of_both for table held, free; create publication of_all for all tables",
+        );
+        let exporter = uncached(&cluster, &[]);
+        let published = |exporter: &Exporter| {
+            let page = exporter.scrape();
+            assert_healthy(exporter, &page);
+            label_values(&page, "pg_pubrel_count", "pubname")
+        };
+        let all = ["of_all", "of_both", "of_free", "of_held"];
+        assert_eq!(published(&exporter), all);
+
+        let mut holder = cluster.session("postgres");
+        holder.exec("begin");
+        holder.exec("lock table held");
+        assert_eq!(published(&exporter), ["of_free"], "held, PostgreSQL {major}");
+        holder.exec("rollback");
+        assert_eq!(published(&exporter), all);
+
+        // A weaker lock is in nobody's way.
+        holder.exec("begin");
+        holder.exec("lock table held in exclusive mode");
+        assert_eq!(published(&exporter), all);
+        let mut waiter = cluster.session("postgres");
+        waiter.exec("begin");
+        waiter.send("lock table held");
+        wait_for_waiter(&cluster);
+        assert_eq!(
+            published(&exporter),
+            ["of_free"],
+            "waited for, PostgreSQL {major}"
+        );
+        holder.exec("rollback");
+        waiter.answer().unwrap();
+        waiter.exec("rollback");
+        assert_eq!(published(&exporter), all);
+    }
+}
+
+/// A partition is published by whatever publishes its parent.
+#[test]
+fn a_locked_partition_leaves_out_every_publication_that_may_hold_it() {
+    let cluster = Cluster::start(newest_major());
+    cluster.psql(
+        "create table parent (id int primary key) partition by list (id);
+         create table child partition of parent for values in (1); create table free (id int primary key);
+         create publication of_parent for table parent; create publication of_free for table free",
+    );
+    let exporter = uncached(&cluster, &[]);
+    let mut holder = cluster.session("postgres");
+    holder.exec("begin");
+    holder.exec("lock table child");
+    let page = exporter.scrape();
+    assert_healthy(&exporter, &page);
+    let published = label_values(&page, "pg_pubrel_count", "pubname");
+    assert!(!published.contains(&"of_parent".to_owned()), "{published:?}");
+}
+
+/// Reading a sequence waits behind ALTER SEQUENCE, which locks it SHARE ROW EXCLUSIVE, and behind all that is stronger.
+#[test]
+fn a_locked_sequence_costs_its_value_only() {
+    for major in pg_exporter_lab::majors()
+        .into_iter()
+        .filter(|major| [10, 14, 18].contains(major))
+    {
+        let cluster = Cluster::start(major);
+        cluster.psql(
+            "create sequence held maxvalue 10; create sequence free maxvalue 10; select setval('held', 9), setval('free', 8)",
+        );
+        let exporter = uncached(&cluster, &["pg_seq_end"]);
+        let mut holder = cluster.session("postgres");
+        for statement in [
+            "alter sequence held cache 2",
+            "alter sequence held rename to kept",
+            "drop sequence held",
+        ] {
+            holder.exec("begin");
+            holder.exec(statement);
+            let page = exporter.scrape();
+            assert_healthy(&exporter, &page);
+            let last = |name| value(&page, "pg_seq_last_value", &[("seqname", name)]);
+            assert!(last("public.held").is_nan(), "{statement}");
+            assert_eq!(last("public.free"), 8.0);
+            assert_eq!(
+                label_values(&page, "pg_seq_end_used_ratio", "seqname"),
+                ["public.free"]
+            );
+            holder.exec("rollback");
+        }
+        let page = exporter.scrape();
+        assert_eq!(
+            value(&page, "pg_seq_last_value", &[("seqname", "public.held")]),
+            9.0
+        );
+        assert_eq!(page.all("pg_seq_end_used_ratio").count(), 2);
+    }
+}
+
+/// An index of a table's TOAST table is part of it too, and measured with it.
+#[test]
+fn a_lock_on_any_part_leaves_the_table_out() {
+    let cluster = Cluster::start(newest_major());
+    cluster.psql(
+        "create unlogged table held (id int primary key, note text); insert into held values (1, 'x');
+         create unlogged table free (id int primary key); insert into free values (1)",
+    );
+    let toast_index = cluster.psql(
+        "select indexrelid::regclass from pg_index
+         where indrelid = (select reltoastrelid from pg_class where relname = 'held')",
+    );
+    let exporter = uncached(&cluster, &["pg_persistence"]);
+    let free = value(
+        &exporter.scrape(),
+        "pg_table_size_bytes",
+        &[("relname", "public.free")],
+    );
+    let mut holder = cluster.session("postgres");
+    for statement in [
+        "lock table held".to_owned(),
+        "reindex index held_pkey".to_owned(),
+        format!("reindex index {toast_index}"),
+    ] {
+        holder.exec("begin");
+        holder.exec(&statement);
+        let page = exporter.scrape();
+        assert_healthy(&exporter, &page);
+        assert_eq!(
+            label_values(&page, "pg_table_size_bytes", "relname"),
+            ["public.free"],
+            "{statement}"
+        );
+        assert_eq!(
+            value(&page, "pg_table_size_skipped_relations", &[]),
+            1.0,
+            "{statement}"
+        );
+        let unlogged = |name| value(&page, name, &[("persistence", "unlogged")]);
+        assert_eq!(unlogged("pg_persistence_bytes"), free, "{statement}");
+        assert_eq!(unlogged("pg_persistence_skipped_tables"), 1.0, "{statement}");
+        holder.exec("rollback");
+    }
+}
+
+fn uncached(cluster: &Cluster, switched_on: &[&str]) -> Exporter {
+    exporter(&cluster.url("postgres"))
+        .args(["--disable-cache", "--config"])
+        .arg(Layer::patient(switched_on).path())
+        .start()
+}
+
+fn wait_for_waiter(cluster: &Cluster) {
+    cluster.wait_for(
+        "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and not granted",
+        "1",
     );
 }

@@ -9,7 +9,8 @@
 //! | [`same`] | a file loaded at run time gives the page of the compiled one |
 //! | [`values`] | values agree with the catalogs, with activity on the server |
 //! | [`privileges`] | with pg_monitor nothing fails, without it failures are named |
-//! | [`locks`] | an exclusive lock costs the table's size only |
+//! | [`locks`] | an exclusive lock costs what is read of the locked relation only |
+//! | [`limits`] | of more than a collector shows, the most important are shown |
 //! | [`large`] | limits on series hold in a database of 9,000 tables |
 //! | [`engine`] | cache, back-off, predicates, duplicates, limits, discovery, labels |
 #![allow(
@@ -29,6 +30,7 @@ mod engine;
 mod expected;
 mod large;
 mod layer;
+mod limits;
 mod locks;
 mod privileges;
 mod same;

@@ -35,7 +35,7 @@ fn some_majors(wanted: &[u32]) -> Vec<u32> {
 }
 
 /// Watches one database, without cache; none of its connections are in other databases.
-fn watch(cluster: &Cluster, database: &str, layer: &Layer) -> Exporter {
+pub fn watch(cluster: &Cluster, database: &str, layer: &Layer) -> Exporter {
     exporter(&cluster.url(database))
         .args(["--disable-cache", "--auto-discovery=false", "--config"])
         .arg(layer.path())
