@@ -5,7 +5,8 @@
 //! |--|--|
 //! | [`reload`] | what a reload changes, what it leaves alone, what it refuses |
 //! | [`load`] | reloads under load: no scrape and no probe fails |
-//! | [`mistakes`] | compiler, check, start and reload use the same words |
+//! | [`mistakes`] | compiler, build, check, start and reload use the same words |
+//! | [`files_of_1x`] | configuration written for pg_exporter 1.x loads as it is |
 //! | [`new`] | the crate that `new` writes is the one in `tests/site`, builds, and serves a server |
 //! | [`selection`] | jobs of different collectors do not disturb each other |
 //! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
@@ -22,6 +23,7 @@
 
 mod check;
 mod doctor;
+mod files_of_1x;
 mod load;
 mod mistakes;
 mod new;

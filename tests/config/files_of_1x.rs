@@ -1,0 +1,223 @@
+//! Configuration written for pg_exporter 1.x loads as it is, as one file and as a directory, and gives its series: what it
+//! holds that our checks refuse without it being unusable is a warning at run time, a mistake for `check --strict`.
+
+use pg_exporter_lab::{Exporter, Page};
+
+use crate::support::{Directory, database, program, server};
+
+/// What every file of 1.x has: leading zeros in versions, a space before commas, quoted numbers, a semicolon at the end of
+/// a statement, two branches of one collector, fatal and priority, help texts that changed between branches.
+const BASE: &str = r#"
+#==============================================================#
+# 0110 shop
+#==============================================================#
+shop_primary_only:
+  name: shop
+  desc: the server itself, must be available on primary
+  query: |
+    SELECT extract(EPOCH FROM CURRENT_TIMESTAMP) AS timestamp,
+           extract(EPOCH FROM now() - pg_postmaster_start_time()) AS uptime,
+           pg_is_in_recovery() AS is_in_recovery,
+           NULL::int AS nothing;
+
+  ttl: 1
+  min_version: 090400
+  tags: [ cluster, primary ]
+  fatal: true
+  priority: 10
+  metrics:
+    - timestamp:      { usage: GAUGE   ,description: "seconds since the epoch" }
+    - uptime:         { usage: gauge   ,scale: "1e3" ,description: "milliseconds since start" }
+    - is_in_recovery: { usage: GAUGE   ,description: "1 in recovery" }
+    - nothing:        { usage: Counter ,default: '7' ,rename: something ,description: "seven" }
+
+shop_replica_only:
+  name: shop
+  query: SELECT extract(EPOCH FROM CURRENT_TIMESTAMP) AS timestamp;
+  ttl: 1
+  min_version: 090400
+  tags: [ cluster, replica ]
+  fatal: true
+  priority: 10
+  metrics:
+    - timestamp:      { usage: GAUGE   ,description: "now, in seconds since the epoch" }
+"#;
+
+/// Keys that 1.x never knew, a column's `name`, predicates, histograms, columns that are thrown away, versions that meet.
+const MORE: &str = r#"
+shop_item_9:
+  name: shop_item
+  desc: items by kind
+  owner: the shop team
+  predicate_queries:
+    - name: table exists
+      predicate_query: |
+        SELECT EXISTS (SELECT FROM information_schema.tables WHERE table_name = 'item');
+      ttl: 60
+  query: |
+    SELECT datname, kind, price, count(*) OVER (PARTITION BY kind) AS n FROM (
+        SELECT current_database() AS datname, kind, price FROM item) AS i;
+  ttl: 10
+  timeout: 5
+  min_version: 090000
+  max_version: 100000
+  tags: []
+  metrics:
+    - datname: { usage: LABEL, description: database, name: datname }
+    - kind:    { usage: LABEL, description: kind }
+    - price:   { usage: HISTOGRAM, bucket: [ 1, 10, 100 ], description: price }
+    - n:       { usage: DISCARD, description: not shown }
+
+shop_item_10:
+  name: shop_item
+  desc: items by kind
+  predicate_queries:
+    - name: table exists
+      predicate_query: |
+        SELECT EXISTS (SELECT FROM information_schema.tables WHERE table_name = 'item');
+      ttl: 60
+  query: |
+    SELECT datname, kind, price, count(*) OVER (PARTITION BY kind) AS n FROM (
+        SELECT current_database() AS datname, kind, price FROM item) AS i;
+  ttl: 10
+  timeout: 5
+  min_version: 100000
+  tags: []
+  metrics:
+    - datname: { usage: LABEL, description: database, name: datname }
+    - kind:    { usage: LABEL, description: kind }
+    - price:   { usage: HISTOGRAM, bucket: [ 1, 10, 100 ], description: price }
+    - n:       { usage: DISCARD, description: not shown }
+
+shop_elsewhere:
+  query: SELECT 1 AS a
+  tags: [ "dbname:nowhere", "not:shop" ]
+  metrics: [ { a: { usage: GAUGE, description: a } } ]
+
+shop_off:
+  query: SELECT 1 AS a
+  skip: yes
+  metrics: [ { a: { usage: GAUGE, description: a } } ]
+"#;
+
+/// Branches that leave it to the exporter which one is installed.
+const OVERLAP: &str = r#"
+shop_size_old:
+  name: shop_size
+  query: SELECT 1 AS bytes
+  max_version: 190000
+  metrics: [ { bytes: { usage: GAUGE, description: size } } ]
+shop_size_new:
+  name: shop_size
+  query: SELECT pg_database_size(current_database()) AS bytes
+  min_version: 090000
+  timeout: 5
+  metrics: [ { bytes: { usage: GAUGE, description: size } } ]
+"#;
+
+const COMMENT_ONLY: &str = "# 0300 reserved\n";
+
+fn start(url: &str, config: &str) -> Exporter {
+    program(url).args(["--no-builtin", "--config", config]).start()
+}
+
+fn assert_series(page: &Page, exporter: &Exporter) {
+    let value = |name: &str| page.value(name, &[]);
+    assert_eq!(value("pg_up"), Some(1.0), "{}", exporter.stderr());
+    assert!(value("shop_timestamp") > Some(1.6e9) && value("shop_uptime") > Some(0.0));
+    assert_eq!(
+        (value("shop_is_in_recovery"), value("shop_something")),
+        (Some(0.0), Some(7.0))
+    );
+    assert_eq!(
+        page.types.get("shop_something").map(String::as_str),
+        Some("counter")
+    );
+    let bucket = |le: &str| page.value("shop_item_price_bucket", &[("kind", "tool"), ("le", le)]);
+    assert_eq!(
+        [bucket("1"), bucket("10"), bucket("100"), bucket("+Inf")],
+        [0.0, 1.0, 2.0, 3.0].map(Some)
+    );
+    assert_eq!(
+        page.value("shop_item_price_sum", &[("kind", "tool")]),
+        Some(555.0)
+    );
+    assert_eq!(page.value("shop_item_price_count", &[("kind", "toy")]), Some(1.0));
+    let size = value("shop_size_bytes");
+    assert!(
+        size > Some(1e6),
+        "of two candidates the one for later versions: {size:?}"
+    );
+    for absent in ["shop_elsewhere_a", "shop_off_a", "shop_item_n"] {
+        assert_eq!(page.all(absent).count(), 0, "{absent}");
+    }
+    let own = page
+        .samples
+        .iter()
+        .filter(|sample| sample.name.starts_with("shop_"))
+        .count();
+    assert_eq!(own, 4 + 2 * 6 + 1, "and nothing else");
+}
+
+#[test]
+fn a_file_and_a_directory_load_as_they_are() {
+    let url = database("files_of_1x");
+    server().psql_in(
+        "files_of_1x",
+        "create table item (kind text, price int);
+         insert into item values ('tool', 5), ('tool', 50), ('tool', 500), ('toy', 1)",
+    );
+    let file = Directory::new(&[("pg_exporter.yml", &[BASE, MORE, OVERLAP].concat())]);
+    let single = file.path().join("pg_exporter.yml");
+    let directory = Directory::new(&[
+        ("0110-shop.yml", BASE),
+        ("0120-item.yaml", MORE),
+        ("0300-reserved.yml", COMMENT_ONLY),
+        ("0310-size.yml", OVERLAP),
+        ("readme.txt", "not: [yaml"),
+    ]);
+    for config in [single.as_path(), directory.path()] {
+        let config = config.to_str().unwrap();
+        let exporter = start(&url, config);
+        assert_series(&exporter.scrape(), &exporter);
+        let log = exporter.stderr();
+        for warning in [
+            "unknown key `owner` in `shop_item_9`",
+            "`name` of a column has no effect",
+            "can both be installed on one server",
+            "has another description",
+        ] {
+            let lines: Vec<_> = log.replace('\\', "").lines().map(str::to_owned).collect();
+            let line = lines.iter().find(|line| line.contains(warning));
+            assert!(
+                line.is_some_and(|line| line.contains("level=warn")),
+                "{warning}: {log}"
+            );
+        }
+        // A reload of the same says the same: there is no mistake.
+        assert_eq!(exporter.get("/reload").status, 200);
+
+        let check = |more: &[&str]| {
+            program(&url)
+                .args(["--no-builtin", "check"])
+                .args(more)
+                .arg(config)
+                .run()
+        };
+        let lenient = check(&[]);
+        let findings: Vec<_> = lenient.stdout.lines().collect();
+        assert_eq!(lenient.status.code(), Some(0), "{findings:?}");
+        assert!(
+            findings.len() > 3 && findings.iter().all(|line| line.contains(": warning: ")),
+            "{findings:?}"
+        );
+        let strict = check(&["--strict"]);
+        assert_eq!(strict.status.code(), Some(1));
+        assert!(
+            strict
+                .stdout
+                .lines()
+                .any(|line| line.contains("unknown key") && !line.contains("warning"))
+        );
+    }
+}
