@@ -3,6 +3,7 @@
 mod duration;
 mod labels;
 mod listen;
+mod names;
 mod secret;
 mod source;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use listen::Listen;
+pub use names::NamePattern;
 pub use secret::Secret;
 pub use source::{Error, VARIABLES};
 
@@ -46,9 +48,9 @@ pub struct Settings {
     /// Scrape the server's other databases too.
     pub auto_discovery: bool,
     /// Databases that discovery leaves out.
-    pub exclude_databases: Vec<String>,
+    pub exclude_databases: Vec<NamePattern>,
     /// Databases that discovery is restricted to; empty means no restriction.
-    pub include_databases: Vec<String>,
+    pub include_databases: Vec<NamePattern>,
     /// Prefix of the metrics about the exporter; `None` means `pg` or `pgbouncer`, by the target.
     pub namespace: Option<String>,
     /// Exit when the target cannot be reached at start.
@@ -96,7 +98,7 @@ impl Settings {
         let (labels, mut notes) = labels::parse(&texts);
         let log_level = Level::or_default(flags.log_level.as_deref(), &mut notes);
         let log_format = Format::or_default(flags.log_format.as_deref(), &mut notes);
-        let excluded = ["template0", "template1", "postgres"].map(String::from).to_vec();
+        let excluded = ["template0", "template1", "postgres"].map(|name| NamePattern::Exact(name.to_owned()));
         let telemetry_path = source
             .text(flags.telemetry_path, "PG_EXPORTER_TELEMETRY_PATH")
             .unwrap_or_else(|| "/metrics".to_owned());
@@ -121,10 +123,18 @@ impl Settings {
             disable_intro: source.switch(flags.disable_intro, "PG_EXPORTER_DISABLE_INTRO", false)?,
             auto_discovery: source.switch(flags.auto_discovery, "PG_EXPORTER_AUTO_DISCOVERY", true)?,
             exclude_databases: source
-                .list(flags.exclude_database, "PG_EXPORTER_EXCLUDE_DATABASE")
-                .unwrap_or(excluded),
+                .names(
+                    flags.exclude_database,
+                    "--exclude-database",
+                    "PG_EXPORTER_EXCLUDE_DATABASE",
+                )?
+                .unwrap_or_else(|| excluded.to_vec()),
             include_databases: source
-                .list(flags.include_database, "PG_EXPORTER_INCLUDE_DATABASE")
+                .names(
+                    flags.include_database,
+                    "--include-database",
+                    "PG_EXPORTER_INCLUDE_DATABASE",
+                )?
                 .unwrap_or_default(),
             namespace: source.namespace(flags.namespace)?,
             fail_fast: source.switch(flags.fail_fast, "PG_EXPORTER_FAIL_FAST", false)?,

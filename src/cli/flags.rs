@@ -51,12 +51,12 @@ pub struct Flags {
     #[arg(short, long, value_name = "true|false")]
     pub auto_discovery: Option<bool>,
 
-    /// Databases that discovery leaves out, comma separated
+    /// Databases that discovery leaves out, names and /patterns/, comma separated
     /// [env: PG_EXPORTER_EXCLUDE_DATABASE] [default: template0,template1,postgres]
     #[arg(short = 'x', long, value_name = "NAMES")]
     pub exclude_database: Option<Vec<String>>,
 
-    /// Databases that discovery is restricted to, comma separated
+    /// Databases that discovery is restricted to, names and /patterns/, comma separated
     /// [env: PG_EXPORTER_INCLUDE_DATABASE]
     #[arg(short, long, value_name = "NAMES")]
     pub include_database: Option<Vec<String>>,

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::settings::NamePattern;
+
 /// Settings of the scrapes of one target.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -23,16 +25,16 @@ pub struct Config {
     /// Whether the databases of the cluster are discovered.
     pub auto_discovery: bool,
     /// Databases that are not discovered.
-    pub exclude: Vec<String>,
+    pub exclude: Vec<NamePattern>,
     /// When not empty, the only databases that are discovered.
-    pub include: Vec<String>,
+    pub include: Vec<NamePattern>,
 }
 
 impl Config {
     /// Whether a database of the cluster is to be scraped besides the URL's own. Exclusion wins.
     #[must_use]
     pub fn is_wanted(&self, database: &str) -> bool {
-        let named = |list: &[String]| list.iter().any(|name| name == database);
+        let named = |list: &[NamePattern]| list.iter().any(|name| name.matches(database));
         let is_vendors = VENDOR_DATABASES.contains(&database);
         self.auto_discovery
             && !is_vendors

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Secret, duration};
+use super::{NamePattern, Secret, duration, names};
 use crate::cli::boolean;
 use crate::web::TelemetryPathError;
 
@@ -49,6 +49,14 @@ pub enum Error {
         origin: &'static str,
         /// What it takes.
         expected: &'static str,
+    },
+    /// A list of databases holds a pattern that is none.
+    #[error("{origin}: {reason}")]
+    Names {
+        /// Flag or variable.
+        origin: &'static str,
+        /// What is wrong with which item.
+        reason: String,
     },
     /// A number is too small.
     #[error("{origin} has no valid value: write a whole number, at least {least}")]
@@ -123,6 +131,22 @@ impl<'a> Source<'a> {
         let texts = self.texts(flag, name)?;
         let items = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
         Some(items.filter(|item| !item.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Names and patterns of databases.
+    pub(super) fn names(
+        &self,
+        flag: Option<Vec<String>>,
+        flag_name: &'static str,
+        name: &'static str,
+    ) -> Result<Option<Vec<NamePattern>>, Error> {
+        let origin = if flag.is_some() { flag_name } else { name };
+        let Some(texts) = self.texts(flag, name) else {
+            return Ok(None);
+        };
+        let parse = |text: &String| names::parse(text).map_err(|reason| Error::Names { origin, reason });
+        let lists = texts.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(lists.concat()))
     }
 
     pub(super) fn switch(

@@ -16,6 +16,11 @@ fn resolve(line: &str, environment: &[(&str, &str)]) -> Result<Settings, Error> 
     Settings::resolve(cli.flags, &variable)
 }
 
+/// A list of databases as it is written.
+fn names(list: &[NamePattern]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
 #[test]
 fn defaults() {
     let settings = resolve("", &[]).unwrap();
@@ -26,7 +31,7 @@ fn defaults() {
         !settings.disable_cache && !settings.disable_intro && !settings.fail_fast && !settings.disable_reload
     );
     assert!(!settings.dry_run && !settings.explain);
-    assert_eq!(settings.exclude_databases, ["template0", "template1", "postgres"]);
+    assert_eq!(names(&settings.exclude_databases), "template0,template1,postgres");
     assert!(settings.include_databases.is_empty() && settings.tags.is_empty() && settings.labels.is_empty());
     assert_eq!(
         (settings.namespace(false), settings.namespace(true)),
@@ -90,10 +95,10 @@ fn flag_wins_over_variable_over_default() {
             "PG_EXPORTER_EXCLUDE_DATABASE",
             "v",
             "f v template0,template1,postgres",
-            |s| s.exclude_databases.join(","),
+            |s| names(&s.exclude_databases),
         ),
         ("-i f", "PG_EXPORTER_INCLUDE_DATABASE", "v", "f v ", |s| {
-            s.include_databases.join(",")
+            names(&s.include_databases)
         }),
         ("-n f", "PG_EXPORTER_NAMESPACE", "v", "f v pg", |s| {
             s.namespace(false).to_owned()
@@ -171,6 +176,29 @@ fn named_definitions_need_not_exist() {
 }
 
 #[test]
+fn lists_of_databases_take_patterns() {
+    let settings = resolve(
+        "-x a,/^b{1,2}$/ -x /c/,d",
+        &[("PG_EXPORTER_INCLUDE_DATABASE", "/e/")],
+    )
+    .unwrap();
+    assert_eq!(names(&settings.exclude_databases), "a,/^b{1,2}$/,/c/,d");
+    assert_eq!(names(&settings.include_databases), "/e/");
+    let wrong = resolve("", &[("PG_EXPORTER_INCLUDE_DATABASE", "a,/(/")]).unwrap_err();
+    assert!(
+        wrong
+            .to_string()
+            .starts_with("PG_EXPORTER_INCLUDE_DATABASE: the pattern /(/ is no regular expression"),
+        "{wrong}"
+    );
+    let wrong = resolve("-x /a", &[]).unwrap_err();
+    assert_eq!(
+        wrong.to_string(),
+        "--exclude-database: the pattern /a has no closing slash; write /regex/"
+    );
+}
+
+#[test]
 fn lists_take_commas_repetition_and_nothing() {
     let settings = resolve(
         "-t a,b -t c, -x= -i a, --web.listen-address :1 --web.listen-address [::1]:2",
@@ -179,7 +207,7 @@ fn lists_take_commas_repetition_and_nothing() {
     .unwrap();
     assert_eq!(settings.tags, ["a", "b", "c"]);
     assert!(settings.exclude_databases.is_empty());
-    assert_eq!(settings.include_databases, ["a"]);
+    assert_eq!(names(&settings.include_databases), "a");
     assert_eq!(
         settings
             .listen

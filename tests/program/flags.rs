@@ -118,6 +118,20 @@ fn exclude_and_include_databases() {
     ) {
         assert_eq!(page(&builder), "app postgres", "{way}");
     }
+    for (way, builder) in ways(
+        &on_server(),
+        &["--exclude-database=/^a.{1,2}$/,x", "-x /pp/"],
+        &[("PG_EXPORTER_EXCLUDE_DATABASE", "x, /^a/ ,y")],
+    ) {
+        assert_eq!(page(&builder), "other postgres", "{way}");
+    }
+    for (way, builder) in ways(
+        &on_server(),
+        &["--include-database=/th/", "-i x -i /^(o|p)/"],
+        &[("PG_EXPORTER_INCLUDE_DATABASE", "/other|nothing/")],
+    ) {
+        assert_eq!(page(&builder), "other postgres", "{way}");
+    }
     assert_eq!(
         page(&on_server().args(["-i", "app,other", "-x", "app"])),
         "other postgres",

@@ -56,6 +56,14 @@ fn wrong_command_lines() {
         ("--web.telemetry-path=/a?b", "--web.telemetry-path"),
         ("--web.telemetry-path=/primary", "/primary"),
         ("--web.telemetry-path=/%70rimary", "path of another page"),
+        (
+            "--exclude-database=a,/b",
+            "--exclude-database: the pattern /b has no closing slash",
+        ),
+        (
+            "--include-database=/a(/",
+            "--include-database: the pattern /a(/ is no regular expression: ",
+        ),
         ("check --format=xml", "text or json"),
     ];
     for (line, part) in table {
@@ -72,6 +80,8 @@ fn wrong_variables() {
         ("PG_EXPORTER_MAX_CONNECTIONS", "x"),
         ("PG_EXPORTER_CONNECT_TIMEOUT", "x"),
         ("PG_EXPORTER_NAMESPACE", "a-b"),
+        ("PG_EXPORTER_EXCLUDE_DATABASE", "//"),
+        ("PG_EXPORTER_INCLUDE_DATABASE", "/[/"),
         ("PG_EXPORTER_URL_FILE", "/nonexistent/url"),
         ("PG_EXPORTER_URL", "mysql://h/d"),
         ("PGURL", "mysql://h/d"),
