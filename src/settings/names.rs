@@ -29,13 +29,11 @@ impl NamePattern {
             return Ok(Self::Exact(item.to_owned()));
         };
         match rest.strip_suffix('/') {
-            Some("") => {
-                Err("the pattern // is empty and would match every name; write /./ if that is meant".into())
-            }
+            Some("") => Err("the pattern // would match every name: write /./ if that is meant".into()),
             Some(pattern) if !ends_escaped(pattern) => Regex::new(pattern)
                 .map(Self::Regex)
-                .map_err(|error| format!("the pattern {item} is no regular expression: {error}")),
-            _ => Err(format!("the pattern {item} has no closing slash; write /regex/")),
+                .map_err(|error| format!("the pattern is no regular expression: {error}")),
+            _ => Err("the pattern has no closing slash: write /regex/".into()),
         }
     }
 }
@@ -54,10 +52,11 @@ impl fmt::Display for NamePattern {
 /// at the end.
 ///
 /// # Errors
-/// What is wrong with an item. Names of databases are no secrets, so it is quoted.
+/// What is wrong with which item, by its position: what was given there may be anything, a password too.
 pub(super) fn parse(text: &str) -> Result<Vec<NamePattern>, String> {
     let mut names = Vec::new();
     let mut rest = text;
+    let mut position = 0;
     while !rest.is_empty() {
         let item = rest.trim_start();
         let end = if item.starts_with('/') {
@@ -68,8 +67,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<NamePattern>, String> {
         let (item, behind) = item.split_at(end.unwrap_or(item.len()));
         rest = behind.strip_prefix(',').unwrap_or(behind);
         let item = item.trim_end();
+        position += 1;
         if !item.is_empty() {
-            names.push(NamePattern::parse(item)?);
+            names.push(NamePattern::parse(item).map_err(|what| format!("item {position}: {what}"))?);
         }
     }
     Ok(names)
@@ -134,12 +134,12 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, part) in [
-            ("//", "the pattern // is empty"),
-            ("a,/b", "the pattern /b has no closing slash"),
-            ("/b,c", "the pattern /b,c has no closing slash"),
-            (r"/b\/", "has no closing slash"),
-            ("/", "the pattern / has no closing slash"),
-            ("/(/", "the pattern /(/ is no regular expression: "),
+            ("//", "item 1: the pattern // would match every name"),
+            ("a, ,/b", "item 3: the pattern has no closing slash"),
+            ("/b,c", "item 1: the pattern has no closing slash"),
+            (r"/b\/", "item 1: the pattern has no closing slash"),
+            ("/", "item 1: the pattern has no closing slash"),
+            ("/a/,/(/", "item 2: the pattern is no regular expression: "),
             ("/a{3,1}/", "is no regular expression: "),
             (r"/\p{L}/", "is no regular expression: "),
         ] {

@@ -188,13 +188,13 @@ fn lists_of_databases_take_patterns() {
     assert!(
         wrong
             .to_string()
-            .starts_with("PG_EXPORTER_INCLUDE_DATABASE: the pattern /(/ is no regular expression"),
+            .starts_with("PG_EXPORTER_INCLUDE_DATABASE: item 2: the pattern is no regular expression"),
         "{wrong}"
     );
     let wrong = resolve("-x /a", &[]).unwrap_err();
     assert_eq!(
         wrong.to_string(),
-        "--exclude-database: the pattern /a has no closing slash; write /regex/"
+        "--exclude-database: item 1: the pattern has no closing slash: write /regex/"
     );
 }
 

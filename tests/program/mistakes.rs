@@ -58,11 +58,11 @@ fn wrong_command_lines() {
         ("--web.telemetry-path=/%70rimary", "path of another page"),
         (
             "--exclude-database=a,/b",
-            "--exclude-database: the pattern /b has no closing slash",
+            "--exclude-database: item 2: the pattern has no closing slash",
         ),
         (
             "--include-database=/a(/",
-            "--include-database: the pattern /a(/ is no regular expression: ",
+            "--include-database: item 1: the pattern is no regular expression: ",
         ),
         ("check --format=xml", "text or json"),
     ];
