@@ -7,6 +7,7 @@ use pg_exporter_schema::{Collector, OPEN, Tag};
 use serde::Serialize;
 
 use super::figures::duration;
+use super::protocol::Protocol;
 use crate::scrape::Overview;
 use crate::target::plan::{Verdict, Why};
 
@@ -45,6 +46,7 @@ struct Explained<'a> {
 struct Status<'a> {
     database: &'a str,
     status: String,
+    protocol: Protocol,
 }
 
 impl<'a> Explain<'a> {
@@ -81,9 +83,11 @@ fn explained<'a>(overview: &'a Overview, at: usize, collector: &'a Collector) ->
         (database.name.as_str(), verdict)
     });
     let verdicts: Vec<_> = verdicts.collect();
-    let status = |(database, verdict): &(&'a str, Option<&Verdict>)| Status {
+    let protocols = overview.databases.iter().map(Protocol::of);
+    let status = |((database, verdict), protocol): (&(&'a str, Option<&Verdict>), Protocol)| Status {
         database,
         status: status(collector, *verdict),
+        protocol,
     };
     Explained {
         collector: &collector.name,
@@ -95,7 +99,7 @@ fn explained<'a>(overview: &'a Overview, at: usize, collector: &'a Collector) ->
         min_version: (collector.min_version > 0).then_some(collector.min_version),
         max_version: (collector.max_version != OPEN).then_some(collector.max_version),
         status: common(collector, &verdicts),
-        databases: verdicts.iter().map(status).collect(),
+        databases: verdicts.iter().zip(protocols).map(status).collect(),
         definition: collector,
     }
 }
@@ -163,13 +167,20 @@ impl Explained<'_> {
             duration(definition.ttl),
             definition.min_version,
         );
+        if self
+            .databases
+            .iter()
+            .any(|database| database.protocol == Protocol::Simple)
+        {
+            let _ = writeln!(text, "  Protocol: {}", Protocol::SIMPLE);
+        }
         match &self.status {
             Some(status) => {
                 let _ = writeln!(text, "  Status: {status}");
             }
             None => {
                 text.push_str("  Status:\n");
-                for Status { database, status } in &self.databases {
+                for Status { database, status, .. } in &self.databases {
                     let _ = writeln!(text, "    {database}: {status}");
                 }
             }

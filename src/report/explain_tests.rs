@@ -123,7 +123,10 @@ fn the_json_has_all_of_it() {
         "min_version": 100_000,
         "max_version": null,
         "status": null,
-        "databases": [{ "database": "a", "status": "Active" }, { "database": "b", "status": "Skipped" }],
+        "databases": [
+            { "database": "a", "status": "Active", "protocol": "prepared" },
+            { "database": "b", "status": "Skipped", "protocol": "prepared" },
+        ],
     }]);
     assert_eq!(json, expected);
 }

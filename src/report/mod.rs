@@ -3,6 +3,7 @@
 
 mod explain;
 mod figures;
+mod protocol;
 mod stat;
 
 pub use explain::Explain;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::figures::{duration, time};
+use super::protocol::Protocol;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
 
 /// Counts of every installed collector, per database.
@@ -29,6 +30,7 @@ struct Counts<'a> {
     cache_hits: u64,
     predicate_skips: u64,
     series: u64,
+    protocol: Protocol,
     avg_duration_seconds: f64,
     last_duration_seconds: f64,
     last_execution: Option<String>,
@@ -101,6 +103,7 @@ fn counts<'a>(
         cache_hits: collector.hits,
         predicate_skips: collector.skips,
         series: collector.series,
+        protocol: Protocol::of(database),
         avg_duration_seconds: collector.total_duration.as_secs_f64() / executions.max(1) as f64,
         last_duration_seconds: collector.duration,
         last_execution: collector.last_execution.map(time),
@@ -135,6 +138,9 @@ impl Counts<'_> {
             self.series,
             self.state,
         );
+        if self.protocol == Protocol::Simple {
+            let _ = writeln!(text, "    Protocol: {}", Protocol::SIMPLE);
+        }
         if let Some(Error {
             reason,
             sqlstate,

@@ -14,7 +14,7 @@ use crate::target::connect::Endpoint;
 use crate::target::facts::{self, Facts};
 use crate::target::failure::{Failure, Reason};
 use crate::target::plan::{self, Context, Plan};
-use crate::target::session::Session;
+use crate::target::session::{Kind, Session};
 use tokio::sync::Notify;
 
 /// A database that is scraped: the URL's, or a discovered one.
@@ -35,6 +35,8 @@ pub struct Database {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) facts: Facts,
+    /// Whether the last session went through a pooler: statements run unnamed then.
+    pub(super) pooled: bool,
     pub(super) plan: Plan,
     /// Installed collectors in the order of execution.
     pub(super) slots: Vec<Slot>,
@@ -148,7 +150,10 @@ impl Database {
         match facts::read(&mut session, &env.live.wanted, !self.discovered, deadline).await {
             Ok(facts) => {
                 self.replan(facts, env, &mut session);
-                self.state.borrow_mut().pass(env.start).reached = true;
+                let mut state = self.state.borrow_mut();
+                state.pass(env.start).reached = true;
+                state.pooled = session.kind() == Kind::Pooled;
+                drop(state);
                 Ok(session)
             }
             Err(failure) => {

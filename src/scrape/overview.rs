@@ -39,6 +39,8 @@ pub struct DatabaseOverview {
     pub name: String,
     /// `server_version_num`, 0 when never known.
     pub version: u32,
+    /// Whether it was reached through a pooler, which does not keep prepared statements.
+    pub pooled: bool,
     /// Whether its last scrape succeeded.
     pub up: bool,
     /// Why its last scrape failed.
@@ -92,6 +94,7 @@ impl Target {
             DatabaseOverview {
                 name,
                 version: state.facts.version,
+                pooled: state.pooled,
                 up: state.is_up(start),
                 error: state.failure(start).map(ToString::to_string),
                 verdicts: verdicts(&live, &state),

@@ -18,6 +18,7 @@ mod lag;
 mod leftovers;
 mod network;
 mod path;
+mod pooler;
 mod protocol;
 mod refusals;
 mod roles;

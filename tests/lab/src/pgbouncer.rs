@@ -10,7 +10,7 @@ use crate::error::{OrFail, Result};
 use crate::port::{Port, lease};
 use crate::process::Process;
 use crate::sandbox::Sandbox;
-use crate::session::run_script;
+use crate::session::{Session, run_script};
 use crate::wait::{PATIENCE, wait_until};
 
 /// A running pgbouncer; stopped when dropped.
@@ -91,6 +91,16 @@ impl Pgbouncer {
     #[must_use]
     pub fn admin_url(&self) -> String {
         format!("postgresql://pgbadmin@127.0.0.1:{}/pgbouncer", self.port())
+    }
+
+    /// A connection to a pooled database that stays open.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    #[track_caller]
+    pub fn session(&self, database: &str) -> Session {
+        Session::open(&self.url(database)).or_fail()
     }
 
     /// Runs a command of the admin console.

@@ -1,0 +1,87 @@
+//! PostgreSQL behind a pooler of transactions: nothing that outlives a transaction is set or prepared there.
+
+use pg_exporter_lab::{Cluster, Pgbouncer, majors, newest_major};
+
+use crate::support::{SOON, State, builder, page_within, wait_for, wait_for_page, wait_for_state};
+
+#[test]
+fn a_server_through_pgbouncer_is_scraped_whole() {
+    for major in [majors()[0], newest_major()] {
+        let cluster = Cluster::start(major);
+        cluster.create_database("app");
+        let pooler = Pgbouncer::start(&cluster);
+        let exporter = builder(&pooler.url("postgres")).arg("-T=5s").start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        wait_for_page(&exporter, 1.0);
+        for _ in 0..3 {
+            let (page, _) = page_within(&exporter, 10.0);
+            assert_eq!(page.value("pg_up", &[]), Some(1.0));
+        }
+        wait_for(&exporter, "what both databases have", |page| {
+            ["app", "postgres"].iter().all(|name| {
+                page.all("pg_relkind_count")
+                    .any(|sample| sample.label("datname") == Some(name))
+            })
+        });
+        // The same names as without a pooler.
+        let direct = builder(&cluster.url("postgres")).arg("-T=5s").start();
+        wait_for_page(&direct, 1.0);
+        let names = |exporter| {
+            let page = page_within(exporter, 10.0).0;
+            let mut names: Vec<_> = page.samples.into_iter().map(|sample| sample.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        };
+        let (through, beside) = (names(&exporter), names(&direct));
+        let lost: Vec<_> = beside.iter().filter(|name| !through.contains(name)).collect();
+        assert!(lost.is_empty(), "{major}: {lost:?} are lost on the way");
+    }
+}
+
+/// People are told that statements run unnamed, and why; without a pooler nothing of it.
+#[test]
+fn what_people_read_says_that_statements_run_unnamed() {
+    let cluster = Cluster::start(newest_major());
+    let pooler = Pgbouncer::start(&cluster);
+    for (url, protocol) in [
+        (pooler.url("postgres"), "simple"),
+        (cluster.url("postgres"), "prepared"),
+    ] {
+        let exporter = builder(&url).arg("-T=5s").start();
+        wait_for_page(&exporter, 1.0);
+        let line = "Protocol: simple (through a pooler, so statements run unnamed instead of prepared)";
+        for path in ["/stat", "/explain"] {
+            let text = exporter.get(path).text();
+            assert_eq!(text.contains(line), protocol == "simple", "{path}: {text}");
+            let json = exporter.get(&format!("{path}?format=json")).text();
+            let said = json.matches(&format!("\"protocol\": \"{protocol}\"")).count();
+            assert_eq!(said, json.matches("\"protocol\"").count(), "{path}: {json}");
+            assert!(said > 30, "{path}: {said}");
+        }
+    }
+}
+
+/// A pooled connection goes to the next client as it was found.
+#[test]
+fn a_pooled_connection_is_left_as_it_was() {
+    let cluster = Cluster::start(newest_major());
+    let pooler = Pgbouncer::start(&cluster);
+    let exporter = builder(&pooler.url("postgres")).arg("-T=5s").start();
+    wait_for_page(&exporter, 1.0);
+    page_within(&exporter, 10.0);
+    // Each server connection of the pool in turn, while the others are in use.
+    let mut sessions: Vec<_> = (0..5).map(|_| pooler.session("postgres")).collect();
+    for session in &mut sessions {
+        session.exec("begin");
+        for (setting, expected) in [
+            ("statement_timeout", "0"),
+            ("lock_timeout", "0"),
+            ("default_transaction_read_only", "off"),
+            ("client_min_messages", "notice"),
+        ] {
+            assert_eq!(session.exec(&format!("show {setting}")), expected, "{setting}");
+        }
+        assert_eq!(session.exec("select count(*) from pg_prepared_statements"), "0");
+    }
+}
