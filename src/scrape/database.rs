@@ -50,6 +50,8 @@ pub(super) struct State {
     backoff: Backoff,
     /// What the runs that are on and the last one found, by when they began.
     passes: BTreeMap<Instant, Pass>,
+    /// Whether the probe found the target down when the last try to connect failed.
+    failed_when_down: bool,
     pub(super) status: Status,
 }
 
@@ -116,7 +118,7 @@ impl Database {
                 answer => return answer,
             }
         }
-        if !self.state.borrow().backoff.may_try(Instant::now()) {
+        if !self.may_connect(env) {
             return Err(self.last_failure());
         }
         let answer = match env.pool.open_session(&self.endpoint, env.deadline()).await {
@@ -133,7 +135,15 @@ impl Database {
             Ok(_) => state.backoff.succeeded(),
             Err(_) => state.backoff.failed(Instant::now()),
         }
+        state.failed_when_down = answer.is_err() && !env.health.state().is_up();
         answer
+    }
+
+    /// Whether the waits between tries let it. A target that was down when the last try failed, and is up by the probe's
+    /// word, is no reason to wait any longer.
+    fn may_connect(&self, env: &Env<'_>) -> bool {
+        let state = self.state.borrow();
+        state.backoff.may_try(Instant::now()) || (state.failed_when_down && env.health.state().is_up())
     }
 
     fn last_failure(&self) -> Failure {
@@ -149,6 +159,7 @@ impl Database {
     ) -> Result<Session, Failure> {
         match facts::read(&mut session, &env.live.wanted, !self.discovered, deadline).await {
             Ok(facts) => {
+                self.endpoint.check_role(&mut session, facts.in_recovery)?;
                 self.replan(facts, env, &mut session);
                 let mut state = self.state.borrow_mut();
                 state.pass(env.start).reached = true;

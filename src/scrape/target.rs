@@ -134,6 +134,7 @@ impl Target {
             live: &live,
             selection,
             pool: &self.pool,
+            health: &self.surroundings.health,
             grace: self.endpoint.connect_timeout,
             config: &self.config,
             encoder: &self.encoder,

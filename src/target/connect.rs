@@ -54,6 +54,21 @@ impl Endpoint {
         }
     }
 
+    /// Whether a kept session is still on a server of the wanted kind, given the server's role now: one whose server has
+    /// changed its role since must be made anew, by the rules of `target_session_attrs`.
+    ///
+    /// # Errors
+    /// When it is not, as a lost connection.
+    pub fn check_role(&self, session: &mut Session, in_recovery: bool) -> Result<(), Failure> {
+        let is_any = self.info.target_session_attrs() == TargetSessionAttrs::Any;
+        if session.keeps_role(in_recovery) || is_any {
+            return Ok(());
+        }
+        Err(Failure::connection(
+            "the server has changed its role: target_session_attrs is to be looked at anew",
+        ))
+    }
+
     /// What connecting may take at the longest: every host may use up its own time.
     #[must_use]
     pub fn longest_connect(&self) -> Duration {
@@ -191,7 +206,7 @@ impl Endpoint {
         };
         let notice = Arc::new(Mutex::new(None));
         let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
-        let session = Session::new(
+        let mut session = Session::new(
             client,
             kind,
             Driver {
@@ -203,7 +218,7 @@ impl Endpoint {
         );
         if kind != Kind::Pgbouncer {
             // Before our own settings, which make every session read-only.
-            check_attributes(&session, wanted).await?;
+            check_attributes(&mut session, wanted).await?;
         }
         Ok(session)
     }
@@ -223,12 +238,13 @@ fn passes(attributes: TargetSessionAttrs) -> &'static [TargetSessionAttrs] {
 }
 
 /// Whether the server is of the wanted kind, by libpq's rules.
-async fn check_attributes(session: &Session, wanted: TargetSessionAttrs) -> Result<(), Failure> {
+async fn check_attributes(session: &mut Session, wanted: TargetSessionAttrs) -> Result<(), Failure> {
     use TargetSessionAttrs as Attrs;
     if wanted == Attrs::Any {
         return Ok(());
     }
     let (in_recovery, read_only) = session.recovery_and_read_only().await?;
+    session.keeps_role(in_recovery);
     let (fits, what) = match wanted {
         Attrs::Any | Attrs::PreferStandby => (true, ""),
         Attrs::Primary => (!in_recovery, "the server is in recovery"),

@@ -93,7 +93,7 @@ async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, S
     let connect_deadline = Instant::now() + endpoint.longest_connect();
     let kept = kept.filter(|session| !session.is_closed() && !session.is_expired(Instant::now()));
     if let Some(session) = kept {
-        match ask(session, endpoint.connect_timeout, deadline).await {
+        match ask(session, endpoint, deadline).await {
             // The connection was closed behind our back; whether the target is down a new one will tell.
             Err(failure) if failure.reason == Reason::Connection => {}
             answer => return answer,
@@ -101,15 +101,19 @@ async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, S
     }
     let session = endpoint.connect(connect_deadline).await?;
     let deadline = Instant::now() + endpoint.connect_timeout;
-    ask(session, endpoint.connect_timeout, deadline).await
+    ask(session, endpoint, deadline).await
 }
 
 async fn ask(
     mut session: Session,
-    limit: Duration,
+    endpoint: &Endpoint,
     deadline: Instant,
 ) -> Result<(Session, State, Lag), Failure> {
+    let limit = endpoint.connect_timeout;
     let answer = match timeout_at(deadline.into(), query(&mut session, limit, deadline)).await {
+        Ok(Ok((state, lag))) => endpoint
+            .check_role(&mut session, state == State::Replica)
+            .map(|()| (state, lag)),
         Ok(answer) => answer,
         Err(_) => Err(Failure::timeout("the probe was not answered in time")),
     };

@@ -61,6 +61,8 @@ pub struct Session {
     pub(super) server_timeout: Option<Duration>,
     /// The cluster's system identifier, once it was asked for; 0 when the server does not tell.
     pub(super) cluster: Option<i64>,
+    /// Whether the server was in recovery when the session was opened, once that is known.
+    in_recovery: Option<bool>,
     driver: Driver,
     expires: Instant,
     /// Held, never read. Last, so that the place is freed after the socket is closed.
@@ -98,6 +100,7 @@ impl Session {
             prepared: HashMap::new(),
             server_timeout: None,
             cluster: None,
+            in_recovery: None,
             driver,
             expires,
             _place: None,
@@ -209,6 +212,12 @@ impl Session {
         let mut rows = self.client.query_typed(sql, parameters).await?;
         rows.pop()
             .ok_or_else(|| Failure::new(Reason::Other, "the server gave no row"))
+    }
+
+    /// Takes notice of the server's role. Whether it is the one that the session was opened on: a kept session survives a
+    /// promotion.
+    pub fn keeps_role(&mut self, in_recovery: bool) -> bool {
+        *self.in_recovery.get_or_insert(in_recovery) == in_recovery
     }
 
     /// What answers at the other end.

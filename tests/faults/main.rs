@@ -25,3 +25,4 @@ mod roles;
 mod sessions;
 mod soak;
 mod support;
+mod switchover;

@@ -11,6 +11,7 @@ use crate::catalog::Live;
 use crate::scrape::Selection;
 use crate::scrape::config::Config;
 use crate::scrape::encode::Encoder;
+use crate::target::health::Health;
 use crate::target::pool::Pool;
 use crate::target::session::StatementKey;
 
@@ -33,6 +34,8 @@ pub struct Env<'a> {
     pub selection: &'a Selection,
     /// The connections.
     pub pool: &'a Pool,
+    /// What the probe says of the target.
+    pub health: &'a Health,
     /// Allowance for the network on top of each statement's limit.
     pub grace: Duration,
     /// Settings.
