@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use super::config::Config;
+use super::room;
 use super::rounds::Rounds;
 use super::target::{Surroundings, Target};
 use super::{DatabaseRows, Gone, Overview, Page, Request};
@@ -105,6 +106,7 @@ impl Scraper {
 async fn serve(mut inbox: mpsc::Receiver<Message>, target: Rc<Target>) {
     let mut rounds = Rounds::default();
     let mut sweep = tokio::time::interval(SWEEP);
+    tokio::task::spawn_local(room::keep_making(Rc::clone(&target)));
     loop {
         rounds.begin(&target);
         let next = rounds.next(&target);

@@ -1,11 +1,14 @@
 //! One database: its session, facts, plan and slots, and one scrape of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::Notify;
+
 use super::collect::{self, Env};
+use super::room::QUIET;
 use super::slot::{Outcome, Slot};
 use super::text;
 use crate::catalog::Live;
@@ -15,7 +18,6 @@ use crate::target::facts::{self, Facts};
 use crate::target::failure::{Failure, Reason};
 use crate::target::plan::{self, Context, Plan};
 use crate::target::session::{Kind, Session};
-use tokio::sync::Notify;
 
 /// A database that is scraped: the URL's, or a discovered one.
 #[derive(Debug)]
@@ -27,6 +29,10 @@ pub struct Database {
     endpoint: Endpoint,
     /// Tells other runs that a collector has answered.
     pub(super) answers: Notify,
+    /// Until when it is left alone, because someone wants it for themselves.
+    left: Cell<Option<Instant>>,
+    /// Tells a scrape that is under way.
+    leaving: Notify,
     /// Borrowed for moments only, never across a wait.
     pub(super) state: RefCell<State>,
 }
@@ -88,8 +94,36 @@ impl Database {
             discovered,
             endpoint,
             answers: Notify::new(),
+            left: Cell::default(),
+            leaving: Notify::new(),
             state: RefCell::default(),
         }
+    }
+
+    /// Someone wants it for themselves: a scrape that is under way ends, and none begins for a while. The caller closes
+    /// its idle session.
+    pub fn leave(&self) {
+        if !self.is_left() {
+            tracing::info!(database = %self.name, "someone drops, renames or copies the database: leaving it alone");
+        }
+        self.left.set(Instant::now().checked_add(QUIET));
+        self.leaving.notify_waiters();
+    }
+
+    fn is_left(&self) -> bool {
+        self.left.get().is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Waits until someone wants it: why it cannot be scraped then.
+    pub(super) async fn wanted(&self) -> Failure {
+        // Nothing runs between the look and the wait: all of it is on one thread.
+        if !self.is_left() {
+            self.leaving.notified().await;
+        }
+        Failure::new(
+            Reason::Connection,
+            "left alone, because someone drops, renames or copies the database",
+        )
     }
 
     /// The name it is shown by: what the server calls it, once known.
@@ -192,7 +226,8 @@ impl Database {
             state.reloaded = Some(env.reloaded);
             state.slots.iter_mut().for_each(Slot::unpause);
         }
-        if is_planned && state.facts == facts {
+        if is_planned && state.facts.plan_as(&facts) {
+            state.facts = facts;
             return;
         }
         let is_another = state.facts.cluster != facts.cluster
@@ -276,8 +311,13 @@ impl Database {
         state.passes.insert(run, Pass::default());
     }
 
-    /// A whole scrape.
+    /// A whole scrape; none, and no error, while someone wants the database for themselves.
     pub async fn scrape(&self, env: &Env<'_>) {
+        if self.is_left() {
+            let failure = self.wanted().await;
+            self.state.borrow_mut().pass(env.start).failure = Some(failure);
+            return;
+        }
         match self.begin(env).await {
             Ok(session) => self.collect(session, env).await,
             Err(failure) => self.fail(env.start, &failure),

@@ -14,6 +14,7 @@ mod histogram;
 mod number;
 mod overview;
 mod page;
+mod room;
 mod rounds;
 mod samples;
 mod selection;

@@ -30,7 +30,7 @@ use crate::telemetry::{Process, Telemetry};
 #[derive(Debug)]
 pub struct Target {
     pub(super) config: Config,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     pub(super) catalog: Arc<Catalog>,
     pub(super) pool: Pool,
     encoder: RefCell<Encoder>,
@@ -144,6 +144,7 @@ impl Target {
         match self.main.begin(&env).await {
             Ok(session) => {
                 self.discover();
+                self.leave(&self.main.state.borrow().facts.claimed);
                 self.scrape_all(Some(self.main.collect(session, &env)), &env)
                     .await;
             }
@@ -230,6 +231,16 @@ impl Target {
             }
             keep
         });
+    }
+
+    /// Leaves those of the discovered databases that someone wants for themselves.
+    pub(super) fn leave(&self, claimed: &[String]) {
+        for name in claimed {
+            if let Some(database) = self.discovered.borrow().get(name) {
+                database.leave();
+                self.pool.forget(name);
+            }
+        }
     }
 
     /// Closes connections that idled too long.

@@ -3,6 +3,7 @@
 //! Only this room names the driver.
 
 pub mod backoff;
+pub mod claims;
 pub mod connect;
 pub mod conninfo;
 pub mod facts;

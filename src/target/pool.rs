@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
+use super::claims::Asker;
 use super::connect::Endpoint;
 use super::failure::Failure;
 use super::session::Session;
@@ -123,6 +124,19 @@ impl Pool {
     /// Closes the idle session of a database that is gone.
     pub fn forget(&self, database: &str) {
         self.idle.borrow_mut().remove(database);
+    }
+
+    /// A way to ask for claims on databases while a session of a discovered one is open: over an idle session, the URL's
+    /// rather than another. `None` when there is nothing that a claim would wait for, or nobody to ask.
+    pub fn asker(&self) -> Option<Asker> {
+        let idle = self.idle.borrow();
+        let is_busy = self.open() > idle.len();
+        if !is_busy && idle.values().all(|idle| !idle.discovered) {
+            return None;
+        }
+        let mut sessions: Vec<_> = idle.values().collect();
+        sessions.sort_by_key(|idle| idle.discovered);
+        sessions.into_iter().find_map(|idle| idle.session.asker())
     }
 
     /// Closes what has idled too long: sessions of discovered databases, and any that is lost or too old.

@@ -11,6 +11,7 @@ use tokio::time::timeout_at;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::claims::Asker;
 use super::failure::{Failure, Reason};
 use super::pool::Place;
 use super::rows::{ResultColumn, columns_of};
@@ -54,7 +55,7 @@ pub(super) enum Prepared {
 /// One connection. Dropping it closes the socket at once.
 #[derive(Debug)]
 pub struct Session {
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
     pub(super) kind: Kind,
     pub(super) prepared: HashMap<StatementKey, Prepared>,
     /// What the server's `statement_timeout` is set to.
@@ -95,7 +96,7 @@ impl Session {
         let lifetime = LIFETIME + LIFETIME.mul_f64(fastrand::f64() / 10.0);
         let expires = Instant::now() + lifetime;
         Self {
-            client,
+            client: Arc::new(client),
             kind,
             prepared: HashMap::new(),
             server_timeout: None,
@@ -218,6 +219,13 @@ impl Session {
     /// promotion.
     pub fn keeps_role(&mut self, in_recovery: bool) -> bool {
         *self.in_recovery.get_or_insert(in_recovery) == in_recovery
+    }
+
+    /// A way to ask for claims on databases over this connection, whoever holds the session; `None` where statements may
+    /// reach another server's session each.
+    pub(super) fn asker(&self) -> Option<Asker> {
+        let is_usable = self.kind == Kind::Postgres && !self.client.is_closed();
+        is_usable.then(|| Asker(Arc::clone(&self.client)))
     }
 
     /// What answers at the other end.

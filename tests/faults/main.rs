@@ -22,6 +22,7 @@ mod pooler;
 mod protocol;
 mod refusals;
 mod roles;
+mod room;
 mod sessions;
 mod soak;
 mod support;

@@ -40,9 +40,14 @@ pub(super) struct Due {
 /// When the connection was lost, or the server did not answer in time.
 pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>) -> Result<(), Failure> {
     let (due, shared) = take_due(database, env);
-    let ended = match predicates::ask_all(database, &mut session, due.clone(), env).await {
-        Ok(due) => statements::run_all(database, &mut session, due, env).await,
-        Err(failure) => Err(failure),
+    let work = async {
+        let due = predicates::ask_all(database, &mut session, due.clone(), env).await?;
+        statements::run_all(database, &mut session, due, env).await
+    };
+    let ended = tokio::select! {
+        biased;
+        failure = database.wanted() => Err(failure),
+        ended = work => ended,
     };
     match ended {
         Ok(()) => {
