@@ -10,6 +10,7 @@
 
 mod attempts;
 mod catalogs;
+mod clock;
 mod crash;
 mod databases;
 mod fake;
@@ -21,9 +22,12 @@ mod path;
 mod pooler;
 mod protocol;
 mod refusals;
+mod resources;
+mod rewind;
 mod roles;
 mod room;
 mod sessions;
 mod soak;
+mod strings;
 mod support;
 mod switchover;

@@ -12,7 +12,7 @@ use crate::error::{Context, Error, Result};
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) uid: u32,
-    gid: u32,
+    pub(crate) gid: u32,
     /// Whether commands have to change to this user first.
     switch: bool,
 }

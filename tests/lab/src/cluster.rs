@@ -2,6 +2,8 @@
 
 mod builder;
 mod control;
+mod launcher;
+mod rewind;
 mod settings;
 
 use std::fs;
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use self::builder::Builder;
+use self::launcher::Launcher;
+pub use self::rewind::rewind_major;
 use crate::cache::Install;
 use crate::error::{OrFail, Result};
 use crate::port::Port;
@@ -25,6 +29,7 @@ use crate::wait::{PATIENCE, wait_until};
 pub struct Cluster {
     install: Install,
     port: Port,
+    launcher: Launcher,
     // Dropped in this order: the watchdog stops the server, then the postmaster is reaped.
     sandbox: Sandbox,
     postmaster: Mutex<Option<Process>>,
@@ -51,6 +56,7 @@ impl Cluster {
         Builder {
             major,
             settings: Vec::new(),
+            launcher: Launcher::default(),
         }
     }
 

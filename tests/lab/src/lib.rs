@@ -51,7 +51,7 @@ mod template;
 mod wait;
 
 pub use cache::{majors, newest_major, tool};
-pub use cluster::{Cluster, shared};
+pub use cluster::{Cluster, rewind_major, shared};
 pub use error::{Error, Result};
 pub use exporter::Exporter;
 pub use haproxy::Haproxy;

@@ -1,8 +1,10 @@
 //! What to start, and as what.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::Cluster;
+use super::launcher::Launcher;
 use crate::cache::install;
 use crate::copy;
 use crate::error::{OrFail, Result};
@@ -16,6 +18,7 @@ use crate::wait::{PATIENCE, poll};
 pub struct Builder {
     pub(super) major: u32,
     pub(super) settings: Vec<(String, String)>,
+    pub(super) launcher: Launcher,
 }
 
 impl Builder {
@@ -23,6 +26,21 @@ impl Builder {
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// A variable of the server's environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<PathBuf>) -> Self {
+        self.launcher.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// A disk of its own for a folder within the data folder, of a size such as `1m`. It takes user namespaces, as most
+    /// kernels give them to everyone.
+    #[must_use]
+    pub fn disk(mut self, folder: &str, size: &str) -> Self {
+        self.launcher.disk = Some((folder.into(), size.into()));
         self
     }
 
@@ -81,6 +99,7 @@ impl Builder {
         Ok(Cluster {
             install: install(self.major)?,
             port: lease()?,
+            launcher: self.launcher.clone(),
             sandbox: Sandbox::new()?,
             postmaster: Mutex::new(None),
         })

@@ -158,7 +158,7 @@ impl Cluster {
         let errors = output
             .try_clone()
             .context(|| format!("opening {}", log.display()))?;
-        let mut command = self.install.command("postgres")?;
+        let mut command = self.launcher.command(&self.install, &self.data())?;
         command
             .arg("-D")
             .arg(self.data())
