@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 
 use super::claims::Asker;
 use super::connect::Endpoint;
@@ -16,6 +16,10 @@ use super::session::Session;
 
 /// For how long the connection to a discovered database may idle: `DROP DATABASE` waits for it.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
+
+/// What the server's backend is given to go once its connection is closed, before another connection takes its place: the
+/// cap may be all that the role is allowed.
+const FAREWELL: Duration = Duration::from_millis(5);
 
 /// The connections that scrapes use, at most [`cap`](Self::new) at a time.
 ///
@@ -146,23 +150,25 @@ impl Pool {
 
     async fn place(&self) -> Place {
         loop {
-            if let Some(place) = self.try_place() {
-                return place;
+            if self.open() < self.cap {
+                self.places.taken.fetch_add(1, Ordering::Relaxed);
+                return Place(Arc::clone(&self.places));
             }
-            self.places.freed.notified().await;
+            if self.close_oldest() {
+                sleep(FAREWELL).await;
+            } else {
+                self.places.freed.notified().await;
+            }
         }
     }
 
-    fn try_place(&self) -> Option<Place> {
-        if self.open() >= self.cap {
-            let mut idle = self.idle.borrow_mut();
-            let oldest = idle
-                .iter()
-                .min_by_key(|(_, idle)| (!idle.discovered, idle.since))
-                .map(|(name, _)| name.clone());
-            idle.remove(&oldest?);
-        }
-        self.places.taken.fetch_add(1, Ordering::Relaxed);
-        Some(Place(Arc::clone(&self.places)))
+    /// Closes the idle session that was used longest ago, the URL's own last. Whether there was one.
+    fn close_oldest(&self) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        let oldest = idle
+            .iter()
+            .min_by_key(|(_, idle)| (!idle.discovered, idle.since))
+            .map(|(name, _)| name.clone());
+        oldest.is_some_and(|name| idle.remove(&name).is_some())
     }
 }
