@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint deny release servers clean
+.PHONY: help run test soak bench lint deny release servers clean
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -16,6 +16,9 @@ run: ## build the exporter and serve http://localhost:9630/metrics, of PG_EXPORT
 
 test: servers ## run every test against real servers, PostgreSQL 10 to 18; with CI=true none may be missing
 	$(CARGO) test --workspace $(ARGS)
+
+soak: servers ## scrape 5,000 times under random faults, twenty times a second; print memory, descriptors, backends
+	PG_EXPORTER_SOAK=$${PG_EXPORTER_SOAK:-5000} $(CARGO) test --package pg_exporter --test faults -- soak:: --nocapture $(ARGS)
 
 bench: servers ## measure a release build: time, CPU and memory per scrape, health requests per second
 	$(CARGO) bench --package pg_exporter --bench scrape -- $(ARGS)

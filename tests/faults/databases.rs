@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::{Page, wait_until};
 
 use crate::support::{
-    Layer, SOON, State, answer, assert_recovers, backends, builder, cluster, count, exporter_of, page_within,
-    wait_for, wait_for_state,
+    Layer, SOON, State, answer, assert_recovers, builder, cluster, count, exporter_of, page_within, wait_for,
+    wait_for_state,
 };
 
 /// Whether the page has series of the database's tables.
@@ -170,37 +170,4 @@ fn one_that_refuses_connections_costs_only_itself() {
                     && s.name.starts_with("pg_relkind")
             })
     });
-}
-
-#[test]
-fn many_databases_few_connections() {
-    let cluster = cluster();
-    let names: Vec<String> = (0..40).map(|number| format!("app_{number:02}")).collect();
-    for name in &names {
-        cluster.create_database(name);
-    }
-    let exporter = builder(&cluster.url("postgres"))
-        .args(["--max-connections=5", "--parallel=8"])
-        .start();
-    wait_for_state(&exporter, State::Primary, SOON);
-    thread::scope(|scope| {
-        let scrapes = scope.spawn(|| (0..3).map(|_| page_within(&exporter, 20.0).0).collect::<Vec<_>>());
-        let mut most = 0;
-        while !scrapes.is_finished() {
-            most = most.max(backends(&cluster));
-        }
-        let pages = scrapes.join().unwrap();
-        // A backend outlives its connection by a moment.
-        assert!((2..=7).contains(&most), "{most} backends, 5 are allowed");
-        for name in &names {
-            let errors = pages[2].value("pg_exporter_server_scrape_error_count", &[("datname", name)]);
-            assert_eq!(errors, Some(0.0), "{name}");
-        }
-        assert!(
-            pages[2]
-                .value("pg_exporter_connections_open", &[])
-                .is_some_and(|open| open <= 4.0)
-        );
-    });
-    wait_until("no more than the cap are left", SOON, || backends(&cluster) <= 5);
 }

@@ -123,32 +123,6 @@ fn a_slow_line() {
     assert_recovers(&exporter, State::Primary);
 }
 
-/// Statements are pipelined: the line's delay is paid a few times for each page, not for each statement.
-#[test]
-fn latency_is_paid_a_few_times() {
-    let cluster = cluster();
-    let proxy = FaultProxy::start(cluster.port());
-    let exporter = builder(&proxy.url("postgres"))
-        .arg("--disable-cache")
-        .arg("-T=5s")
-        .start();
-    wait_for_state(&exporter, State::Primary, SOON);
-    wait_for_page(&exporter, 1.0);
-    let mut fastest = Vec::new();
-    for round_trip in [0, 20, 200] {
-        proxy.latency(Duration::from_millis(round_trip / 2));
-        let pages = (0..5).map(|_| page_within(&exporter, 10.0));
-        let times = pages.map(|(page, took)| {
-            assert_eq!(page.value("pg_up", &[]), Some(1.0), "at {round_trip} ms");
-            took
-        });
-        fastest.push(times.min().unwrap());
-    }
-    eprintln!("latency 0, 20, 200 ms: pages in {fastest:.0?}");
-    let paid = (fastest[2] - fastest[0]).as_secs_f64() / 0.2;
-    assert!((0.9..4.0).contains(&paid), "{paid:.1} round trips a page");
-}
-
 #[test]
 fn a_blackholed_connect() {
     let hole = BlackHole::open();

@@ -1,0 +1,103 @@
+//! A long line: statements are pipelined, so its delay is paid a few times for each page and not for each statement.
+
+use std::time::Duration;
+
+use pg_exporter_lab::{Exporter, FaultProxy, Page};
+
+use crate::support::{SOON, State, builder, cluster, page_within, wait_for, wait_for_state};
+
+/// Databases besides the URL's.
+const DATABASES: [&str; 3] = ["one", "two", "three"];
+
+/// Round trips that a page may cost: one for the facts, and three for each database, all of them at the same time.
+const ROUND_TRIPS: f64 = 4.0;
+
+/// Pages of which the fastest counts: what else the machine does is not the line's delay.
+const PAGES: u32 = 7;
+
+/// The time of the fastest of some pages, each of which must be whole.
+fn fastest(exporter: &Exporter, what: &str) -> Duration {
+    let times = (0..PAGES).map(|_| {
+        let (page, took) = page_within(exporter, 20.0);
+        assert_eq!(page.value("pg_up", &[]), Some(1.0), "{what}");
+        assert!(is_whole(&page), "{what}: a database is missing");
+        took
+    });
+    times.min().unwrap_or_default()
+}
+
+fn is_whole(page: &Page) -> bool {
+    DATABASES.iter().all(|name| {
+        page.all("pg_relkind_count")
+            .any(|sample| sample.label("datname") == Some(name))
+    })
+}
+
+#[test]
+fn a_scrape_of_the_full_set_pays_for_it_a_few_times() {
+    let cluster = cluster();
+    let proxy = FaultProxy::start(cluster.port());
+    let start = || {
+        let exporter = builder(&proxy.url("postgres"))
+            .args(["--disable-cache", "--connect-timeout=5s"])
+            .start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        wait_for(&exporter, "its databases", |page| {
+            page.value("pg_up", &[]) == Some(1.0)
+        });
+        exporter
+    };
+    let single = start();
+    // The first with one database alone, the second with four.
+    let mut near = Duration::ZERO;
+    for round_trip in [0, 20, 200] {
+        proxy.latency(Duration::from_millis(round_trip / 2));
+        let times = (0..PAGES).map(|_| {
+            let (page, took) = page_within(&single, 20.0);
+            assert_eq!(page.value("pg_up", &[]), Some(1.0), "at {round_trip} ms");
+            took
+        });
+        let took = times.min().unwrap_or_default();
+        if round_trip == 0 {
+            near = took;
+        }
+        check("1 database", round_trip, near, took);
+    }
+    proxy.latency(Duration::ZERO);
+    drop(single);
+    for name in DATABASES {
+        cluster.create_database(name);
+    }
+    let several = start();
+    wait_for(&several, "all databases", is_whole);
+    let near = fastest(&several, "without a delay");
+    check("4 databases", 0, near, near);
+    for round_trip in [20, 200] {
+        proxy.latency(Duration::from_millis(round_trip / 2));
+        let took = fastest(&several, &format!("at {round_trip} ms"));
+        check("4 databases", round_trip, near, took);
+    }
+}
+
+#[track_caller]
+fn check(what: &str, round_trip: u64, near: Duration, took: Duration) {
+    let milliseconds = took.saturating_sub(near).as_secs_f64() * 1e3;
+    let paid = if round_trip == 0 {
+        0.0
+    } else {
+        milliseconds / round_trip as f64
+    };
+    eprintln!(
+        "{what}, {round_trip} ms of latency: a page in {took:.1?}, {paid:.1} round trips more than without"
+    );
+    // The rest of what is paid at 20 ms is the machine's: a page's time varies by about as much.
+    let slack = if round_trip >= 200 { 0.0 } else { 2.0 };
+    assert!(
+        paid < ROUND_TRIPS + slack,
+        "{what}, {round_trip} ms: {paid:.1} round trips"
+    );
+    assert!(
+        round_trip < 200 || paid > 0.9,
+        "{what}: no delay was added: {paid:.1}"
+    );
+}

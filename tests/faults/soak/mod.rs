@@ -1,0 +1,149 @@
+//! A long life in a short time: scrapes twenty times a second, faults in no order, nothing that grows, and no error without a
+//! fault that explains it.
+//!
+//! The suite runs a short one; `make soak` runs 5,000 scrapes and prints the curve.
+
+mod fault;
+mod scrapes;
+
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::{FaultProxy, wait_until};
+
+use self::fault::{Faults, Random};
+use self::scrapes::Scrapes;
+use crate::support::{SOON, State, assert_recovers, backends, builder, cluster, wait_for_state};
+
+/// Scrapes of a run; as many as `PG_EXPORTER_SOAK` says where it is set.
+const SCRAPES: u32 = 800;
+
+/// How long all may take to be well again after a fault.
+const RECOVERY: Duration = Duration::from_secs(30);
+
+/// What memory may vary by: a page and its copy in flight are a megabyte, and the allocator gives back when it likes.
+const NOISE: u64 = 3 << 20;
+
+/// One point of the curve.
+struct Point {
+    scrapes: u32,
+    rss: u64,
+    files: usize,
+    backends: u32,
+}
+
+#[test]
+fn scrapes_with_faults_leave_nothing_behind() {
+    let wanted = std::env::var("PG_EXPORTER_SOAK").map_or(SCRAPES, |number| number.parse().unwrap());
+    let cluster = cluster();
+    cluster.create_database("app");
+    let proxy = FaultProxy::start(cluster.port());
+    let exporter = builder(&proxy.url("postgres")).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    let mut faults = Faults::new(&cluster, &proxy);
+    let mut random = Random::new(42);
+    let mut curve: Vec<Point> = Vec::new();
+    let mut injected = 0;
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let scrapes = Scrapes::start(scope, &exporter);
+        scrapes.wait_until_whole(RECOVERY);
+        while scrapes.count() < wanted {
+            let name = faults.inject(random.next(), &scrapes);
+            injected += 1;
+            std::thread::sleep(random.between(300, 1500));
+            faults.lift();
+            scrapes.wait_until_whole(RECOVERY);
+            // From here on nothing may fail.
+            scrapes.calm(random.between(700, 2000), name);
+            // A backend learns of a lost connection when it next reads.
+            wait_until("no more backends than the cap are left", SOON, || {
+                backends(&cluster) <= 8
+            });
+            curve.push(Point {
+                scrapes: scrapes.count(),
+                rss: exporter.rss(),
+                files: descriptors(exporter.pid()),
+                backends: backends(&cluster),
+            });
+        }
+        scrapes.stop();
+        scrapes.assert_accounted_for();
+    });
+    let page = assert_recovers(&exporter, State::Primary);
+    let runs = page.value("pg_exporter_scrape_total_count", &[]).unwrap();
+    eprintln!(
+        "{} scrapes in {:.0?}, {runs} runs, {injected} faults ({}); memory in KiB, descriptors, backends:",
+        curve.last().map_or(0, |point| point.scrapes),
+        began.elapsed(),
+        faults.tally(),
+    );
+    for point in thinned(&curve) {
+        let Point {
+            scrapes,
+            rss,
+            files,
+            backends,
+        } = point;
+        eprintln!(
+            "  {scrapes:>5} scrapes: {:>6} KiB, {files:>3} descriptors, {backends} backends",
+            rss >> 10
+        );
+    }
+    assert_flat(&curve);
+    assert_log_explains_itself(&exporter.stderr());
+}
+
+fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Some twenty points of the curve, the last one among them.
+fn thinned(curve: &[Point]) -> impl Iterator<Item = &Point> {
+    let step = (curve.len() / 20).max(1);
+    curve
+        .iter()
+        .rev()
+        .step_by(step)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+}
+
+/// After the first third, memory and descriptors stay what they are.
+#[track_caller]
+fn assert_flat(curve: &[Point]) {
+    let (warm, rest) = curve.split_at(curve.len() / 3);
+    let (middle, end) = rest.split_at(rest.len() / 2);
+    assert!(
+        !warm.is_empty() && !middle.is_empty(),
+        "{} faults are too few",
+        curve.len()
+    );
+    let most = |points: &[Point]| points.iter().map(|point| point.rss).max().unwrap_or_default();
+    let (before, after) = (most(middle), most(end));
+    assert!(
+        after < before + NOISE,
+        "{} KiB, then {} KiB",
+        before >> 10,
+        after >> 10
+    );
+    // The fewest, as each client that waits just then has one too.
+    let files = |points: &[Point]| points.iter().map(|point| point.files).min().unwrap_or_default();
+    let (before, after) = (files(middle), files(end));
+    assert!(after <= before + 2, "{before} descriptors, then {after}");
+    assert!(curve.iter().all(|point| point.backends <= 8));
+}
+
+/// What the exporter warned of is what the faults do: no error of its own, no panic, no reason that no fault has.
+#[track_caller]
+fn assert_log_explains_itself(log: &str) {
+    assert!(!log.contains("panicked") && !log.contains("level=error"), "{log}");
+    for line in log.lines().filter(|line| line.contains("level=warn")) {
+        let is_failure = line.contains("scrape failed: ") || line.contains("collector failed: ");
+        let reasons = ["connection", "timeout", "lock_timeout", "missing_object"];
+        let is_known = reasons
+            .iter()
+            .any(|reason| line.ends_with(&format!("reason={reason}")));
+        assert!(is_failure && is_known, "{line}");
+    }
+}
