@@ -151,6 +151,10 @@ impl Setup {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
         let info = ConnInfo::parse(self.settings.url.expose(), &ProcessEnvironment)
             .map_err(|error| Stop::usage(format!("{}: {error}", self.settings.url_origin)))?;
+        let info = match &self.settings.url_file {
+            Some(path) => info.with_url_file(path.clone()),
+            None => info,
+        };
         Ok(Endpoint::new(info, self.settings.connect_timeout))
     }
 

@@ -18,7 +18,7 @@ pub use source::{Error, VARIABLES};
 use crate::cli::Flags;
 use crate::logging::{Format, Level};
 use crate::web::check_telemetry_path;
-use source::Source;
+use source::{Source, URL_FILE};
 
 /// Where collector definitions are looked for when none are named.
 const CONFIG_PATHS: [&str; 3] = ["./pg_exporter.yml", "/etc/pg_exporter.yml", "/etc/pg_exporter"];
@@ -33,6 +33,8 @@ pub struct Settings {
     pub url: Secret,
     /// Where `url` came from: a flag's or a variable's name, or `default`.
     pub url_origin: &'static str,
+    /// The file that `url` was read from, if it was; its password is read again for each connection.
+    pub url_file: Option<PathBuf>,
     /// Collector definitions to load over the compiled-in ones; `None` when none are named and none are found.
     pub config: Option<PathBuf>,
     /// Whether the compiled-in collectors are used.
@@ -113,6 +115,7 @@ impl Settings {
             return Err(Error::Unsupported("--web.systemd-socket"));
         }
         Ok(Self {
+            url_file: source.url_file().filter(|_| url_origin == URL_FILE),
             url,
             url_origin,
             config: config_path(flags.config, &source),

@@ -1,5 +1,6 @@
 //! One value from its flag, its variable or its default.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{NamePattern, Secret, duration, names};
@@ -27,6 +28,9 @@ pub const VARIABLES: [&str; 18] = [
     "PG_EXPORTER_PARALLEL",
     "PG_EXPORTER_MAX_CONNECTIONS",
 ];
+
+/// Names the file that holds the connection string.
+pub(super) const URL_FILE: &str = "PG_EXPORTER_URL_FILE";
 
 /// Wait for a connection that holds when none, or none above zero, is given.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -108,13 +112,18 @@ impl<'a> Source<'a> {
                 return Ok(Some((url.into(), name)));
             }
         }
-        let Some(path) = self.variable("PG_EXPORTER_URL_FILE") else {
+        let Some(path) = self.variable(URL_FILE) else {
             return Ok(None);
         };
         match std::fs::read_to_string(&path) {
-            Ok(content) => Ok(Some((content.trim().into(), "PG_EXPORTER_URL_FILE"))),
+            Ok(content) => Ok(Some((content.trim().into(), URL_FILE))),
             Err(source) => Err(Error::UrlFile { path, source }),
         }
+    }
+
+    /// The file that may hold the connection string.
+    pub(super) fn url_file(&self) -> Option<PathBuf> {
+        self.variable(URL_FILE).map(PathBuf::from)
     }
 
     pub(super) fn text(&self, flag: Option<String>, name: &str) -> Option<String> {

@@ -69,6 +69,8 @@ pub struct ConnInfo {
     /// Where the password comes from if a service file gave it.
     password_section: Option<service::Section>,
     password_file: Option<PathBuf>,
+    /// The file that the connection string came from, to be looked at again.
+    url_file: Option<PathBuf>,
     tls: Tls,
     session: SessionParameters,
     printable: Printable,
@@ -124,12 +126,22 @@ impl ConnInfo {
             password: password.map(|setting| Secret::new(setting.bytes.as_slice())),
             password_section: section.filter(|_| is_from_service),
             password_file,
+            url_file: None,
             tls: Tls::from_settings(settings, environment, hosts.is_local_default)?,
             session: SessionParameters::from_settings(settings)?,
             hosts,
             user,
             printable,
         })
+    }
+
+    /// The same, with a password that is read again from the file that the connection string came from.
+    #[must_use]
+    pub fn with_url_file(self, path: PathBuf) -> Self {
+        Self {
+            url_file: Some(path),
+            ..self
+        }
     }
 
     /// The same server, another database: nothing else changes.

@@ -45,6 +45,14 @@ pub enum PasswordWarning {
         /// What is wrong with the file.
         reason: ConnInfoError,
     },
+    /// The file of the connection string has become unusable since the exporter started.
+    #[error("the password is the one read from {path} before: {reason}")]
+    UrlFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// Looks a password up: the first line that matches. A file that does not exist is no mistake.
@@ -79,7 +87,7 @@ fn read(path: &Path) -> io::Result<Result<Vec<u8>, PasswordWarning>> {
     Ok(Ok(content))
 }
 
-fn printable(path: &Path) -> String {
+pub(super) fn printable(path: &Path) -> String {
     path.display().to_string()
 }
 

@@ -1,7 +1,9 @@
 //! The password of this moment: files are read again for each connection.
 
+use std::path::Path;
+
 use super::passfile::{self, PasswordWarning};
-use super::{ConnInfo, Host, Secret};
+use super::{ConnInfo, Host, ProcessEnvironment, Secret};
 
 /// A password, or none, and why a file that could have had one was not used.
 #[derive(Debug, Default)]
@@ -13,10 +15,33 @@ pub struct PasswordLookup {
 }
 
 impl ConnInfo {
-    /// The password for one server as of now: the one given; a service file's, read again; else the password file's.
-    /// Reads small files, so it may block for as long as their file system does.
+    /// The password for one server as of now: the one given, read again if it was given in a file; a service file's, read
+    /// again; else the password file's. Reads small files, so it may block for as long as their file system does.
     #[must_use]
     pub fn resolve_password(&self, host: &Host) -> PasswordLookup {
+        let Some(path) = self.url_file.as_deref() else {
+            return self.find_password(host);
+        };
+        match self.read_again(path) {
+            Ok(now) => now.find_password(host),
+            Err(reason) => PasswordLookup {
+                password: self.find_password(host).password,
+                warning: Some(PasswordWarning::UrlFile {
+                    path: passfile::printable(path),
+                    reason,
+                }),
+            },
+        }
+    }
+
+    /// What the file says now.
+    fn read_again(&self, path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| error.kind().to_string())?;
+        let now = Self::parse(text.trim(), &ProcessEnvironment).map_err(|error| error.to_string())?;
+        Ok(now.with_database(&self.database))
+    }
+
+    fn find_password(&self, host: &Host) -> PasswordLookup {
         let given = |password| PasswordLookup {
             password: Some(password),
             warning: None,
