@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use pg_exporter_lab::page::Sample;
 use pg_exporter_lab::{Exporter, FaultProxy, Mode, Page, newest_major, shared, wait_until};
 
 use crate::path::{BlackHole, Path};
 use crate::support::{
     HEALTH_LIMIT, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers, builder,
-    cluster, exporter_of, page_within, wait_for_page, wait_for_state,
+    exporter_of, page_within, wait_for_page, wait_for_state,
 };
 
 fn through_proxy() -> (FaultProxy, Exporter) {
@@ -90,6 +91,45 @@ fn an_answer_cut_off_at_any_place() {
     assert_recovers(&exporter, State::Primary);
 }
 
+/// Silence instead of an end: the connections that hang are given up, and none of them is waited for beyond the deadline.
+#[test]
+fn an_answer_that_stops_at_any_place() {
+    let proxy = FaultProxy::start(shared(newest_major()).port());
+    let exporter = builder(&proxy.url("postgres")).arg("--disable-cache").start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    for bytes in [1, 300, 3_000, 20_000, 60_000, 120_000] {
+        proxy.hang_after(bytes);
+        // Ends the connections that have got more than that already.
+        proxy.mode(Mode::Reset);
+        proxy.mode(Mode::Pass);
+        let (page, took) = page_within(&exporter, 4.0);
+        eprintln!(
+            "silence after {bytes} bytes: pg_up {:?} after {took:.1?}",
+            page.value("pg_up", &[])
+        );
+        assert_eq!(page.value("pg_exporter_up", &[]), Some(1.0));
+        if bytes < 3_000 {
+            // More than that the probe does not get in a while.
+            assert_down(&exporter, HEALTH_LIMIT);
+        }
+        if bytes <= 3_000 {
+            assert_nothing_of_the_target(&page);
+        } else {
+            // Facts were there: what failed then are collectors, each for a reason.
+            let failures = page.all("pg_exporter_query_failures_total");
+            let failed: Vec<_> = failures.filter(|sample| sample.value > 0.0).collect();
+            let is_silence =
+                |sample: &&Sample| ["timeout", "connection"].contains(&sample.label("reason").unwrap());
+            assert!(
+                !failed.is_empty() && failed.iter().all(is_silence),
+                "{bytes}: {failed:?}"
+            );
+        }
+        proxy.hang_after(0);
+        assert_recovers(&exporter, State::Primary);
+    }
+}
+
 #[test]
 fn one_byte_at_a_time() {
     let cluster = shared(newest_major());
@@ -108,7 +148,9 @@ fn one_byte_at_a_time() {
 
 #[test]
 fn a_slow_line() {
-    let (proxy, exporter) = through_proxy();
+    let proxy = FaultProxy::start(shared(newest_major()).port());
+    let exporter = builder(&proxy.url("postgres")).arg("--disable-cache").start();
+    wait_for_state(&exporter, State::Primary, SOON);
     proxy.rate(5_000_000);
     let (page, took) = page_within(&exporter, 10.0);
     assert_eq!(page.value("pg_up", &[]), Some(1.0));

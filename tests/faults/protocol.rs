@@ -89,7 +89,25 @@ fn nonsense_after_a_proper_greeting() {
         )
     };
     let done = message(b'C', b"SELECT 1\0");
+    // A column of the type text, in the text format.
+    let column = b"a\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0";
+    let columns = |count: u16| {
+        let all = column.repeat(count.into());
+        message(b'T', &[&count.to_be_bytes()[..], &all].concat())
+    };
     let answers = [
+        (
+            "more values than columns",
+            [columns(1), row(400), done.clone(), ready()].concat(),
+        ),
+        (
+            "fewer values than columns",
+            [columns(400), row(1), done.clone(), ready()].concat(),
+        ),
+        (
+            "other columns than were asked for",
+            [columns(3), row(3), done.clone(), ready()].concat(),
+        ),
         ("nothing but readiness", ready()),
         (
             "a row that nobody asked for",

@@ -4,6 +4,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
+use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, Session, newest_major, wait_until};
 
 use crate::support::{
@@ -121,6 +122,36 @@ fn a_password_file_that_changes() {
 }
 
 #[test]
+fn a_file_of_the_url_that_changes() {
+    let cluster = with_passwords();
+    let file = std::env::temp_dir().join(format!("pgx-faults-{}.url", std::process::id()));
+    let write = |password: &str| {
+        let address = format!("127.0.0.1:{}/postgres", cluster.port());
+        fs::write(&file, format!("postgresql://monitor:{password}@{address}\n")).unwrap();
+    };
+    write("f1rst-s3cret");
+    let exporter = Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter"))
+        .env("PG_EXPORTER_URL_FILE", &file)
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    wait_for_page(&exporter, 1.0);
+
+    cluster.psql("alter role monitor password 'sec0nd-s3cret'");
+    cluster.psql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'");
+    assert_down(&exporter, HEALTH_LIMIT);
+    // Half written, or wrong: the one from before holds, and the log says why.
+    fs::write(&file, "postgresql://monitor:s3cret@127.0.0.1:nowhere").unwrap();
+    wait_until("what is wrong with the file is told", SOON, || {
+        page_within(&exporter, 2.0);
+        exporter.stderr().contains("ports from 1 to 65535")
+    });
+    write("sec0nd-s3cret");
+    assert_recovers(&exporter, State::Primary);
+    fs::remove_file(&file).unwrap();
+    assert!(!exporter.stderr().contains("s3cret"));
+}
+
+#[test]
 fn rejected_by_pg_hba() {
     let cluster = cluster();
     cluster.psql("create role monitor login; grant pg_monitor to monitor");
@@ -161,6 +192,35 @@ fn a_database_that_is_missing() {
         page.value("pg_exporter_server_scrape_total_count", &[("datname", "later")])
             .is_some()
     );
+}
+
+/// A smart shutdown waits for who is connected and lets nobody in: a connected exporter serves on, a new one says why not.
+#[test]
+fn a_server_that_shuts_down() {
+    let cluster = cluster();
+    let connected = exporter_of(&cluster.url("postgres"));
+    let _held = cluster.session("postgres");
+    signal(cluster.pid(), Signal::TERM).unwrap();
+    wait_until("nobody is let in", SOON, || {
+        cluster
+            .try_psql("postgres", "select 1")
+            .is_err_and(|error| error.to_string().contains("shutting down"))
+    });
+    let late = builder(&cluster.url("postgres")).start();
+    wait_for_state(&late, State::Starting, SOON);
+    assert_reason(&late, "57P03");
+    assert_nothing_of_the_target(&page_within(&late, 2.0).0);
+    assert_eq!(answer(&connected, "/primary"), (200, "primary".into()));
+    assert_eq!(page_within(&connected, 5.0).0.value("pg_up", &[]), Some(1.0));
+    // A fast one ends all of it.
+    cluster.stop();
+    for exporter in [&late, &connected] {
+        wait_for_state(exporter, State::Down, HEALTH_LIMIT);
+    }
+    cluster.start_again();
+    for exporter in [&late, &connected] {
+        assert_recovers(exporter, State::Primary);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pg_exporter_lab::{Cluster, newest_major};
+
 use crate::support::{
     Layer, SOON, State, answer, assert_nothing_of_the_target, backends, builder, cluster, exporter_of,
     page_within, wait_for, wait_for_state,
@@ -71,6 +73,43 @@ fn a_cancelled_statement_costs_its_collector_alone() {
         assert_eq!(page.value("pg_up", &[]), Some(1.0));
         assert_eq!(page.value("slow_value", &[]), None);
     });
+}
+
+/// Replay does not wait for a standby's statements: one that needs rows which the primary has vacuumed away is cancelled.
+#[test]
+fn a_recovery_conflict_costs_its_collector_alone() {
+    let primary = cluster();
+    primary.psql("create table t as select generate_series(1, 1000) n");
+    let standby = Cluster::builder(newest_major())
+        .set("max_standby_streaming_delay", "0")
+        .set("hot_standby_feedback", "off")
+        .start_standby_of(&primary);
+    let layer = Layer::new(
+        "slow:\n  query: SELECT count(*) AS value FROM public.t, LATERAL (SELECT pg_catalog.pg_sleep(0.05 + n * 0)) s\n  \
+         tags: [cluster]\n  timeout: 60\n  priority: 1000\n  metrics:\n    \
+         - value: { usage: GAUGE, description: Rows. }\n",
+    );
+    let exporter = builder(&standby.url("postgres")).arg(layer.flag()).start();
+    wait_for_state(&exporter, State::Replica, SOON);
+    thread::scope(|scope| {
+        let scrape = scope.spawn(|| page_within(&exporter, 45.0));
+        standby.wait_for(
+            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
+            "1",
+        );
+        primary.psql("delete from t");
+        primary.psql("vacuum t");
+        let (page, took) = scrape.join().unwrap();
+        assert!(took < Duration::from_secs(30), "{took:?}");
+        assert_eq!(page.value("pg_up", &[]), Some(1.0));
+        assert_eq!(page.value("slow_value", &[]), None);
+    });
+    assert!(
+        exporter.stderr().contains("(SQLSTATE 40001)"),
+        "{}",
+        exporter.stderr()
+    );
+    assert_eq!(answer(&exporter, "/replica"), (200, "replica".into()));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod connection;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, sleep};
 use std::time::Duration;
@@ -37,6 +38,8 @@ struct Settings {
     rate: u64,
     /// Bytes from the target after which a connection is reset; 0: never.
     cut: u64,
+    /// Bytes from the target after which a connection forwards nothing more; 0: never.
+    hang: u64,
     stopped: bool,
 }
 
@@ -71,6 +74,7 @@ impl FaultProxy {
             latency: Duration::ZERO,
             rate: 0,
             cut: 0,
+            hang: 0,
             stopped: false,
         };
         let shared = Arc::new(Shared {
@@ -128,6 +132,12 @@ impl FaultProxy {
     pub fn cut_after(&self, bytes: u64) {
         self.shared.change(|settings| settings.cut = bytes);
     }
+
+    /// Has every connection go silent once so many bytes have come from the target since it was opened; 0 ends that, and what
+    /// was held back goes on.
+    pub fn hang_after(&self, bytes: u64) {
+        self.shared.change(|settings| settings.hang = bytes);
+    }
 }
 
 impl Drop for FaultProxy {
@@ -163,16 +173,19 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits while the proxy hangs; `false` when it has stopped.
-    fn may_forward(&self) -> bool {
+    /// Waits while the proxy hangs, as a whole or for a connection that has got so many bytes; `false` when it has stopped, or
+    /// has ended the connection.
+    fn may_forward(&self, seen: u64, ended: &AtomicBool) -> bool {
+        let hangs =
+            |settings: &Settings| settings.mode == Mode::Hang || (settings.hang > 0 && seen > settings.hang);
         let mut settings = self.lock();
-        while settings.mode == Mode::Hang && !settings.stopped {
+        while hangs(&settings) && !settings.stopped && !ended.load(Ordering::SeqCst) {
             settings = self
                 .changed
                 .wait(settings)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        !settings.stopped
+        !settings.stopped && !ended.load(Ordering::SeqCst)
     }
 
     fn end_all(&self, reset: bool) {
@@ -183,6 +196,8 @@ impl Shared {
         {
             connection.end(reset);
         }
+        drop(connections);
+        self.changed.notify_all();
     }
 
     fn remember(&self, connection: &Arc<Connection>) {

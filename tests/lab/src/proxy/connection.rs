@@ -24,7 +24,7 @@ pub(super) struct Connection {
 
 /// Connects a client with the target, and forwards in threads of its own.
 pub(super) fn open(client: TcpStream, shared: &Arc<Shared>) {
-    if !shared.may_forward() {
+    if !shared.may_forward(0, &AtomicBool::new(false)) {
         return;
     }
     let target = TcpStream::connect(("127.0.0.1", shared.target));
@@ -96,15 +96,15 @@ impl Connection {
         let mut seen = 0;
         for (due, chunk) in chunks {
             sleep(due.saturating_duration_since(Instant::now()));
-            if !shared.may_forward() || self.ended.load(Ordering::SeqCst) {
+            let chunk = chunk?;
+            seen += chunk.len() as u64;
+            if !shared.may_forward(if downstream { seen } else { 0 }, &self.ended) {
                 return Ok(());
             }
-            let chunk = chunk?;
             if chunk.is_empty() {
                 return to.shutdown(Shutdown::Write);
             }
             let settings = shared.settings();
-            seen += chunk.len() as u64;
             if downstream && settings.cut > 0 && seen > settings.cut {
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
