@@ -110,7 +110,8 @@ impl Database {
         self.leaving.notify_waiters();
     }
 
-    fn is_left(&self) -> bool {
+    /// Whether it is left alone now.
+    pub(super) fn is_left(&self) -> bool {
         self.left.get().is_some_and(|until| Instant::now() < until)
     }
 
@@ -226,8 +227,7 @@ impl Database {
             state.reloaded = Some(env.reloaded);
             state.slots.iter_mut().for_each(Slot::unpause);
         }
-        if is_planned && state.facts.plan_as(&facts) {
-            state.facts = facts;
+        if is_planned && state.facts == facts {
             return;
         }
         let is_another = state.facts.cluster != facts.cluster

@@ -13,34 +13,49 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The longest time between two looks, where they are expensive.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// For how long nobody looks after the server has refused it: each try is a line in its log.
+const BLIND: Duration = Duration::from_secs(300);
+
 /// Looks take at most one part in so many of the server's time.
 const SHARE: u32 = 100;
 
 /// For how long a database is left alone after it was last seen to be wanted.
 pub(super) const QUIET: Duration = Duration::from_secs(5);
 
-/// Looks for claims for as long as the target is there. Scrapes look for themselves as well, when they read the facts.
+/// Looks for claims for as long as the target is there. Scrapes look for themselves as well, while they read the facts.
 pub(super) async fn keep_making(target: Rc<Target>) {
     let mut pause = PAUSE;
     loop {
         sleep(pause).await;
-        pause = look(&target).await;
+        pause = if target.has_to_look_out() {
+            let deadline = Instant::now() + target.endpoint.connect_timeout;
+            look(&target, deadline).await
+        } else {
+            PAUSE
+        };
     }
 }
 
-/// Looks once; how long to wait before the next time.
-async fn look(target: &Target) -> Duration {
-    let Some(asker) = target.pool.asker() else {
+/// Looks once, if somebody can be asked; how long to wait before the next time.
+pub(super) async fn look(target: &Target, deadline: Instant) -> Duration {
+    let is_blind = target
+        .blind_until
+        .get()
+        .is_some_and(|until| Instant::now() < until);
+    let Some(asker) = target.pool.asker().filter(|_| !is_blind) else {
         return PAUSE;
     };
-    match asker.ask(Instant::now() + target.endpoint.connect_timeout).await {
+    match asker.ask(deadline).await {
         Ok(claims) => {
             target.leave(&claims.databases);
             claims.cost.saturating_mul(SHARE).clamp(PAUSE, LONGEST_PAUSE)
         }
-        // The next scrape finds out what is wrong and tells.
+        // The scrape tells of a server that does not answer.
         Err(failure) => {
             tracing::debug!("cannot ask who wants a database: {failure}");
+            if failure.is_lasting() {
+                target.blind_until.set(Instant::now().checked_add(BLIND));
+            }
             QUIET
         }
     }

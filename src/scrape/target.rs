@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::Either;
+use futures_util::future::{Either, join};
 use futures_util::stream::FuturesUnordered;
 use pg_exporter_schema::Collector;
 
@@ -18,6 +18,7 @@ use super::database::Database;
 use super::encode::Encoder;
 use super::gzip::{Compressor, Stream};
 use super::page::{Part, Units};
+use super::room;
 use super::{DatabaseRows, Encoding, Page, Request, Selection};
 use crate::catalog::Catalog;
 use crate::target::connect::Endpoint;
@@ -44,6 +45,8 @@ pub struct Target {
     /// When the runs began whose pages are not all made yet.
     on: RefCell<BTreeSet<Instant>>,
     pub(super) created: Instant,
+    /// Until when nobody looks for claims on databases, as the role may not.
+    pub(super) blind_until: Cell<Option<Instant>>,
     pub(super) surroundings: Surroundings,
     pub(super) process: Process,
 }
@@ -103,6 +106,7 @@ impl Target {
             }),
             on: RefCell::default(),
             created: now,
+            blind_until: Cell::default(),
             surroundings,
             process: Process::default(),
         }
@@ -141,10 +145,17 @@ impl Target {
             keys: &self.keys,
             retained: &self.retained,
         };
-        match self.main.begin(&env).await {
+        // First, so that it is sent before the facts' statement, and both take one round trip.
+        let look = async {
+            if !self.discovered.borrow().is_empty() {
+                let limit = Instant::now() + self.endpoint.connect_timeout;
+                room::look(self, limit.min(env.deadline())).await;
+            }
+        };
+        let ((), begun) = join(look, self.main.begin(&env)).await;
+        match begun {
             Ok(session) => {
                 self.discover();
-                self.leave(&self.main.state.borrow().facts.claimed);
                 self.scrape_all(Some(self.main.collect(session, &env)), &env)
                     .await;
             }
@@ -231,6 +242,16 @@ impl Target {
             }
             keep
         });
+    }
+
+    /// Whether a session could be in somebody's way, or a database is left alone until nobody wants it any more.
+    pub(super) fn has_to_look_out(&self) -> bool {
+        self.pool.may_be_in_the_way()
+            || self
+                .discovered
+                .borrow()
+                .values()
+                .any(|database| database.is_left())
     }
 
     /// Leaves those of the discovered databases that someone wants for themselves.

@@ -9,7 +9,6 @@ use postgres_types::{FromSql, ToSql, Type};
 use tokio::time::timeout_at;
 use tokio_postgres::Row;
 
-use super::claims::claimed;
 use super::failure::{Failure, Reason};
 use super::session::{Kind, Session, StatementKey};
 
@@ -30,26 +29,10 @@ pub struct Facts {
     pub cluster: i64,
     /// Databases that can be connected to, without templates; empty when they were not asked for.
     pub databases: Vec<String>,
-    /// Databases that someone wants for themselves (see [`claims`](super::claims)); empty when the list was not asked for.
-    pub claimed: Vec<String>,
     /// Of the schemas that some collector asks for, those that exist here.
     pub schemas: BTreeSet<String>,
     /// Of the extensions that some collector asks for, those that are installed here.
     pub extensions: BTreeSet<String>,
-}
-
-impl Facts {
-    /// Whether a plan made for the others holds for these too. Claims come and go without a say in it.
-    #[must_use]
-    pub fn plan_as(&self, others: &Self) -> bool {
-        let numbers = |facts: &Self| (facts.version, facts.in_recovery, facts.oid, facts.cluster);
-        numbers(self) == numbers(others)
-            && self.database == others.database
-            && self.user == others.user
-            && self.databases == others.databases
-            && self.schemas == others.schemas
-            && self.extensions == others.extensions
-    }
 }
 
 /// What facts are asked for besides the fixed ones: names that occur in tags. A database of ten thousand schemas is
@@ -69,8 +52,8 @@ const CLUSTER_KEY: StatementKey = StatementKey(1);
 /// The first key that is free for others.
 pub const FIRST_FREE_KEY: u64 = 2;
 
-const STATEMENT: &str = concat!(
-    "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+const STATEMENT: &str = "\
+SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        pg_catalog.pg_is_in_recovery(),
        pg_catalog.current_database()::pg_catalog.text,
        current_user::pg_catalog.text,
@@ -79,9 +62,7 @@ const STATEMENT: &str = concat!(
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
        ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[])),
-       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()), ",
-    claimed!("$3")
-);
+       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
 /// Asked for once per connection, by itself: the function is from 9.6 on, and may be revoked.
 const CLUSTER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
@@ -139,7 +120,6 @@ async fn postgres(
         schemas: names(5)?.into_iter().collect(),
         extensions: names(6)?.into_iter().collect(),
         oid: row.try_get(7).map_err(unreadable)?,
-        claimed: names(8)?,
     })
 }
 

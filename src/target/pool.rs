@@ -130,17 +130,18 @@ impl Pool {
         self.idle.borrow_mut().remove(database);
     }
 
-    /// A way to ask for claims on databases while a session of a discovered one is open: over an idle session, the URL's
-    /// rather than another. `None` when there is nothing that a claim would wait for, or nobody to ask.
+    /// A way to ask for claims on databases: over an idle session, the URL's rather than another. `None` when there is none.
     pub fn asker(&self) -> Option<Asker> {
         let idle = self.idle.borrow();
-        let is_busy = self.open() > idle.len();
-        if !is_busy && idle.values().all(|idle| !idle.discovered) {
-            return None;
-        }
         let mut sessions: Vec<_> = idle.values().collect();
         sessions.sort_by_key(|idle| idle.discovered);
         sessions.into_iter().find_map(|idle| idle.session.asker())
+    }
+
+    /// Whether there are sessions that a claim may have to wait for: idle ones of discovered databases, or busy ones.
+    pub fn may_be_in_the_way(&self) -> bool {
+        let idle = self.idle.borrow();
+        self.open() > idle.len() || idle.values().any(|idle| idle.discovered)
     }
 
     /// Closes what has idled too long: sessions of discovered databases, and any that is lost or too old.

@@ -149,6 +149,31 @@ fn a_database_that_is_not_dropped_after_all_comes_back() {
     wait_for(&exporter, "app again", |page| shows(page, "app"));
 }
 
+/// Where a strict administrator has taken the right to see locks away, nothing else suffers.
+#[test]
+fn without_the_right_to_look_the_rest_works() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    cluster.psql("revoke select on pg_locks from public");
+    let exporter = monitor(&cluster);
+    for _ in 0..40 {
+        let page = page_within(&exporter, 5.0).0;
+        assert_eq!(page.value("pg_up", &[]), Some(1.0));
+        assert!(shows(&page, "app"));
+        sleep(Duration::from_millis(100));
+    }
+    // One look, and the collectors that show locks; none of them is tried again at each scrape.
+    let refusals = cluster
+        .log()
+        .matches("permission denied for view pg_locks")
+        .count();
+    assert!((1..=6).contains(&refusals), "{refusals}");
+    let errors = page_within(&exporter, 5.0)
+        .0
+        .value("pg_exporter_scrape_error_count", &[]);
+    assert_eq!(errors, Some(0.0), "{}", exporter.stderr());
+}
+
 /// What is asked once a second needs no connection of its own, and nothing is asked where nobody could be in the way.
 #[test]
 fn looking_out_costs_no_connection() {
