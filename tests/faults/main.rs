@@ -14,6 +14,7 @@ mod clock;
 mod crash;
 mod crowd;
 mod databases;
+mod documented;
 mod fake;
 mod identity;
 mod lag;
