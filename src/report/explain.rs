@@ -7,7 +7,7 @@ use pg_exporter_schema::{Collector, OPEN, Tag};
 use serde::Serialize;
 
 use super::figures::duration;
-use super::protocol::Protocol;
+use super::protocol::{Protocol, is_pooled, remark};
 use crate::scrape::Overview;
 use crate::target::plan::{Verdict, Why};
 
@@ -37,6 +37,9 @@ struct Explained<'a> {
     /// The same on every database that it could run on; `None` where they differ.
     status: Option<String>,
     databases: Vec<Status<'a>>,
+    /// Whether some database was reached through a pooler.
+    #[serde(skip)]
+    is_pooled: bool,
     #[serde(skip)]
     definition: &'a Collector,
 }
@@ -100,6 +103,7 @@ fn explained<'a>(overview: &'a Overview, at: usize, collector: &'a Collector) ->
         max_version: (collector.max_version != OPEN).then_some(collector.max_version),
         status: common(collector, &verdicts),
         databases: verdicts.iter().zip(protocols).map(status).collect(),
+        is_pooled: overview.databases.iter().any(is_pooled),
         definition: collector,
     }
 }
@@ -167,13 +171,7 @@ impl Explained<'_> {
             duration(definition.ttl),
             definition.min_version,
         );
-        if self
-            .databases
-            .iter()
-            .any(|database| database.protocol == Protocol::Simple)
-        {
-            let _ = writeln!(text, "  Protocol: {}", Protocol::SIMPLE);
-        }
+        text.push_str(&remark(2, self.is_pooled));
         match &self.status {
             Some(status) => {
                 let _ = writeln!(text, "  Status: {status}");

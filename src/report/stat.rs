@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::figures::{duration, time};
-use super::protocol::Protocol;
+use super::protocol::{Protocol, is_pooled, remark};
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
 
 /// Counts of every installed collector, per database.
@@ -31,6 +31,8 @@ struct Counts<'a> {
     predicate_skips: u64,
     series: u64,
     protocol: Protocol,
+    #[serde(skip)]
+    is_pooled: bool,
     avg_duration_seconds: f64,
     last_duration_seconds: f64,
     last_execution: Option<String>,
@@ -104,6 +106,7 @@ fn counts<'a>(
         predicate_skips: collector.skips,
         series: collector.series,
         protocol: Protocol::of(database),
+        is_pooled: is_pooled(database),
         avg_duration_seconds: collector.total_duration.as_secs_f64() / executions.max(1) as f64,
         last_duration_seconds: collector.duration,
         last_execution: collector.last_execution.map(time),
@@ -138,9 +141,7 @@ impl Counts<'_> {
             self.series,
             self.state,
         );
-        if self.protocol == Protocol::Simple {
-            let _ = writeln!(text, "    Protocol: {}", Protocol::SIMPLE);
-        }
+        text.push_str(&remark(4, self.is_pooled));
         if let Some(Error {
             reason,
             sqlstate,

@@ -41,8 +41,8 @@ pub struct Database {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) facts: Facts,
-    /// Whether the last session went through a pooler: statements run unnamed then.
-    pub(super) pooled: bool,
+    /// What the last session was with: behind a pooler, statements run unnamed.
+    pub(super) kind: Option<Kind>,
     pub(super) plan: Plan,
     /// Installed collectors in the order of execution.
     pub(super) slots: Vec<Slot>,
@@ -198,7 +198,7 @@ impl Database {
                 self.replan(facts, env, &mut session);
                 let mut state = self.state.borrow_mut();
                 state.pass(env.start).reached = true;
-                state.pooled = session.kind() == Kind::Pooled;
+                state.kind = Some(session.kind());
                 drop(state);
                 Ok(session)
             }

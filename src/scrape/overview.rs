@@ -12,6 +12,7 @@ use super::target::Target;
 use crate::catalog::Live;
 use crate::target::failure::Failure;
 use crate::target::plan::Verdict;
+use crate::target::session::Kind;
 
 /// What is known of a target at one moment.
 #[derive(Clone, Debug, Default)]
@@ -39,8 +40,8 @@ pub struct DatabaseOverview {
     pub name: String,
     /// `server_version_num`, 0 when never known.
     pub version: u32,
-    /// Whether it was reached through a pooler, which does not keep prepared statements.
-    pub pooled: bool,
+    /// What answered; `None` before it was reached. A pooler does not keep prepared statements.
+    pub kind: Option<Kind>,
     /// Whether its last scrape succeeded.
     pub up: bool,
     /// Why its last scrape failed.
@@ -94,7 +95,7 @@ impl Target {
             DatabaseOverview {
                 name,
                 version: state.facts.version,
-                pooled: state.pooled,
+                kind: state.kind,
                 up: state.is_up(start),
                 error: state.failure(start).map(ToString::to_string),
                 verdicts: verdicts(&live, &state),
