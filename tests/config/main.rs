@@ -7,7 +7,7 @@
 //! | [`load`] | reloads under load: no scrape and no probe fails |
 //! | [`mistakes`] | compiler, build, check, start and reload use the same words |
 //! | [`files_of_1x`] | configuration written for pg_exporter 1.x loads as it is |
-//! | [`new`] | the crate that `new` writes is the one in `tests/site`, builds, and serves a server |
+//! | [`new`] | the crate that `new` writes is the one in `tests/site`, builds, and serves; a distribution has its directories' collectors |
 //! | [`selection`] | jobs of different collectors do not disturb each other |
 //! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |

@@ -1,5 +1,6 @@
 //! `pg_exporter new`.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,8 +87,8 @@ fn names_follow_the_directory_and_cargo_takes_the_manifest() {
 }
 
 /// Builds a crate with this run's target folder, compiler settings and versions, so that little is built anew, and
-/// nothing fetched.
-fn build(crate_: &Path, name: &str) -> PathBuf {
+/// nothing fetched. The library in it is a distribution of its own: of `collectors`, by the name `acme`.
+fn build(crate_: &Path, collectors: &OsStr) -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_pg_exporter")).parent().unwrap();
     fs::copy(root().join("Cargo.lock"), crate_.join("Cargo.lock")).unwrap();
     let output = Command::new(env!("CARGO"))
@@ -96,11 +97,38 @@ fn build(crate_: &Path, name: &str) -> PathBuf {
         .arg("--target-dir")
         .arg(folder.parent().unwrap())
         .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+        .env("PG_EXPORTER_COLLECTORS", collectors)
+        .env("PG_EXPORTER_DISTRIBUTION", "acme")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    folder.parent().unwrap().join("debug").join(name)
+    folder.parent().unwrap().join("debug")
+}
+
+/// Directories of definitions whose paths are the same at each run, and whose files are touched only to change them, so
+/// that a second run builds nothing anew. The later one overrides a branch of the earlier.
+fn distribution() -> OsString {
+    let file = |directory: &str, text: &str| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("distribution")
+            .join(directory);
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("acme.yml");
+        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            return directory;
+        }
+        fs::write(path, text).unwrap();
+        directory
+    };
+    let one = |branch: &str, value: u32| {
+        format!(
+            "{branch}:\n  query: SELECT {value} AS value\n  metrics: [ value: {{ usage: GAUGE, description: V }} ]\n"
+        )
+    };
+    let common = file("common", &[one("acme_common", 1), one("acme_both", 1)].concat());
+    let site = file("site", &[one("acme_both", 2), one("acme_site", 3)].concat());
+    std::env::join_paths([common, site]).unwrap()
 }
 
 #[test]
@@ -118,15 +146,24 @@ fn what_it_writes_builds_and_serves_a_server() {
     let own = "acme_db_roles:\n  query: SELECT count(*) AS count FROM pg_roles\n  metrics:\n    \
                - count: { usage: GAUGE, description: Roles }\n";
     fs::write(crate_.join("collectors/roles.yml"), own).unwrap();
-    let program = build(&crate_, "acme-db-exporter");
-
+    // Beside it, the shipped program as the library's distribution makes it.
+    let plain = "fn main() -> std::process::ExitCode {\n    \
+                 pg_exporter::run(pg_exporter::catalog::compiled::COLLECTORS)\n}\n";
+    fs::create_dir(crate_.join("src/bin")).unwrap();
+    fs::write(crate_.join("src/bin/acme-distribution.rs"), plain).unwrap();
+    let programs = build(&crate_, &distribution());
     let url = database("new_crate");
     server().psql_in(
         "new_crate",
         "create schema sales; create table sales.a (); create table sales.b ()",
     );
+    the_sites_collectors_are_served(&programs.join("acme-db-exporter"), &url);
+    the_distribution_has_its_directories_collectors(&programs.join("acme-distribution"), &url);
+}
+
+fn the_sites_collectors_are_served(program: &Path, url: &str) {
     let exporter = Exporter::builder(program.to_str().unwrap())
-        .url(&url)
+        .url(url)
         .arg("--connect-timeout=30s")
         .start();
     let page = exporter.scrape();
@@ -143,6 +180,38 @@ fn what_it_writes_builds_and_serves_a_server() {
         foreign.is_none(),
         "the shipped collectors are not in it: {foreign:?}"
     );
+}
+
+fn the_distribution_has_its_directories_collectors(program: &Path, url: &str) {
+    let builder = Exporter::builder(program.to_str().unwrap())
+        .url(url)
+        .args(["--connect-timeout=30s", "--no-auto-discovery"]);
+    let version = builder.clone().arg("--version").run();
+    assert!(
+        version.stdout.contains("distribution: acme\n"),
+        "{}",
+        version.stdout
+    );
+    let exporter = builder.start();
+    assert!(exporter.get("/version").text().contains("distribution: acme\n"));
+    let page = exporter.scrape();
+    assert_eq!(
+        page.value("pg_exporter_build_info", &[("distribution", "acme")]),
+        Some(1.0)
+    );
+    let own = page
+        .samples
+        .iter()
+        .filter(|sample| sample.name.starts_with("acme_"));
+    let mut own: Vec<_> = own.map(|sample| (sample.name.as_str(), sample.value)).collect();
+    own.sort_by(|a, b| a.0.cmp(b.0));
+    let expected = [
+        ("acme_both_value", 2.0),
+        ("acme_common_value", 1.0),
+        ("acme_site_value", 3.0),
+    ];
+    assert_eq!(own, expected, "the later directory overrides the earlier");
+    assert_eq!(page.value("pg_lsn", &[]), None, "nothing else is in it");
 }
 
 #[test]
