@@ -86,24 +86,25 @@ fn names_follow_the_directory_and_cargo_takes_the_manifest() {
     );
 }
 
-/// Builds a crate with this run's target folder, compiler settings and versions, so that little is built anew, and
-/// nothing fetched. The library in it is a distribution of its own: of `collectors`, by the name `acme`.
+/// Builds a crate with this run's compiler settings and versions, fetching nothing. The library in it is a distribution of
+/// its own: of `collectors`, by the name `acme`. The folder is one for such builds alone, kept for the next run: in the
+/// workspace's own, either build would make the other's anew each time.
 fn build(crate_: &Path, collectors: &OsStr) -> PathBuf {
-    let folder = Path::new(env!("CARGO_BIN_EXE_pg_exporter")).parent().unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crates");
     fs::copy(root().join("Cargo.lock"), crate_.join("Cargo.lock")).unwrap();
     let output = Command::new(env!("CARGO"))
         .args(["build", "--offline", "--quiet", "--manifest-path"])
         .arg(crate_.join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(folder.parent().unwrap())
-        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+        .arg(&folder)
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env("PG_EXPORTER_COLLECTORS", collectors)
         .env("PG_EXPORTER_DISTRIBUTION", "acme")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    folder.parent().unwrap().join("debug")
+    folder.join("debug")
 }
 
 /// Directories of definitions whose paths are the same at each run, and whose files are touched only to change them, so

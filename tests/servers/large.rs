@@ -1,6 +1,6 @@
 //! A database of 9,000 tables.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pg_exporter_lab::{Cluster, newest_major};
 
@@ -40,11 +40,10 @@ fn limits_hold_among_nine_thousand_tables() {
     for round in ["first", "second"] {
         let began = Instant::now();
         let page = exporter.scrape();
-        println!(
-            "9,000 tables: {round} page in {:?}, {} series",
-            began.elapsed(),
-            page.samples.len()
-        );
+        let (took, series) = (began.elapsed(), page.samples.len());
+        println!("9,000 tables: {round} page in {took:?}, {series} series");
+        // Two seconds are promised, on a machine that does nothing else.
+        assert!(took < Duration::from_secs(10), "{took:?}");
         assert_healthy(&exporter, &page);
         let series = |name: &str| page.all(name).count();
         assert_eq!(series("pg_table_relid"), 256);

@@ -131,6 +131,89 @@ fn what_holds_back_dead_rows_is_told() {
     }
 }
 
+/// From 100,000 transactions on, whoever holds back is named: each kind has one.
+#[test]
+fn those_who_hold_back_dead_rows_are_named_once_it_matters() {
+    for major in some_majors(&[13, 18]) {
+        let primary = Cluster::builder(major)
+            .set("max_prepared_transactions", "2")
+            .start();
+        primary.psql(
+            "create table t (n int); select pg_create_logical_replication_slot('held', 'test_decoding')",
+        );
+        let standby = || {
+            Cluster::builder(major)
+                .set("max_prepared_transactions", "2")
+                .set("hot_standby_feedback", "on")
+                .set("wal_receiver_status_interval", "1s")
+                .start_standby_of(&primary)
+        };
+        let (with_slot, without_slot) = (standby(), standby());
+        without_slot.psql("alter system set primary_slot_name = ''");
+        without_slot.reload();
+        primary.wait_for("select count(*) from pg_replication_slots where active", "1");
+        primary.psql(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots
+             where slot_type = 'physical' and not active",
+        );
+        primary.wait_for(
+            "select count(*) from pg_stat_replication where state = 'streaming'",
+            "2",
+        );
+        primary.psql("begin; insert into t values (1); prepare transaction 'forgotten'");
+        let mut sessions = [&primary, &with_slot, &without_slot].map(|cluster| cluster.session("postgres"));
+        for session in &mut sessions {
+            session.exec("begin isolation level repeatable read");
+            session.exec("select 1");
+        }
+        primary.psql(
+            "create procedure burn(n int) language plpgsql as
+                'begin for i in 1..n loop perform txid_current(); commit; end loop; end'",
+        );
+        primary.psql("call burn(100001)");
+        primary.wait_for(
+            "select count(*) > 0 from pg_replication_slots where age(xmin) > 100000",
+            "t",
+        );
+        primary.wait_for(
+            "select count(*) > 0 from pg_stat_replication where age(backend_xmin) > 100000",
+            "t",
+        );
+
+        let exporter = watch(&primary, "postgres", &Layer::patient(&[]));
+        let named = |kind: &str, holder: &str, age: &str, from: &str| {
+            let sql = format!("select '{kind}', {holder}, {age} from {from}");
+            Check::new("pg_xmin_age_xids", &sql).only("kind", kind)
+        };
+        let session = "concat_ws(' ', pid, usename, application_name)";
+        let backend = format!("pg_stat_activity where pid = {}", sessions[0].backend_pid());
+        let (slots, senders) = ("pg_replication_slots where", "pg_stat_replication where");
+        let checks = [
+            named("prepared", "'forgotten'", "age(transaction)", "pg_prepared_xacts"),
+            named(
+                "slot",
+                "slot_name",
+                "age(xmin)",
+                &format!("{slots} xmin is not null"),
+            ),
+            named(
+                "slot_catalog",
+                "'held'",
+                "age(catalog_xmin)",
+                &format!("{slots} slot_name = 'held'"),
+            ),
+            named(
+                "standby",
+                session,
+                "age(backend_xmin)",
+                &format!("{senders} backend_xmin is not null"),
+            ),
+            named("backend", session, "age(backend_xmin)", &backend),
+        ];
+        agree(&exporter, &primary, "postgres", &checks);
+    }
+}
+
 /// The processes' own I/O exists from 18 on.
 #[test]
 fn io_of_each_process_is_told() {

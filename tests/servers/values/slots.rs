@@ -6,7 +6,7 @@ use super::{some_majors, watch};
 use crate::agree::{Check, agree, columns, same};
 use crate::layer::Layer;
 use crate::scene::scene;
-use crate::support::value;
+use crate::support::{PATIENCE, value};
 
 #[test]
 fn slots_are_shown_as_the_catalogs_say() {
@@ -113,5 +113,69 @@ fn a_slot_that_lost_its_wal_is_invalid() {
         if major >= 17 {
             assert_eq!(of("pg_slot_invalidation_reason"), 1.0);
         }
+    }
+}
+
+#[test]
+fn a_logical_slot_that_lost_its_wal_is_invalid() {
+    for major in some_majors(&[14, 16, 18]) {
+        let primary = Cluster::builder(major)
+            .set("max_slot_wal_keep_size", "1MB")
+            .set("min_wal_size", "32MB")
+            .set("max_wal_size", "32MB")
+            .set("autovacuum", "off")
+            .start();
+        primary.psql("select pg_create_logical_replication_slot('left', 'test_decoding')");
+        for _ in 0..4 {
+            primary.psql("create table if not exists t (); drop table t; select pg_switch_wal()");
+        }
+        primary.psql("checkpoint");
+        primary.wait_for("select wal_status from pg_replication_slots", "lost");
+        let page = watch(&primary, "postgres", &Layer::patient(&[])).scrape();
+        let labels = [
+            ("slot_name", "left"),
+            ("slot_type", "logical"),
+            ("datname", "postgres"),
+        ];
+        assert_eq!(value(&page, "pg_slot_wal_status", &labels), 3.0);
+        if major >= 16 {
+            // 16 calls any invalid slot that, 17 and later only one that conflicts with recovery.
+            let conflicting = if major == 16 { 1.0 } else { 0.0 };
+            assert_eq!(value(&page, "pg_slot_conflicting", &labels), conflicting);
+        }
+        if major >= 17 {
+            assert_eq!(value(&page, "pg_slot_invalidation_reason", &labels), 1.0);
+        }
+    }
+}
+
+/// From 16 on a standby can have logical slots: they need rows of catalogs that the primary may remove.
+#[test]
+fn a_logical_slot_on_a_standby_conflicts_with_recovery() {
+    for major in some_majors(&[16, 18]) {
+        rows_are_removed_under_a_slot(&Cluster::builder(major).set("autovacuum", "off").start());
+    }
+}
+
+fn rows_are_removed_under_a_slot(primary: &Cluster) {
+    let standby = primary.standby();
+    let mut creating = standby.session("postgres");
+    creating.send("select pg_create_logical_replication_slot('behind', 'test_decoding')");
+    // The slot waits to hear of the primary's transactions.
+    pg_exporter_lab::wait_until("the slot is there", PATIENCE, || {
+        primary.psql("select pg_log_standby_snapshot()");
+        standby.psql("select count(*) from pg_replication_slots where confirmed_flush_lsn is not null") == "1"
+    });
+    creating.answer().unwrap();
+    let exporter = watch(&standby, "postgres", &Layer::patient(&[]));
+    let labels = [("slot_name", "behind")];
+    assert_eq!(value(&exporter.scrape(), "pg_slot_conflicting", &labels), 0.0);
+    primary.psql("create table t (); drop table t");
+    primary.psql("vacuum full pg_class");
+    standby.wait_for("select conflicting from pg_replication_slots", "t");
+    let page = exporter.scrape();
+    assert_eq!(value(&page, "pg_slot_conflicting", &labels), 1.0);
+    if standby.major() >= 17 {
+        assert_eq!(value(&page, "pg_slot_invalidation_reason", &labels), 2.0);
     }
 }

@@ -76,6 +76,42 @@ fn promote(standby: &Cluster, exporter: &pg_exporter_lab::Exporter) {
     exporter.wait_for_status("/primary", 200, PATIENCE);
 }
 
+/// Without a receiver nobody knows how far the sender is: there is no lag then, not one of 0.
+#[test]
+fn without_a_receiver_there_is_no_lag() {
+    for major in some_majors(&[10, 14, 18]) {
+        let primary = Cluster::start(major);
+        let standby = primary.standby();
+        let exporter = watch(&standby, "postgres", &Layer::patient(&[]));
+        let lags =
+            ["bytes", "seconds", "message_age_seconds"].map(|name| format!("pg_replication_lag_{name}"));
+        let known =
+            |page: &pg_exporter_lab::Page| lags.iter().filter(|name| page.all(name).count() == 1).count();
+        let streaming = "select status from pg_stat_wal_receiver";
+        standby.wait_for(streaming, "streaming");
+        let page = exporter.scrape();
+        assert_eq!(known(&page), 3, "{:?}", page.samples);
+        assert_eq!(value(&page, "pg_replication_lag_bytes", &[]), 0.0);
+        assert_eq!(
+            value(&page, "pg_replication_lag_seconds", &[]),
+            0.0,
+            "an idle primary is no lag"
+        );
+
+        primary.stop();
+        standby.wait_for(
+            "select count(*) from pg_stat_wal_receiver where status = 'streaming'",
+            "0",
+        );
+        wait_until("no receiver runs", PATIENCE, || known(&exporter.scrape()) == 0);
+        assert_eq!(value(&exporter.scrape(), "pg_in_recovery", &[]), 1.0);
+
+        primary.start_again();
+        standby.wait_for(streaming, "streaming");
+        assert_eq!(known(&exporter.scrape()), 3);
+    }
+}
+
 /// A transaction on the standby holds a table that the primary drops.
 #[test]
 fn a_conflict_of_recovery_is_counted() {
