@@ -128,6 +128,39 @@ fn a_failing_collector_is_a_problem_without_a_grant() {
     );
 }
 
+/// The exporter's clock is set forward for it, by a library that is loaded before all others.
+#[test]
+fn clocks_that_differ_are_a_problem() {
+    let url = database("doctor_clock");
+    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    let run = |offset: &str| {
+        program(&url)
+            .env("LD_PRELOAD", pg_exporter_lab::tool("libfaketime.so.1"))
+            .env("FAKETIME", offset)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .args(["--no-builtin", "--config"])
+            .arg(directory.path())
+            .arg("doctor")
+            .run()
+    };
+    let ahead = run("+3600");
+    let (code, text) = (ahead.status.code(), ahead.stdout);
+    let problem = text.lines().find(|line| line.contains("the server's clock is"));
+    let problem = problem.unwrap_or_else(|| panic!("{text}{}", ahead.stderr));
+    assert!(
+        problem.contains(" behind this machine's: ages and times"),
+        "{problem}"
+    );
+    let said = problem
+        .split(' ')
+        .find(|word| word.ends_with('s') && word.contains("59m") || word.starts_with("1h"));
+    assert!(said.is_some(), "{problem}");
+    assert_eq!(code, Some(1));
+    let same = run("+0");
+    assert_eq!(same.status.code(), Some(0), "{}", same.stdout);
+    assert!(same.stdout.ends_with("\nNothing is wrong.\n"), "{}", same.stdout);
+}
+
 #[test]
 fn a_target_that_is_down_ends_it_with_its_own_code() {
     let run = program("postgresql://u:hunter2@127.0.0.1:1/x")

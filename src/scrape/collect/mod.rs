@@ -61,6 +61,7 @@ pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>
                 // What did not get its turn fails with the session.
                 fail_unless_done(database, item, &failure, env);
             }
+            database.answers.notify_waiters();
             if Instant::now() < env.deadline() {
                 Err(failure)
             } else {
