@@ -5,6 +5,7 @@
 //! |--|--|
 //! | [`definitions`] | compiled collectors are what `tests/contract` and the files in `collectors/` say |
 //! | [`contract`] | every collector yields its series on every major, primary and standby, and on pgbouncer |
+//! | [`console`] | pgbouncer from 1.8 to 1.25 yields its series |
 //! | [`builtin`] | the exporter's own series |
 //! | [`same`] | a file loaded at run time gives the page of the compiled one |
 //! | [`values`] | values agree with the catalogs, with activity on the server |
@@ -24,6 +25,7 @@
 
 mod agree;
 mod builtin;
+mod console;
 mod contract;
 mod definitions;
 mod engine;
