@@ -112,15 +112,16 @@ impl Target {
         }
     }
 
-    /// Runs that may be on at a time: another one beside a slow one, if there is a connection for each.
+    /// Runs that may be on at a time: another one beside a slow one, unless the connections are so few that
+    /// leaving one to it would cost every run half of its own.
     pub fn lanes(&self) -> usize {
-        self.pool.cap().min(2)
+        if self.pool.cap() > 2 { 2 } else { 1 }
     }
 
-    /// Connections that one run may use: it leaves one to each of the others.
+    /// Databases that one run scrapes at a time: it leaves a connection to each of the other runs.
     fn share(&self) -> usize {
-        let shared = (self.pool.cap() + 1).saturating_sub(self.lanes());
-        self.config.parallel.clamp(1, shared.max(1))
+        let others = self.lanes() - 1;
+        self.config.parallel.clamp(1, self.pool.cap() - others)
     }
 
     /// Scrapes every database once, as far as the selection goes; `start` is that of [`begin_run`](Self::begin_run).

@@ -197,12 +197,12 @@ fn a_reload_beside_a_run_does_not_confuse_its_answers() {
 }
 
 #[test]
-fn jobs_take_turns_where_there_is_one_connection() {
+fn jobs_take_turns_where_connections_are_few() {
     let url = database("selection_turns");
     let directory = Directory::new(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
     // One of them is the health probe's.
     let exporter = crate::support::program(&url)
-        .args(["--no-builtin", "--max-connections=2", "--config"])
+        .args(["--no-builtin", "--max-connections=3", "--config"])
         .arg(directory.path())
         .start();
     thread::scope(|scope| {
