@@ -159,9 +159,12 @@ write_wrapper() { # FOLDER PROGRAM WRAPPER
         # shellcheck disable=SC2016 # the wrapper's own shell expands what is in single quotes here
         printf '#!/bin/sh\n# Written by scripts/%s.\nhere=${0%%/*}/%s\n' "$PROGRAM" "$up"
         if [[ -n $libraries ]]; then
+            # systemd's programs share a library that is in a folder of its own.
             # shellcheck disable=SC2016 # as above
-            printf 'LD_LIBRARY_PATH=$here/%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\nexport LD_LIBRARY_PATH\n' \
-                "${libraries#"$folder"/}"
+            printf 'LD_LIBRARY_PATH=$here/%s:$here/%s/systemd:$here/usr/lib/systemd' \
+                "${libraries#"$folder"/}" "${libraries#"$folder"/}"
+            # shellcheck disable=SC2016 # as above
+            printf '${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\nexport LD_LIBRARY_PATH\n'
         fi
         # shellcheck disable=SC2016 # as above
         printf 'exec "$here/%s" "$@"\n' "$program"

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::account::clear_environment;
+use crate::cache::tool;
 use crate::error::{Context, Error, OrFail, Result};
 use crate::http::{self, Response};
 use crate::page::Page;
@@ -23,6 +24,7 @@ pub struct Builder {
     program: PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
+    activation: Option<Vec<OsString>>,
 }
 
 /// A running exporter; killed when dropped.
@@ -74,6 +76,14 @@ impl Builder {
         self
     }
 
+    /// Has `systemd-socket-activate` open the port that the exporter is started on, and what more its options say, such
+    /// as `-l /a/unix/socket`.
+    #[must_use]
+    pub fn activated(mut self, options: &[&str]) -> Self {
+        self.activation = Some(options.iter().map(Into::into).collect());
+        self
+    }
+
     /// Starts the exporter on a free port of 127.0.0.1, and waits until it answers `/liveness`.
     ///
     /// # Panics
@@ -90,8 +100,7 @@ impl Builder {
     /// When it ends, or gives no answer; with what it wrote to standard error.
     pub fn try_start(&self) -> Result<Exporter> {
         let (port, sandbox) = (lease()?, Sandbox::new()?);
-        let listen = format!("--web.listen-address=127.0.0.1:{}", port.number);
-        let mut process = self.spawn(&sandbox, &[listen])?;
+        let mut process = self.spawn(&sandbox, Some(port.number))?;
         let started = poll(PATIENCE, || match process.wait(Duration::ZERO) {
             Some(status) => Some(Err(format!("ended with {status}"))),
             None => http::request(port.number, "GET", "/liveness", &[])
@@ -122,7 +131,7 @@ impl Builder {
     #[track_caller]
     pub fn run(&self) -> Ended {
         let sandbox = Sandbox::new().or_fail();
-        let mut process = self.spawn(&sandbox, &[]).or_fail();
+        let mut process = self.spawn(&sandbox, None).or_fail();
         let Some(status) = process.wait(PATIENCE) else {
             panic!(
                 "{} did not end; it wrote:\n{}",
@@ -137,25 +146,39 @@ impl Builder {
         }
     }
 
-    fn spawn(&self, sandbox: &Sandbox, more: &[String]) -> Result<Process> {
+    fn spawn(&self, sandbox: &Sandbox, port: Option<u16>) -> Result<Process> {
         let program = fs::canonicalize(&self.program).context(|| self.program.display().to_string())?;
         let file = |name: &str| {
             let path = sandbox.path().join(name);
             File::create(&path).context(|| format!("creating {}", path.display()))
         };
-        let mut command = Command::new(program);
+        let mut command = match (&self.activation, port) {
+            (Some(options), Some(port)) => self.activator(options, port, &program),
+            _ => Command::new(program),
+        };
         clear_environment(&mut command);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
-            .args(&self.arguments)
-            .args(more)
-            .process_group(0)
-            .current_dir(sandbox.path());
+        command.args(&self.arguments);
+        if let (None, Some(port)) = (&self.activation, port) {
+            command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        }
+        command.process_group(0).current_dir(sandbox.path());
         command
             .stdin(Stdio::null())
             .stdout(file("stdout")?)
             .stderr(file("stderr")?);
         Process::spawn(&mut command)
+    }
+
+    /// It waits for a first connection, and then becomes the program. Of its environment it hands on what is named.
+    fn activator(&self, options: &[OsString], port: u16, program: &Path) -> Command {
+        let mut command = Command::new(tool("systemd-socket-activate"));
+        command.arg("-l").arg(format!("127.0.0.1:{port}")).args(options);
+        for (name, _) in &self.variables {
+            command.arg("-E").arg(name);
+        }
+        command.arg(program);
+        command
     }
 }
 
@@ -167,6 +190,7 @@ impl Exporter {
             program: program.as_ref().into(),
             arguments: Vec::new(),
             variables: Vec::new(),
+            activation: None,
         }
     }
 

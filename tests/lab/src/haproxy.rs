@@ -40,10 +40,19 @@ pub struct State {
     pub status: String,
     /// The status code of the last check; empty before the first.
     pub check_code: String,
+    /// How often a check failed while the server was up.
+    pub failed_checks: u32,
+    /// How often it went from up to down.
+    pub downs: u32,
 }
 
 impl Haproxy {
-    /// Starts HAProxy in TCP mode in front of servers `s0`, `s1`, …, with a check each half second, as in
+    /// Time between two checks of a server.
+    pub const INTER: Duration = Duration::from_millis(500);
+    /// Failed checks in turn that take a server down.
+    pub const FALL: u32 = 2;
+
+    /// Starts HAProxy in TCP mode in front of servers `s0`, `s1`, …, with a check each [`INTER`](Self::INTER), as in
     /// `option httpchk GET /primary`: HTTP/1.0 without a `Host`.
     ///
     /// # Panics
@@ -61,9 +70,11 @@ impl Haproxy {
         let mut config = format!(
             "global\n    stats socket {}/admin mode 600 level admin\n\
              defaults\n    mode tcp\n    timeout connect 1s\n    timeout client 30s\n    timeout server 30s\n    timeout check 900ms\n\
-             listen lab\n    bind 127.0.0.1:{}\n    option httpchk {check}\n    default-server inter 500ms fall 2 rise 1\n",
+             listen lab\n    bind 127.0.0.1:{}\n    option httpchk {check}\n    default-server inter {}ms fall {} rise 1\n",
             sandbox.path().display(),
-            port.number
+            port.number,
+            Self::INTER.as_millis(),
+            Self::FALL
         );
         for (number, Backend { port, check_port }) in backends.iter().enumerate() {
             config.push_str(&format!(
@@ -110,6 +121,8 @@ impl Haproxy {
         State {
             status: field("status"),
             check_code: field("check_code"),
+            failed_checks: field("chkfail").parse().unwrap_or_default(),
+            downs: field("chkdown").parse().unwrap_or_default(),
         }
     }
 

@@ -7,7 +7,7 @@
 //! | [`exporter`] | the program under test: start, scrape, memory, CPU, end |
 //! | [`http`] | an HTTP/1 client that shows what was sent and hides nothing |
 //! | [`page`] | a scraped page, by family and by series |
-//! | [`pgbouncer`], [`haproxy`], [`prometheus`] | the neighbours that the exporter works with |
+//! | [`pgbouncer`], [`haproxy`], [`nginx`], [`prometheus`] | the neighbours that the exporter works with |
 //! | [`proxy`] | a TCP proxy with faults: hang, reset, latency, cut |
 //! | [`process`] | CPU and memory of any process, for benchmarks |
 //!
@@ -39,6 +39,7 @@ mod error;
 pub mod exporter;
 pub mod haproxy;
 pub mod http;
+pub mod nginx;
 pub mod page;
 pub mod pgbouncer;
 mod port;
@@ -55,6 +56,7 @@ pub use cluster::{Cluster, rewind_major, shared};
 pub use error::{Error, Result};
 pub use exporter::Exporter;
 pub use haproxy::Haproxy;
+pub use nginx::Nginx;
 pub use page::Page;
 pub use pgbouncer::Pgbouncer;
 pub use port::free_port;
