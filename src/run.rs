@@ -230,7 +230,11 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     let settings = &setup.settings;
     let endpoint = setup.endpoint()?;
     let catalog = setup.catalog()?;
-    let listeners = web::bind(&settings.listen).map_err(Stop::usage)?;
+    let listeners = if settings.systemd_socket {
+        web::activated().map_err(Stop::usage)?
+    } else {
+        web::bind(&settings.listen).map_err(Stop::usage)?
+    };
     let runtime = commands::runtime()?;
     if settings.fail_fast {
         fail_fast(&runtime, &endpoint)?;
@@ -238,16 +242,9 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     let collectors = catalog.live().collectors.len();
     let health = setup.health();
     let (scraper, telemetry) = setup.scraper(&endpoint, Arc::clone(&catalog), &health)?;
-    let addresses: Vec<_> = listeners
-        .iter()
-        .filter_map(|listener| listener.local_addr().ok())
-        .collect();
-    tracing::info!(
-        target = endpoint.info.display(),
-        collectors,
-        ?addresses,
-        "serving"
-    );
+    let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
+    let addresses = addresses.join(" ");
+    tracing::info!(target = endpoint.info.display(), collectors, addresses, "serving");
     let backend = web::Live {
         scraper,
         catalog: Arc::clone(&catalog),

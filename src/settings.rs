@@ -71,6 +71,8 @@ pub struct Settings {
     pub telemetry_path: String,
     /// Addresses to listen on, at least one.
     pub listen: Vec<Listen>,
+    /// Serve the sockets that the service manager passes on, instead of `listen`.
+    pub systemd_socket: bool,
     /// Refuse reloads over HTTP.
     pub disable_reload: bool,
     /// Write the loaded collectors and exit.
@@ -111,8 +113,9 @@ impl Settings {
         {
             return Err(Error::Unsupported("--web.config.file"));
         }
-        if flags.systemd_socket == Some(true) {
-            return Err(Error::Unsupported("--web.systemd-socket"));
+        let systemd_socket = flags.systemd_socket.unwrap_or(false);
+        if systemd_socket && flags.listen_address.is_some() {
+            notes.push("--web.listen-address is not used: --web.systemd-socket has the sockets".to_owned());
         }
         Ok(Self {
             url_file: source.url_file().filter(|_| url_origin == URL_FILE),
@@ -164,6 +167,7 @@ impl Settings {
             )?,
             telemetry_path,
             listen: addresses(flags.listen_address)?,
+            systemd_socket,
             disable_reload: flags.disable_reload.unwrap_or(false),
             dry_run: flags.dry_run.unwrap_or(false),
             explain: flags.explain.unwrap_or(false),

@@ -101,16 +101,16 @@ pub struct Flags {
     #[arg(short = 'P', long = "web.telemetry-path", value_name = "PATH")]
     pub telemetry_path: Option<String>,
 
-    /// Address to listen on; may be given several times
+    /// Address to listen on, host:port, [IPv6]:port, unix:/path?mode=660 or unix:@name; may be given several times
     /// [default: :9630]
-    #[arg(long = "web.listen-address", value_name = "HOST:PORT")]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub listen_address: Option<Vec<String>>,
 
     /// Configuration of TLS and authentication, in the format of Prometheus' exporter toolkit (not supported yet: refused)
     #[arg(long = "web.config.file", value_name = "PATH")]
     pub web_config_file: Option<PathBuf>,
 
-    /// Take the listening sockets from systemd (not supported yet: refused)
+    /// Serve the sockets that systemd passes on instead of --web.listen-address
     /// [default: false]
     #[arg(long = "web.systemd-socket", value_name = "true|false")]
     pub systemd_socket: Option<bool>,

@@ -44,7 +44,7 @@ fn defaults() {
     assert_eq!(settings.telemetry_path, "/metrics");
     assert_eq!(
         settings.listen,
-        [Listen {
+        [Listen::Tcp {
             host: None,
             port: 9630
         }]
@@ -301,9 +301,9 @@ fn mistakes_name_the_setting_and_what_it_takes() {
             "--web.config.file is not supported by this version: leave it out, and put a proxy in front where it is needed",
         ),
         (
-            "--web.systemd-socket",
+            "--web.listen-address=unix:exporter.sock",
             &[],
-            "--web.systemd-socket is not supported by this version: leave it out, and put a proxy in front where it is needed",
+            "--web.listen-address unix:exporter.sock: a unix socket has an absolute path, as in unix:/run/exporter.sock",
         ),
         (
             "-P /up",

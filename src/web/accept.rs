@@ -10,12 +10,12 @@ use std::time::Duration;
 use hyper_util::server::graceful::GracefulShutdown;
 use prometheus::IntGauge;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::activity::Activity;
+use super::listen::{Acceptor, Listener, Stream};
 use super::{Backend, Context, connection};
 
 /// Said to a client when every connection is busy.
@@ -33,23 +33,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// When a listener cannot be used.
 pub async fn serve<B: Backend>(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<Listener>,
     context: Arc<Context<B>>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let listeners = listeners
         .into_iter()
-        .map(TcpListener::from_std)
+        .map(Acceptor::new)
         .collect::<io::Result<Vec<_>>>()?;
     let graceful = GracefulShutdown::new();
     let farewells = Arc::new(Semaphore::new(FAREWELLS));
     let mut open = Open::default();
     let mut shutdown = pin!(shutdown);
+    let mut turn = 0;
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = accept(&listeners) => accepted,
+            accepted = accept(&listeners, &mut turn) => accepted,
         };
         match accepted {
             Ok(stream) if open.has_room(context.limits.connections) => {
@@ -90,14 +91,18 @@ pub async fn serve<B: Backend>(
     Ok(())
 }
 
-/// The next connection of any listener.
-async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+/// The next connection of any listener. They take turns: a flood on one leaves the others reachable.
+async fn accept(listeners: &[Acceptor], turn: &mut usize) -> io::Result<Stream> {
     poll_fn(|task| {
-        let mut polled = listeners.iter().map(|listener| listener.poll_accept(task));
-        match polled.find(Poll::is_ready) {
-            Some(Poll::Ready(result)) => Poll::Ready(result.map(|(stream, _)| stream)),
-            _ => Poll::Pending,
+        let places = (0..listeners.len()).map(|place| (*turn + place) % listeners.len());
+        for place in places {
+            let polled = listeners.get(place).map(|listener| listener.poll_accept(task));
+            if let Some(Poll::Ready(result)) = polled {
+                *turn = place + 1;
+                return Poll::Ready(result);
+            }
         }
+        Poll::Pending
     })
     .await
 }
@@ -109,7 +114,7 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 /// Says that there are too many connections. The request is read, since a close before would reset the answer away.
-async fn refuse(mut stream: TcpStream) -> io::Result<()> {
+async fn refuse(mut stream: Stream) -> io::Result<()> {
     stream.write_all(BUSY).await?;
     stream.shutdown().await?;
     let mut sink = [0; 1024];

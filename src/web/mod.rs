@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accept::serve;
-pub use listen::{BindError, bind};
+pub use listen::{ActivationError, BindError, Listener, SocketFile, activated, bind};
 pub use shutdown::{Reloads, Termination};
 pub use telemetry_path::{TelemetryPathError, check_telemetry_path};
 

@@ -142,7 +142,7 @@ impl Server {
         let end = async move {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(vec![listener], Arc::clone(&context), end));
+        let task = tokio::spawn(serve(vec![listener.into()], Arc::clone(&context), end));
         Self {
             address,
             context,
