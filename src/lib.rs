@@ -26,6 +26,7 @@ pub mod report;
 mod row;
 mod run;
 pub mod scrape;
+pub mod service;
 pub mod settings;
 pub mod target;
 pub mod telemetry;

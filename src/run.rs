@@ -10,6 +10,7 @@ use pg_exporter_schema::Collector;
 use crate::catalog::{self, Catalog, Sources};
 use crate::cli::{Cli, Command, ReportFormat};
 use crate::scrape::{Config, Scraper, Surroundings};
+use crate::service::Manager;
 use crate::settings::{self, Settings};
 use crate::target::connect::Endpoint;
 use crate::target::conninfo::{ConnInfo, ProcessEnvironment};
@@ -250,20 +251,26 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
         catalog: Arc::clone(&catalog),
         health: health.clone(),
     };
-    let context = Arc::new(web::Context::new(backend, settings, telemetry));
+    let manager = Manager::from_environment();
+    let context = web::Context::new(backend, settings, telemetry, manager.clone());
     runtime.block_on(async {
         let mut termination = web::Termination::new().map_err(Stop::failure)?;
         let reloads = tokio::spawn(reload_on_signal(
             web::Reloads::new().map_err(Stop::failure)?,
             catalog,
+            manager.clone(),
         ));
-        let probe = tokio::spawn(probe::run(endpoint, settings.health_interval, health));
-        let served = web::serve(listeners, context, async {
+        let probe = tokio::spawn(probe::run(endpoint, settings.health_interval, health.clone()));
+        let report = tokio::spawn(manager.clone().report(health));
+        manager.ready();
+        let served = web::serve(listeners, Arc::new(context), async {
             let signal = termination.wait().await;
             tracing::info!(signal, "stopping: running requests end first");
+            manager.stopping();
         });
         served.await.map_err(Stop::failure)?;
         reloads.abort();
+        report.abort();
         probe.abort();
         Ok(())
     })?;
@@ -272,9 +279,10 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn reload_on_signal(mut signals: web::Reloads, catalog: Arc<Catalog>) {
+async fn reload_on_signal(mut signals: web::Reloads, catalog: Arc<Catalog>, manager: Manager) {
     loop {
         let signal = signals.wait().await;
+        let _told = manager.reloading();
         // What came of it is in the log.
         let _ = catalog::reload_in_background(Arc::clone(&catalog), false, signal).await;
     }

@@ -37,6 +37,7 @@ pub use telemetry_path::{TelemetryPathError, check_telemetry_path};
 
 use crate::catalog::Catalog;
 use crate::scrape::{Gone, Overview, Page, Request, Scraper};
+use crate::service::Manager;
 use crate::settings::Settings;
 use crate::target::health::{Health, Snapshot};
 use crate::telemetry::Telemetry;
@@ -111,19 +112,22 @@ pub struct Context<B> {
     pub disable_reload: bool,
     /// Counts what is answered.
     pub telemetry: Arc<Telemetry>,
+    /// Is told of reloads.
+    pub manager: Manager,
     /// What clients may use.
     pub limits: Limits,
 }
 
 impl<B> Context<B> {
     /// A context as the settings say.
-    pub fn new(backend: B, settings: &Settings, telemetry: Arc<Telemetry>) -> Self {
+    pub fn new(backend: B, settings: &Settings, telemetry: Arc<Telemetry>, manager: Manager) -> Self {
         Self {
             backend,
             telemetry_path: settings.telemetry_path.clone(),
             scrape_timeout: settings.scrape_timeout,
             disable_reload: settings.disable_reload,
             telemetry,
+            manager,
             limits: Limits::default(),
         }
     }

@@ -32,6 +32,7 @@ pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts)
 /// Files are read and compiled on a thread of their own: probes are answered meanwhile.
 async fn reload<B: Backend>(context: Arc<Context<B>>, dry_run: bool) -> Result<Change, LoadError> {
     let catalog = Arc::clone(context.backend.catalog());
+    let _told = (!dry_run).then(|| context.manager.reloading());
     crate::catalog::reload_in_background(catalog, dry_run, "HTTP").await
 }
 

@@ -26,6 +26,7 @@ use super::{Backend, Context, Limits, serve};
 use crate::catalog::compiled::COLLECTORS;
 use crate::catalog::{Catalog, Sources};
 use crate::scrape::{Gone, Overview, Page, Request};
+use crate::service::Manager;
 use crate::target::health::{Lag, Snapshot, State};
 use crate::telemetry::Telemetry;
 
@@ -136,6 +137,7 @@ impl Server {
             scrape_timeout: Duration::from_secs(10),
             disable_reload: false,
             telemetry: Arc::new(Telemetry::new("pg", &[]).unwrap()),
+            manager: Manager::default(),
             limits,
         });
         let (stop, stopped) = oneshot::channel();
