@@ -1,6 +1,6 @@
 //! What a connection is doing and since when.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,6 +15,10 @@ const HEAD: u8 = 1;
 const SERVING: u8 = 2;
 /// The client does not take its answer; since when it was made.
 const BLOCKED: u8 = 3;
+/// A request's body is awaited, which has its own deadline; since when the request began.
+const BODY: u8 = 4;
+/// All is said; what the client still sends is read so that it sees the answer.
+const FAREWELL: u8 = 5;
 
 /// Shared by the stream, the handler and the accept loop, all on one thread: atomics only make it `Sync`.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub(super) struct Activity {
     phase: AtomicU8,
     /// When the phase began, in microseconds from `born`.
     since: AtomicU64,
+    /// Whether the client may be sending what nobody reads.
+    cut_short: AtomicBool,
 }
 
 impl Activity {
@@ -32,6 +38,7 @@ impl Activity {
             born: Instant::now(),
             phase: AtomicU8::new(HEAD),
             since: AtomicU64::new(0),
+            cut_short: AtomicBool::new(false),
         }
     }
 
@@ -40,6 +47,23 @@ impl Activity {
         if self.phase.load(Relaxed) == IDLE {
             self.enter(HEAD);
         }
+    }
+
+    /// A head is complete, and a body follows.
+    pub(super) fn awaiting_body(&self) {
+        self.phase.store(BODY, Relaxed);
+    }
+
+    /// The rest of a request is not read.
+    pub(super) fn cut_short(&self) {
+        self.cut_short.store(true, Relaxed);
+    }
+
+    /// The connection ends. Whether the client may be in the middle of a request.
+    pub(super) fn ending(&self) -> bool {
+        let unfinished = self.cut_short.load(Relaxed) || matches!(self.phase.load(Relaxed), HEAD | BODY);
+        self.enter(FAREWELL);
+        unfinished
     }
 
     /// A request is complete.
@@ -67,13 +91,20 @@ impl Activity {
             IDLE => self.since() + limits.idle,
             HEAD => self.since() + limits.head,
             BLOCKED => self.since() + limits.write,
+            FAREWELL => self.since() + limits.farewell,
             _ => Instant::now() + limits.idle,
         }
     }
 
-    /// Since when it waits for its client to ask; `None` while it answers.
-    pub(super) fn waiting_since(&self) -> Option<Instant> {
-        matches!(self.phase.load(Relaxed), IDLE | HEAD).then(|| self.since())
+    /// How little it would be missed, the least first, and since when it waits for its client: those that are to ask
+    /// before those that are to take an answer. `None` while an answer is made.
+    pub(super) fn waiting_since(&self) -> Option<(u8, Instant)> {
+        let rank = match self.phase.load(Relaxed) {
+            IDLE | HEAD | BODY | FAREWELL => 0,
+            BLOCKED => 1,
+            _ => return None,
+        };
+        Some((rank, self.since()))
     }
 
     fn since(&self) -> Instant {

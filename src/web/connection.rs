@@ -7,14 +7,16 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context as Task, Poll};
+use std::task::{Context as Task, Poll, ready};
 
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -23,7 +25,9 @@ use tokio::time::{Instant, sleep_until};
 use super::activity::Activity;
 use super::answer::Answer;
 use super::body::Body;
-use super::{Backend, Context, Limits, route};
+use super::request::Refusal;
+use super::{Backend, Context, Limits, request, route};
+use crate::telemetry::Page;
 
 /// Bytes of a request's head that are always enough; what hyper has read in one go may exceed it.
 const MAX_HEAD: usize = 64 * 1024;
@@ -38,6 +42,7 @@ where
     let io = TokioIo::new(Watched {
         stream,
         activity: Arc::clone(&activity),
+        farewell: false,
     });
     let service = Handler {
         context,
@@ -103,10 +108,52 @@ impl<B: Backend> Service<Request<Incoming>> for Handler<B> {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        self.activity.serving();
-        let answer = route::answer(&self.context, request.into_parts().0);
+        let (head, body) = request.into_parts();
+        let answer = match request::check(&head) {
+            Err(refusal) => Answer::Now(self.refuse(refusal, head.headers)),
+            Ok(()) if request::has_body(&body) => {
+                self.activity.awaiting_body();
+                Answer::Later(Box::pin(self.clone().with_body(head, body)))
+            }
+            Ok(()) => {
+                self.activity.serving();
+                route::answer(&self.context, head)
+            }
+        };
         Answering {
             answer: Some(answer),
+            activity: Arc::clone(&self.activity),
+        }
+    }
+}
+
+impl<B: Backend> Handler<B> {
+    /// Answers when the body has come.
+    async fn with_body(self, head: Parts, body: Incoming) -> Response<Body> {
+        if let Err(refusal) = request::discard(body, self.context.limits.request).await {
+            return self.refuse(refusal, head.headers);
+        }
+        self.activity.serving();
+        match route::answer(&self.context, head) {
+            Answer::Now(response) => response,
+            Answer::Later(response) => response.await,
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, map: HeaderMap) -> Response<Body> {
+        self.activity.cut_short();
+        let response = refusal.answer(map);
+        self.context
+            .telemetry
+            .answered(Page::Unknown, response.status().as_u16());
+        response
+    }
+}
+
+impl<B> Clone for Handler<B> {
+    fn clone(&self) -> Self {
+        Self {
+            context: Arc::clone(&self.context),
             activity: Arc::clone(&self.activity),
         }
     }
@@ -139,9 +186,14 @@ impl Future for Answering {
 }
 
 /// A stream that tells when bytes come and when they cannot leave.
+///
+/// Its end is a slow one where the client may still be sending: bytes that nobody reads would make the system reset the
+/// connection, and the client lose the answer that says why.
 struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
+    /// Whether all is said, and only the client's end is awaited.
+    farewell: bool,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -159,7 +211,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(task, bytes);
         self.activity.wrote(result.is_ready());
@@ -185,6 +237,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(task)
+        if !self.farewell {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(task))?;
+            if !self.activity.ending() {
+                return Poll::Ready(Ok(()));
+            }
+            self.farewell = true;
+        }
+        let mut sink = [MaybeUninit::uninit(); 4096];
+        loop {
+            let mut sink = ReadBuf::uninit(&mut sink);
+            ready!(Pin::new(&mut self.stream).poll_read(task, &mut sink))?;
+            if sink.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }

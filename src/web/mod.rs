@@ -1,7 +1,7 @@
 //! The web server: metrics, health answers, pages for people. Only this module names hyper.
 //!
 //! ```text
-//! listen -> accept -> connection -> route -> health | metrics | version | home | report | reload -> answer, body
+//! listen -> accept -> connection -> request -> route -> health | metrics | version | home | report | reload -> answer, body
 //! ```
 
 mod accept;
@@ -18,6 +18,7 @@ mod negotiate;
 mod query;
 mod reload;
 mod report;
+mod request;
 mod route;
 mod selection;
 mod shutdown;
@@ -140,10 +141,14 @@ pub struct Limits {
     pub connections: usize,
     /// Time for a request's head, from its first byte; for the first head from the connection on.
     pub head: Duration,
+    /// Time for a request's body, which nothing here takes.
+    pub request: Duration,
     /// Time between two requests of a connection.
     pub idle: Duration,
     /// Time for an answer to be taken by a client that does not keep up.
     pub write: Duration,
+    /// Time for a client that was refused in the middle of a request to see that.
+    pub farewell: Duration,
     /// Time for running requests to end after a signal.
     pub drain: Duration,
 }
@@ -153,8 +158,10 @@ impl Default for Limits {
         Self {
             connections: 512,
             head: Duration::from_secs(5),
+            request: Duration::from_secs(10),
             idle: Duration::from_secs(120),
             write: Duration::from_secs(30),
+            farewell: Duration::from_secs(1),
             drain: Duration::from_secs(10),
         }
     }

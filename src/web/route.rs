@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Response, StatusCode, Version};
+use hyper::{HeaderMap, Method, Response, StatusCode};
 
 use super::answer::{self, Answer};
 use super::body::Body;
@@ -13,7 +13,8 @@ use super::report::Report;
 use super::{Backend, Context, home, metrics, reload, version};
 use crate::telemetry::Page;
 
-/// What is at a path.
+/// What is at a path. A path has one spelling, byte by byte: no decoding, no folding of slashes, no dots. What a proxy's
+/// rule keeps clients away from is thus not reached by another spelling, either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Home,
@@ -79,10 +80,6 @@ pub(super) fn answer<B: Backend>(context: &Arc<Context<B>>, request: Parts) -> A
 }
 
 fn dispatch<B: Backend>(context: &Arc<Context<B>>, route: Option<Route>, request: Parts) -> Answer {
-    if !names_one_host(&request) {
-        let body = "an HTTP/1.1 request has exactly one Host header\n";
-        return Answer::Now(answer::text(request.headers, StatusCode::BAD_REQUEST, body));
-    }
     let Some(route) = route else {
         return Answer::Now(not_found(
             request.headers,
@@ -138,15 +135,6 @@ impl Route {
             Self::Home | Self::Version | Self::Report(_) | Self::Reload => Page::Other,
         }
     }
-}
-
-/// HTTP/1.1 demands one `Host`; HTTP/1.0, which load balancers speak, has none.
-fn names_one_host(request: &Parts) -> bool {
-    if request.version != Version::HTTP_11 {
-        return true;
-    }
-    let mut hosts = request.headers.get_all(HOST).into_iter();
-    hosts.next().is_some() && hosts.next().is_none()
 }
 
 /// `OPTIONS *` asks about the server as a whole; all else is unknown.

@@ -6,6 +6,8 @@ const SHORT: Limits = Limits {
     idle: Duration::from_millis(900),
     write: Duration::from_millis(600),
     drain: Duration::from_secs(2),
+    request: Duration::from_millis(600),
+    farewell: Duration::from_millis(300),
 };
 
 /// Reads until the server closes; the bytes and what it took.
