@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
 use prometheus::IntGauge;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
-use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::task::{AbortHandle, yield_now};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::activity::Activity;
 use super::listen::{Acceptor, Listener, Stream};
-use super::{Backend, Context, connection};
+use super::{Backend, Context, Limits, connection};
 
 /// Said to a client when every connection is busy.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
@@ -24,6 +24,12 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/pla
 
 /// Clients that are being told so at the same time; more are cut off without a word.
 const FAREWELLS: usize = 64;
+
+/// How long a connection has only begun to wait for its client.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Time between two looks for connections that can be closed, while a flood comes in.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Pause after the system refused a connection, for want of file descriptors as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +49,7 @@ pub async fn serve<B: Backend>(
         .collect::<io::Result<Vec<_>>>()?;
     let graceful = GracefulShutdown::new();
     let farewells = Arc::new(Semaphore::new(FAREWELLS));
-    let mut open = Open::default();
+    let mut open = Open::new();
     let mut shutdown = pin!(shutdown);
     let mut turn = 0;
     loop {
@@ -53,7 +59,7 @@ pub async fn serve<B: Backend>(
             accepted = accept(&listeners, &mut turn) => accepted,
         };
         match accepted {
-            Ok(stream) if open.has_room(context.limits.connections) => {
+            Ok(stream) if open.make_room(&context.limits).await => {
                 let activity = Arc::new(Activity::new());
                 let counted = Counted::new(context.telemetry.connections());
                 let run = connection::run(
@@ -67,6 +73,7 @@ pub async fn serve<B: Backend>(
                     drop(counted);
                 });
                 open.add(task.abort_handle(), activity);
+                others_first().await;
             }
             Ok(stream) => {
                 context.telemetry.rejected();
@@ -91,6 +98,16 @@ pub async fn serve<B: Backend>(
     Ok(())
 }
 
+/// Serves one connection that is there already, over whatever transport, as [`serve`] does each that it accepts.
+pub async fn serve_connection<S, B>(stream: S, context: Arc<Context<B>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Backend,
+{
+    let graceful = GracefulShutdown::new();
+    connection::run(stream, context, graceful.watcher(), Arc::new(Activity::new())).await;
+}
+
 /// The next connection of any listener. They take turns: a flood on one leaves the others reachable.
 async fn accept(listeners: &[Acceptor], turn: &mut usize) -> io::Result<Stream> {
     poll_fn(|task| {
@@ -105,6 +122,14 @@ async fn accept(listeners: &[Acceptor], turn: &mut usize) -> io::Result<Stream> 
         Poll::Pending
     })
     .await
+}
+
+/// Lets every task run that is ready to: what accepts is the runtime's main task, which would otherwise be preferred to
+/// them, and in a flood open connections faster than their requests are read.
+async fn others_first() {
+    let behind_them = tokio::spawn(async {});
+    // It does not panic.
+    let _ = behind_them.await;
 }
 
 /// Whether only that one connection failed.
@@ -123,34 +148,77 @@ async fn refuse(mut stream: Stream) -> io::Result<()> {
 }
 
 /// The connections that are open, and some that have ended since the last look.
-#[derive(Default)]
 struct Open {
     entries: Vec<(AbortHandle, Arc<Activity>)>,
-    /// How many were open at the last look.
+    /// How many were open at the last look for ended ones.
     seen: usize,
+    /// How many of them had not only begun at the last look for room.
+    settled: usize,
+    /// When to look for room again: in a flood it would take most of the time.
+    look: Instant,
 }
 
 impl Open {
-    /// Whether one more may be opened. For its sake the one that has waited longest for its client is closed: thousands
-    /// of idle clients do not keep a health check out.
-    fn has_room(&mut self, most: usize) -> bool {
-        if self.entries.len() >= most.min(2 * self.seen + 16) {
-            self.entries.retain(|(task, _)| !task.is_finished());
-            self.seen = self.entries.len();
+    fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            seen: 0,
+            settled: 0,
+            look: Instant::now(),
         }
-        if self.entries.len() < most {
-            return true;
+    }
+
+    /// Whether one more may be opened. For its sake those that have waited longest for their clients are closed: thousands
+    /// of idle clients do not keep a health check out. One that has only begun to wait is not closed, and not counted: a
+    /// flood cannot close a connection between its beginning and its request. Are there too many of those, too, the next
+    /// one waits until they have waited.
+    async fn make_room(&mut self, limits: &Limits) -> bool {
+        let deadline = Instant::now() + 2 * GRACE;
+        loop {
+            if self.entries.len() >= limits.connections.min(2 * self.seen + 16) {
+                self.entries.retain(|(task, _)| !task.is_finished());
+                self.seen = self.entries.len();
+            }
+            if self.entries.len() < limits.connections {
+                return true;
+            }
+            if Instant::now() >= self.look {
+                // What has arrived meanwhile is read first: this process may itself have waited for a processor.
+                yield_now().await;
+                others_first().await;
+                self.close_idle(limits.connections);
+            }
+            let is_busy = self.settled >= limits.connections;
+            if !is_busy && self.entries.len() < limits.connections + limits.newcomers {
+                return true;
+            }
+            if is_busy || Instant::now() >= deadline {
+                return false;
+            }
+            sleep(LOOK_PAUSE).await;
         }
-        let waiting = self
-            .entries
-            .iter()
-            .enumerate()
-            .filter_map(|(i, (_, activity))| Some((activity.waiting_since()?, i)));
-        let Some((_, longest)) = waiting.min() else {
-            return false;
-        };
-        self.entries.swap_remove(longest).0.abort();
-        true
+    }
+
+    /// Closes as many of those that have waited for a while as are too many for one more.
+    fn close_idle(&mut self, most: usize) {
+        let now = Instant::now();
+        let waiting = self.entries.iter().enumerate();
+        let mut waiting: Vec<_> = waiting
+            .filter_map(|(place, (_, activity))| Some((activity.waiting_since()?, place)))
+            .collect();
+        let is_old = |since: Instant| now >= since + GRACE;
+        let young = waiting.iter().filter(|((_, since), _)| !is_old(*since)).count();
+        waiting.retain(|((_, since), _)| is_old(*since));
+        waiting.sort_unstable();
+        waiting.truncate((self.entries.len() + 1).saturating_sub(most));
+        let mut places: Vec<usize> = waiting.into_iter().map(|(_, place)| place).collect();
+        // From behind, so that those before keep their places.
+        places.sort_unstable();
+        for place in places.into_iter().rev() {
+            self.entries.swap_remove(place).0.abort();
+        }
+        self.settled = self.entries.len() - young;
+        self.look = now + LOOK_PAUSE;
     }
 
     fn add(&mut self, task: AbortHandle, activity: Arc<Activity>) {

@@ -9,6 +9,7 @@ mod activity;
 mod answer;
 mod body;
 mod connection;
+mod descriptors;
 mod health;
 mod home;
 mod lag;
@@ -31,7 +32,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use accept::serve;
+use tokio::sync::Semaphore;
+
+pub use accept::{serve, serve_connection};
 pub use listen::{ActivationError, BindError, Listener, SocketFile, activated, bind};
 pub use shutdown::{Reloads, Termination};
 pub use telemetry_path::{TelemetryPathError, check_telemetry_path};
@@ -113,6 +116,8 @@ pub struct Context<B> {
     pub disable_reload: bool,
     /// Counts what is answered.
     pub telemetry: Arc<Telemetry>,
+    /// Pages that may be in the making at the same time.
+    pub pages: Semaphore,
     /// Is told of reloads.
     pub manager: Manager,
     /// What clients may use.
@@ -120,16 +125,18 @@ pub struct Context<B> {
 }
 
 impl<B> Context<B> {
-    /// A context as the settings say.
+    /// A context as the settings say. Raises the process' limit of open files.
     pub fn new(backend: B, settings: &Settings, telemetry: Arc<Telemetry>, manager: Manager) -> Self {
+        let limits = Limits::within(descriptors::raise());
         Self {
             backend,
             telemetry_path: settings.telemetry_path.clone(),
             scrape_timeout: settings.scrape_timeout,
             disable_reload: settings.disable_reload,
             telemetry,
+            pages: Semaphore::new(limits.pages),
             manager,
-            limits: Limits::default(),
+            limits,
         }
     }
 }
@@ -139,6 +146,11 @@ impl<B> Context<B> {
 pub struct Limits {
     /// Connections open at the same time.
     pub connections: usize,
+    /// Connections above those whose clients have not had the time to ask: what a flood may open at most.
+    pub newcomers: usize,
+    /// Pages in the making at the same time, all but those of health, which are there. Were as many connections as there may
+    /// be waiting for a scrape, no health check would be answered.
+    pub pages: usize,
     /// Time for a request's head, from its first byte; for the first head from the connection on.
     pub head: Duration,
     /// Time for a request's body, which nothing here takes.
@@ -157,12 +169,31 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
+            newcomers: 4096,
+            pages: 256,
             head: Duration::from_secs(5),
             request: Duration::from_secs(10),
             idle: Duration::from_secs(120),
             write: Duration::from_secs(30),
             farewell: Duration::from_secs(1),
             drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults, with fewer connections where the process may open few files: some are for the rest of the exporter.
+    fn within(descriptors: Option<u64>) -> Self {
+        const REST: usize = 128;
+        let limits = Self::default();
+        let most = descriptors.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let most = most.saturating_sub(REST);
+        let connections = limits.connections.min(most / 2).max(16);
+        Self {
+            connections,
+            newcomers: limits.newcomers.min(most.saturating_sub(connections)),
+            pages: connections / 2,
+            ..limits
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
@@ -69,10 +69,13 @@ pub(super) fn answer<B: Backend>(context: &Arc<Context<B>>, request: Parts) -> A
             Answer::Now(response)
         }
         Answer::Later(future) => {
-            let telemetry = Arc::clone(&context.telemetry);
+            let context = Arc::clone(context);
             Answer::Later(Box::pin(async move {
-                let response = future.await;
-                telemetry.answered(page, response.status().as_u16());
+                let response = match context.pages.try_acquire() {
+                    Ok(_permit) => future.await,
+                    Err(_) => too_many(),
+                };
+                context.telemetry.answered(page, response.status().as_u16());
                 response
             }))
         }
@@ -135,6 +138,16 @@ impl Route {
             Self::Home | Self::Version | Self::Report(_) | Self::Reload => Page::Other,
         }
     }
+}
+
+/// So many pages are in the making that one more could keep health checks out.
+fn too_many() -> Response<Body> {
+    let body = "too many pages are being made, come back in a second\n";
+    let mut response = answer::text(HeaderMap::new(), StatusCode::SERVICE_UNAVAILABLE, body);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// `OPTIONS *` asks about the server as a whole; all else is unknown.

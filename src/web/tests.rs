@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use super::{Backend, Context, Limits, serve};
@@ -137,6 +137,7 @@ impl Server {
             scrape_timeout: Duration::from_secs(10),
             disable_reload: false,
             telemetry: Arc::new(Telemetry::new("pg", &[]).unwrap()),
+            pages: Semaphore::new(limits.pages),
             manager: Manager::default(),
             limits,
         });

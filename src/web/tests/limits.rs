@@ -2,6 +2,8 @@ use super::*;
 
 const SHORT: Limits = Limits {
     connections: 4,
+    newcomers: 100,
+    pages: 4,
     head: Duration::from_millis(300),
     idle: Duration::from_millis(900),
     write: Duration::from_millis(600),
@@ -169,6 +171,10 @@ async fn idle_clients_do_not_keep_a_probe_out() {
     for _ in 0..50 {
         idle.push(server.connect().await);
     }
+    // While they have only begun, none is closed.
+    assert_eq!(server.get("/up").await.status, 200);
+    assert!(server.counted().contains("pg_exporter_http_connections 50\n"));
+    tokio::time::sleep(Duration::from_millis(200)).await;
     for _ in 0..20 {
         assert_eq!(server.get("/up").await.status, 200);
     }
@@ -192,6 +198,7 @@ async fn above_the_cap_of_busy_connections_clients_are_told() {
         slow,
         Limits {
             connections: 3,
+            pages: 3,
             ..Limits::default()
         },
     );
@@ -216,6 +223,59 @@ async fn above_the_cap_of_busy_connections_clients_are_told() {
             .contains("pg_exporter_http_connections_rejected_total 1\n")
     );
     assert_eq!(server.get("/up").await.status, 200);
+}
+
+#[tokio::test]
+async fn pages_that_take_their_time_keep_no_probe_out() {
+    let slow = Told {
+        page_time: Duration::from_secs(1),
+        ..Told::default()
+    };
+    let limits = Limits {
+        connections: 6,
+        pages: 3,
+        ..Limits::default()
+    };
+    let server = Server::start_with(slow, limits);
+    let page = async || server.get("/metrics").await.status;
+    let probes = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for _ in 0..20 {
+            assert_eq!(server.get("/up").await.status, 200);
+        }
+    };
+    let (pages, ()) = tokio::join!(
+        async { tokio::join!(page(), page(), page(), page(), page()) },
+        probes
+    );
+    let mut pages = [pages.0, pages.1, pages.2, pages.3, pages.4];
+    pages.sort_unstable();
+    assert_eq!(pages, [200, 200, 200, 503, 503]);
+    assert_eq!(page().await, 200);
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_make_room_for_others() {
+    let page = vec![Bytes::from(vec![b'x'; 1 << 20]); 64];
+    let backend = Told {
+        page,
+        ..Told::default()
+    };
+    let limits = Limits {
+        connections: 4,
+        ..Limits::default()
+    };
+    let server = Server::start_with(backend, limits);
+    let mut deaf = Vec::new();
+    for _ in 0..12 {
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
+        deaf.push(stream);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for _ in 0..10 {
+        assert_eq!(server.get("/up").await.status, 200);
+    }
 }
 
 #[tokio::test]
