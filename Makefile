@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint deny release servers clean
+.PHONY: help run test soak bench fuzz lint deny release servers clean
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,6 +22,9 @@ soak: servers ## scrape 5,000 times under random faults, twenty times a second; 
 
 bench: servers ## measure a release build: time, CPU and memory per scrape, health requests per second
 	$(CARGO) bench --package pg_exporter --bench scrape -- $(ARGS)
+
+fuzz: ## drive the web server with random requests for a minute; ARGS=600 for ten
+	@scripts/fuzz $(ARGS)
 
 lint: deny ## check format, lints, documentation, scripts and dependencies
 	$(CARGO) fmt --all --check
