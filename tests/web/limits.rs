@@ -1,1 +1,9 @@
 //! Odd, hostile and many requests: what each gets, and that nobody else notices.
+
+mod idle;
+mod load;
+mod random;
+mod raw;
+mod service;
+mod slow;
+mod sockets;
