@@ -12,7 +12,6 @@ mod life;
 mod limits;
 mod log;
 mod mistakes;
-mod neighbours;
 mod secrets;
 mod sources;
 mod support;

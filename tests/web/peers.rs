@@ -1,1 +1,7 @@
 //! Prometheus, HAProxy, nginx, curl and a kubelet-like probe against the exporter.
+
+mod curl;
+mod haproxy;
+mod kubelet;
+mod nginx;
+mod prometheus;
