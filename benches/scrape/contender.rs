@@ -37,7 +37,8 @@ pub struct Contender {
     pub pid: u32,
     /// Its port on 127.0.0.1.
     pub port: u16,
-    path: String,
+    /// The path of its metrics page.
+    pub path: String,
     /// Ours to end, if this run started it.
     exporter: Option<Exporter>,
 }

@@ -3,7 +3,7 @@
 //! | part | what it measures |
 //! |--|--|
 //! | scrapes | wall time, CPU of the exporter and of the server, series, bytes, memory: uncached and cached, plain and gzip |
-//! | probes | requests per second of `/primary` on 50 connections, idle and during scrapes |
+//! | probes | requests per second of `/primary` on 50 connections: idle, during scrapes, and beside 5 connections of scrapes |
 //! | costs | CPU per collector on either server, with `--costs`, for the documentation |
 //!
 //! A second exporter is measured in the same run, scrape by scrape in turn, so that other load of the machine is

@@ -1,4 +1,4 @@
-//! Health probes per second, as load balancers send them.
+//! Health probes per second, as load balancers send them: alone, during scrapes, and beside five connections of scrapes.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,8 @@ use crate::table::Table;
 use crate::{Result, contenders};
 
 const CONNECTIONS: u32 = 50;
+/// Connections that scrape without a pause.
+const SCRAPERS: u32 = 5;
 /// Time between two scrapes while probes are measured.
 const BETWEEN_SCRAPES: Duration = Duration::from_millis(250);
 
@@ -35,9 +37,14 @@ pub fn run(options: &Options, server: &Server) -> Result<()> {
     ]);
     for contender in &contenders {
         contender.scrape("gzip")?;
-        table.push(measure(contender, "idle", || wrk(contender, options.seconds))?);
+        table.push(measure(contender, "idle", || {
+            wrk(contender, "/primary", CONNECTIONS, options.seconds)
+        })?);
         table.push(measure(contender, "uncached scrapes", || {
             during_scrapes(contender, options.seconds)
+        })?);
+        table.push(measure(contender, "5 connections of scrapes", || {
+            beside_scrapers(contender, options.seconds)
         })?);
     }
     table.print();
@@ -58,9 +65,7 @@ fn measure(
     let requests = said
         .lines()
         .find_map(|line| line.trim().split_once(" requests in")?.0.parse::<u32>().ok());
-    let errors = said
-        .lines()
-        .find(|line| line.contains("errors") || line.contains("Non-2xx"));
+    let errors = errors(&said);
     Ok(vec![
         contender.name.into(),
         meanwhile.into(),
@@ -87,22 +92,41 @@ fn during_scrapes(contender: &Contender, seconds: u32) -> Result<String> {
             }
             Ok(())
         });
-        let said = wrk(contender, seconds);
+        let said = wrk(contender, "/primary", CONNECTIONS, seconds);
         end.store(true, Ordering::Relaxed);
         scrapes.join().map_err(|_| "the scraping thread panicked")??;
         said
     })
 }
 
-fn wrk(contender: &Contender, seconds: u32) -> Result<String> {
+/// Both at once, each as fast as it gets its answers. A scrape that fails is an error of the probes' row.
+fn beside_scrapers(contender: &Contender, seconds: u32) -> Result<String> {
+    thread::scope(|scope| {
+        let scrapes = scope
+            .spawn(|| wrk(contender, &contender.path, SCRAPERS, seconds).map_err(|error| error.to_string()));
+        let said = wrk(contender, "/primary", CONNECTIONS, seconds)?;
+        let scraped = scrapes.join().map_err(|_| "the scraping thread panicked")??;
+        match errors(&scraped) {
+            None => Ok(said),
+            Some(errors) => Ok(format!("{said}\nerrors of scrapes: {errors}")),
+        }
+    })
+}
+
+fn errors(said: &str) -> Option<&str> {
+    said.lines()
+        .find(|line| line.contains("errors") || line.contains("Non-2xx"))
+}
+
+fn wrk(contender: &Contender, path: &str, connections: u32, seconds: u32) -> Result<String> {
     let output = Command::new(tool("wrk"))
         .args([
             "--latency",
             "-t1",
-            &format!("-c{CONNECTIONS}"),
+            &format!("-c{connections}"),
             &format!("-d{seconds}s"),
         ])
-        .arg(format!("http://127.0.0.1:{}/primary", contender.port))
+        .arg(format!("http://127.0.0.1:{}{path}", contender.port))
         .output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
