@@ -101,7 +101,7 @@ pub struct Flags {
     #[arg(short = 'P', long = "web.telemetry-path", value_name = "PATH")]
     pub telemetry_path: Option<String>,
 
-    /// Address to listen on, host:port, [IPv6]:port, unix:/path?mode=660 or unix:@name; may be given several times
+    /// Address to listen on, host:port, :port, unix:/path?mode=660 or unix:@name; may be given several times
     /// [default: :9630]
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub listen_address: Option<Vec<String>>,
