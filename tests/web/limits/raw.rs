@@ -132,6 +132,58 @@ fn methods() {
     ]);
 }
 
+/// As GET, without the body: with its length, since it is the same head.
+#[test]
+fn head_on_every_page() {
+    for path in [
+        "/",
+        "/metrics",
+        "/up",
+        "/health",
+        "/readiness",
+        "/liveness",
+        "/primary",
+        "/leader",
+        "/master",
+        "/read-write",
+        "/rw",
+        "/replica",
+        "/standby",
+        "/slave",
+        "/read-only",
+        "/ro",
+        "/read",
+        "/explain",
+        "/explain?format=json",
+        "/stat",
+        "/stat?format=json",
+        "/version",
+        "/nothing",
+        "/replica?lag=x",
+    ] {
+        let ask = |method: &str| {
+            let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let answer = String::from_utf8(exchange(request.as_bytes())).unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            (head.to_owned(), body.to_owned())
+        };
+        let ((get, body), (head, nothing)) = (ask("GET"), ask("HEAD"));
+        assert_eq!(nothing, "", "{path}");
+        assert_eq!(get.lines().next(), head.lines().next(), "{path}");
+        let names = |head: &str| -> Vec<String> {
+            head.lines()
+                .skip(1)
+                .map(|line| line.split(':').next().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(names(&get), names(&head), "{path}");
+        assert!(
+            get.contains(&format!("content-length: {}", body.len())),
+            "{path}: {get}"
+        );
+    }
+}
+
 #[test]
 fn targets() {
     check_all([
