@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -47,7 +47,8 @@ fn an_empty_host_means_both_families() {
         let listener = listen(text).unwrap().remove(0);
         let port = address(&listener).port();
         assert!(TcpStream::connect(("127.0.0.1", port)).is_ok(), "{text}");
-        if address(&listener).is_ipv6() {
+        // In many containers there is no IPv6.
+        if TcpListener::bind("[::1]:0").is_ok() {
             assert!(TcpStream::connect(("::1", port)).is_ok(), "{text}");
         }
     }

@@ -1,5 +1,6 @@
 //! Where the exporter listens: both families, names, unix sockets.
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
@@ -33,6 +34,11 @@ fn both_families_and_names() {
         ("[::1]", ports[1]),
         ("localhost", ports[2]),
     ];
+    // In many containers there is no IPv6, and `[::]` is all of IPv4.
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    let reached = reached
+        .into_iter()
+        .filter(|(host, _)| has_ipv6 || *host != "[::1]");
     for (host, port) in reached {
         let (status, body) = curl(&[&format!("http://{host}:{port}/liveness")]);
         assert_eq!(status, 200, "{host}:{port}: {body}; {}", exporter.stderr());
