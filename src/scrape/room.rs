@@ -48,7 +48,7 @@ pub(super) async fn look(target: &Target, deadline: Instant) -> Duration {
     match asker.ask(deadline).await {
         Ok(claims) => {
             target.leave(&claims.databases);
-            claims.cost.saturating_mul(SHARE).clamp(PAUSE, LONGEST_PAUSE)
+            pause_after(claims.cost)
         }
         // The scrape tells of a server that does not answer.
         Err(failure) => {
@@ -58,5 +58,30 @@ pub(super) async fn look(target: &Target, deadline: Instant) -> Duration {
             }
             QUIET
         }
+    }
+}
+
+/// How long to wait after a look that cost the server so much.
+fn pause_after(cost: Duration) -> Duration {
+    cost.saturating_mul(SHARE).clamp(PAUSE, LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expensive_looks_are_rare() {
+        let milliseconds = Duration::from_millis;
+        for (cost, pause) in [
+            (0, 1_000),
+            (10, 1_000),
+            (25, 2_500),
+            (299, 29_900),
+            (5_000, 30_000),
+        ] {
+            assert_eq!(pause_after(milliseconds(cost)), milliseconds(pause), "{cost} ms");
+        }
+        assert_eq!(pause_after(Duration::MAX), LONGEST_PAUSE);
     }
 }
