@@ -21,6 +21,7 @@ mod lag;
 mod latency;
 mod leftovers;
 mod network;
+mod passwords;
 mod path;
 mod pooler;
 mod protocol;

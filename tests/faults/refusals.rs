@@ -1,6 +1,5 @@
 //! The server answers, and says no.
 
-use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -8,34 +7,9 @@ use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, Session, newest_major, wait_until};
 
 use crate::support::{
-    HEALTH_LIMIT, Layer, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers,
-    builder, cluster, exporter_of, page_within, wait_for_page, wait_for_state,
+    HEALTH_LIMIT, Layer, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_reason,
+    assert_recovers, builder, cluster, exporter_of, page_within, wait_for_page, wait_for_state,
 };
-
-/// What people see at `/` names the reason.
-#[track_caller]
-fn assert_reason(exporter: &Exporter, text: &str) {
-    wait_until(&format!("the page for people says {text:?}"), SOON, || {
-        exporter.get("/").text().contains(text)
-    });
-}
-
-/// A primary that demands a password of `monitor` over TCP.
-fn with_passwords() -> Cluster {
-    let cluster = cluster();
-    cluster.psql("create role monitor login password 'f1rst-s3cret'; grant pg_monitor to monitor");
-    cluster.write_file(
-        "pg_hba.conf",
-        "host all monitor 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n",
-    );
-    cluster.reload();
-    wait_until("passwords are asked for", SOON, || {
-        cluster.try_psql("postgres", "select 1").is_ok()
-            && cluster.psql("select count(*) from pg_hba_file_rules where auth_method = 'scram-sha-256'")
-                == "1"
-    });
-    cluster
-}
 
 /// Takes every connection that there is. A slot that is being left counts as taken for a moment, so one refusal
 /// does not mean much.
@@ -72,83 +46,6 @@ fn too_many_connections() {
     assert_eq!(page_within(&connected, 5.0).0.value("pg_up", &[]), Some(1.0));
     drop(sessions);
     assert_recovers(&late, State::Primary);
-}
-
-#[test]
-fn a_wrong_password() {
-    let cluster = with_passwords();
-    let url = |password: &str| {
-        format!(
-            "postgresql://monitor:{password}@127.0.0.1:{}/postgres",
-            cluster.port()
-        )
-    };
-    let exporter = builder(&url("wr0ng-s3cret")).start();
-    assert_down(&exporter, HEALTH_LIMIT);
-    assert_reason(&exporter, "28P01");
-    cluster.psql("alter role monitor password 'wr0ng-s3cret'");
-    assert_recovers(&exporter, State::Primary);
-    let shown =
-        exporter.stderr() + &exporter.stdout() + &exporter.get("/").text() + &exporter.get("/metrics").text();
-    assert!(!shown.contains("s3cret"), "a password is shown");
-}
-
-#[test]
-fn a_password_file_that_changes() {
-    use std::os::unix::fs::PermissionsExt;
-    let cluster = with_passwords();
-    let file = std::env::temp_dir().join(format!("pgx-faults-{}.pgpass", std::process::id()));
-    let write = |password: &str| {
-        fs::write(
-            &file,
-            format!("127.0.0.1:{}:*:monitor:{password}\n", cluster.port()),
-        )
-        .unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    };
-    write("f1rst-s3cret");
-    let url = format!("postgresql://monitor@127.0.0.1:{}/postgres", cluster.port());
-    let exporter = builder(&url).env("PGPASSFILE", &file).start();
-    wait_for_state(&exporter, State::Primary, SOON);
-    wait_for_page(&exporter, 1.0);
-
-    cluster.psql("alter role monitor password 'sec0nd-s3cret'");
-    cluster.psql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'");
-    assert_down(&exporter, HEALTH_LIMIT);
-    write("sec0nd-s3cret");
-    assert_recovers(&exporter, State::Primary);
-    fs::remove_file(&file).unwrap();
-    assert!(!exporter.stderr().contains("s3cret"));
-}
-
-#[test]
-fn a_file_of_the_url_that_changes() {
-    let cluster = with_passwords();
-    let file = std::env::temp_dir().join(format!("pgx-faults-{}.url", std::process::id()));
-    let write = |password: &str| {
-        let address = format!("127.0.0.1:{}/postgres", cluster.port());
-        fs::write(&file, format!("postgresql://monitor:{password}@{address}\n")).unwrap();
-    };
-    write("f1rst-s3cret");
-    let exporter = Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter"))
-        .env("PG_EXPORTER_URL_FILE", &file)
-        .start();
-    wait_for_state(&exporter, State::Primary, SOON);
-    wait_for_page(&exporter, 1.0);
-
-    cluster.psql("alter role monitor password 'sec0nd-s3cret'");
-    cluster.psql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'");
-    assert_down(&exporter, HEALTH_LIMIT);
-    // Half written, or wrong: the one from before holds, and the log says why.
-    fs::write(&file, "postgresql://monitor:s3cret@127.0.0.1:nowhere").unwrap();
-    wait_until("what is wrong with the file is told", SOON, || {
-        page_within(&exporter, 2.0);
-        exporter.stderr().contains("ports from 1 to 65535")
-    });
-    write("sec0nd-s3cret");
-    assert_recovers(&exporter, State::Primary);
-    fs::remove_file(&file).unwrap();
-    assert!(!exporter.stderr().contains("s3cret"));
 }
 
 #[test]

@@ -181,6 +181,14 @@ pub(crate) fn assert_recovers(exporter: &Exporter, state: State) -> Page {
     wait_for_page(exporter, 1.0)
 }
 
+/// What people see at `/` names the reason.
+#[track_caller]
+pub(crate) fn assert_reason(exporter: &Exporter, text: &str) {
+    wait_until(&format!("the page for people says {text:?}"), SOON, || {
+        exporter.get("/").text().contains(text)
+    });
+}
+
 /// The exporter's backends, counted by the server itself.
 pub(crate) fn backends(cluster: &Cluster) -> u32 {
     count(cluster, "true")
