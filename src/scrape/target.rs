@@ -2,12 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::{Either, join};
+use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use pg_exporter_schema::Collector;
 
@@ -146,14 +147,17 @@ impl Target {
             keys: &self.keys,
             retained: &self.retained,
         };
-        // First, so that it is sent before the facts' statement, and both take one round trip.
+        // First, so that it is sent before the facts' statement and answered by the time that is; nobody waits for it longer.
         let look = async {
             if !self.discovered.borrow().is_empty() {
                 let limit = Instant::now() + self.endpoint.connect_timeout;
                 room::look(self, limit.min(env.deadline())).await;
             }
         };
-        let ((), begun) = join(look, self.main.begin(&env)).await;
+        let begun = match select(pin!(look), pin!(self.main.begin(&env))).await {
+            Either::Left(((), begin)) => begin.await,
+            Either::Right((begun, _)) => begun,
+        };
         match begun {
             Ok(session) => {
                 self.discover();

@@ -54,7 +54,7 @@ fn scrapes_with_faults_leave_nothing_behind() {
             faults.lift();
             scrapes.wait_until_whole(RECOVERY);
             // From here on nothing may fail.
-            scrapes.calm(random.between(700, 2000), name);
+            scrapes.calm(random.between(700, 2000), name, &exporter);
             // A backend learns of a lost connection when it next reads.
             wait_until("no more backends than the cap are left", SOON, || {
                 backends(&cluster) <= 8

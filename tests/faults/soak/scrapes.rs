@@ -20,6 +20,7 @@ const LIMIT: f64 = 2.0;
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     asked: Instant,
+    took: Duration,
     /// Whether the target is up, and both databases have series.
     is_whole: bool,
     is_up: bool,
@@ -97,14 +98,16 @@ impl Scrapes {
 
     /// For so long nothing may fail; after which fault, if it does.
     #[track_caller]
-    pub(super) fn calm(&self, time: Duration, after: &str) {
+    pub(super) fn calm(&self, time: Duration, after: &str, exporter: &Exporter) {
         let errors = self.0.book().last.map_or(0.0, |seen| seen.errors);
         self.0.book().calm = Some((Instant::now(), errors));
         sleep(time);
         let unexplained = self.0.book().unexplained.clone();
+        let log = exporter.stderr();
+        let last: Vec<_> = log.lines().rev().take(8).collect();
         assert!(
             unexplained.is_empty(),
-            "after the fault «{after}» had ended: {unexplained:?}"
+            "after the fault «{after}» had ended: {unexplained:#?}, {last:#?}"
         );
     }
 
@@ -134,10 +137,12 @@ impl Shared {
         let asked = Instant::now();
         let header = [("X-Prometheus-Scrape-Timeout-Seconds", &*LIMIT.to_string())];
         let response = exporter.request("GET", "/metrics", &header);
+        let took = asked.elapsed();
         assert_eq!(response.status, 200);
         let text = response.text();
         let seen = Seen {
             asked,
+            took,
             is_up: text.contains("\npg_up 1\n"),
             is_whole: text.contains("\npg_up 1\n")
                 && ["app", "postgres"]
