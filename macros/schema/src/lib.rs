@@ -3,6 +3,7 @@
 //! Files of definitions go through passes, one file each: `parse` reads them with their places, `resolve` makes
 //! the model of them, `layer` puts files together and lets entries without a query `tune` what is
 //! there, `check` looks at the set as a whole. Every mistake is collected, none ends a pass.
+//! Beside them is the reader of [another YAML file](web_options), since only this crate knows YAML.
 //!
 //! ```
 //! use pg_exporter_schema::{Source, Strictness, compile};
@@ -32,6 +33,7 @@ mod sql;
 mod text;
 mod tune;
 mod value;
+mod web;
 mod write;
 
 pub use diagnostic::{Diagnostic, Severity};
@@ -46,4 +48,5 @@ pub use place::{At, Spot};
 pub use report::Strictness;
 pub use source::{Source, definition_files, read_dir, read_path, rerun_if_changed};
 pub use text::shortest;
+pub use web::{Confidential, Pem, RateLimitOptions, TlsOptions, WebOptions, web_options};
 pub use write::{write, write_file};

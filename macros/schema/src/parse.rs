@@ -12,17 +12,23 @@ use crate::{Source, Usage, keys, raw, text};
 pub(crate) fn file(source: &Source, report: &mut Report) -> Vec<raw::Entry> {
     let file: Arc<str> = Arc::from(source.path.as_ref());
     let mut report = report.in_file(&file);
-    let Some(text) = utf8(&source.text, &mut report) else {
+    let Some(root) = tree(source, &mut report) else {
         return Vec::new();
     };
+    pairs(&root, "a definition file", &mut report)
+        .into_iter()
+        .filter_map(|(key, node)| entry(key, node, &mut report))
+        .collect()
+}
+
+/// A file as a tree, if it is YAML in UTF-8.
+pub(crate) fn tree(source: &Source, report: &mut FileReport<'_>) -> Option<Node> {
+    let text = utf8(&source.text, report)?;
     match node::read(text) {
-        Ok(root) => pairs(&root, "a definition file", &mut report)
-            .into_iter()
-            .filter_map(|(key, node)| entry(key, node, &mut report))
-            .collect(),
+        Ok(root) => Some(root),
         Err(error) => {
             report.error(error.spot, format!("not YAML: {}", error.message));
-            Vec::new()
+            None
         }
     }
 }

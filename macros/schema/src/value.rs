@@ -133,13 +133,16 @@ fn scalar_of<T>(
 
 /// Reports a key that the language does not have. 1.x ignored such keys.
 pub(crate) fn unknown_key(key: &At<String>, known: &'static [Key], what: &str, report: &mut FileReport<'_>) {
+    let known: Vec<_> = keys::names(known).collect();
+    unknown_word(key, &known, what, report);
+}
+
+/// Reports a key that is not among those known.
+pub(crate) fn unknown_word(key: &At<String>, known: &[&str], what: &str, report: &mut FileReport<'_>) {
     let word = &key.value;
-    let hint = text::did_you_mean(word, keys::names(known));
+    let hint = text::did_you_mean(word, known.iter().copied());
     let hint = if hint.is_empty() {
-        format!(
-            "; known are {}",
-            keys::names(known).collect::<Vec<_>>().join(", ")
-        )
+        format!("; known are {}", known.join(", "))
     } else {
         hint
     };

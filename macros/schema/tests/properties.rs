@@ -8,7 +8,9 @@
 
 use std::path::Path;
 
-use pg_exporter_schema::{Collector, Source, Strictness, compile, dump, layer, read_dir, write, write_file};
+use pg_exporter_schema::{
+    Collector, Source, Strictness, compile, dump, layer, read_dir, web_options, write, write_file,
+};
 use proptest::prelude::*;
 
 /// Every text that the other tests have: right ones and all kinds of wrong ones.
@@ -16,12 +18,22 @@ fn corpus() -> Vec<Vec<u8>> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut sources = read_dir(&tests.join("fixtures"), "").unwrap();
     sources.extend(read_dir(&tests.join("golden"), "").unwrap());
+    sources.push(Source::new("web.yml", WEB));
     sources.into_iter().map(|source| source.text).collect()
 }
+
+/// Another file that is read here.
+const WEB: &str = "tls_server_config: { cert_file: a, key: b, client_allowed_sans: [c], min_version: TLS12 }
+http_server_config: { http2: true, headers: { X-Frame-Options: deny }, rate_limit: { interval: 1s, burst: 2 } }
+basic_auth_users: { me: $2y$10$x, you: }
+";
 
 /// Goes through every pass; its result is only interesting in that it comes.
 fn through_all_passes(text: &[u8]) {
     let sources = [Source::new("generated.yml", text)];
+    for found in web_options(&sources[0]).err().unwrap_or_default() {
+        assert!(!found.to_string().contains('\n'), "{found:?}");
+    }
     for strictness in [Strictness::Strict, Strictness::Lenient] {
         let outcome = compile(&sources, strictness);
         for found in &outcome.diagnostics {
