@@ -10,7 +10,7 @@ use pg_exporter::scrape::{Gone, Overview, Page, Request};
 use pg_exporter::service::Manager;
 use pg_exporter::target::health::{Lag, Snapshot, State};
 use pg_exporter::telemetry::Telemetry;
-use pg_exporter::web::{Backend, Context, Limits, serve_connection};
+use pg_exporter::web::{Backend, Context, Limits, Security, serve_connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -78,6 +78,7 @@ impl Harness {
             telemetry: Arc::new(Telemetry::new("pg", &[]).unwrap()),
             pages: Semaphore::new(1),
             manager: Manager::default(),
+            security: Arc::new(Security::none().unwrap()),
             limits: Limits::default(),
         };
         Self {

@@ -148,6 +148,15 @@ impl Setup {
         if self.settings.builtin { self.compiled } else { &[] }
     }
 
+    /// What protects the web server.
+    pub(crate) fn security(&self) -> Result<web::Security, Stop> {
+        let security = match &self.settings.web_config {
+            Some(path) => web::Security::open(path),
+            None => web::Security::none(),
+        };
+        security.map_err(Stop::usage)
+    }
+
     /// Where to connect.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
         let info = ConnInfo::parse(self.settings.url.expose(), &ProcessEnvironment)
@@ -231,6 +240,7 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     let settings = &setup.settings;
     let endpoint = setup.endpoint()?;
     let catalog = setup.catalog()?;
+    let security = setup.security()?;
     let listeners = if settings.systemd_socket {
         web::activated().map_err(Stop::usage)?
     } else {
@@ -243,16 +253,24 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     let collectors = catalog.live().collectors.len();
     let health = setup.health();
     let (scraper, telemetry) = setup.scraper(&endpoint, Arc::clone(&catalog), &health)?;
+    let (tls, passwords) = (security.has_tls(), security.has_users());
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
     let addresses = addresses.join(" ");
-    tracing::info!(target = endpoint.info.display(), collectors, addresses, "serving");
+    tracing::info!(
+        target = endpoint.info.display(),
+        collectors,
+        addresses,
+        tls,
+        passwords,
+        "serving"
+    );
     let backend = web::Live {
         scraper,
         catalog: Arc::clone(&catalog),
         health: health.clone(),
     };
     let manager = Manager::from_environment();
-    let context = web::Context::new(backend, settings, telemetry, manager.clone());
+    let context = web::Context::new(backend, settings, telemetry, manager.clone(), security);
     runtime.block_on(async {
         let mut termination = web::Termination::new().map_err(Stop::failure)?;
         let reloads = tokio::spawn(reload_on_signal(

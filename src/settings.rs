@@ -1,6 +1,6 @@
 //! Flags, environment, files and defaults made into one immutable set of settings.
 
-mod duration;
+pub(crate) mod duration;
 mod labels;
 mod listen;
 mod names;
@@ -73,6 +73,8 @@ pub struct Settings {
     pub listen: Vec<Listen>,
     /// Serve the sockets that the service manager passes on, instead of `listen`.
     pub systemd_socket: bool,
+    /// TLS and authentication of the web server, a file; `None` means plain HTTP for everybody.
+    pub web_config: Option<PathBuf>,
     /// Refuse reloads over HTTP.
     pub disable_reload: bool,
     /// Write the loaded collectors and exit.
@@ -107,12 +109,6 @@ impl Settings {
             .text(flags.telemetry_path, "PG_EXPORTER_TELEMETRY_PATH")
             .unwrap_or_else(|| "/metrics".to_owned());
         check_telemetry_path(&telemetry_path).map_err(Error::TelemetryPath)?;
-        if flags
-            .web_config_file
-            .is_some_and(|path| !path.as_os_str().is_empty())
-        {
-            return Err(Error::Unsupported("--web.config.file"));
-        }
         let systemd_socket = flags.systemd_socket.unwrap_or(false);
         if systemd_socket && flags.listen_address.is_some() {
             notes.push("--web.listen-address is not used: --web.systemd-socket has the sockets".to_owned());
@@ -168,6 +164,7 @@ impl Settings {
             telemetry_path,
             listen: addresses(flags.listen_address)?,
             systemd_socket,
+            web_config: flags.web_config_file.filter(|path| !path.as_os_str().is_empty()),
             disable_reload: flags.disable_reload.unwrap_or(false),
             dry_run: flags.dry_run.unwrap_or(false),
             explain: flags.explain.unwrap_or(false),

@@ -1,6 +1,7 @@
 //! The exporter's own metrics: its process and its web server.
 
 mod process;
+mod web_config;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -8,6 +9,7 @@ use std::sync::OnceLock;
 use prometheus::{Encoder as _, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 pub use process::{Process, Usage};
+pub use web_config::WebConfig;
 
 /// Counters in a registry of their own. Rooms of the exporter that count something register it here.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub struct Telemetry {
     resolved: [[OnceLock<IntCounter>; STATUSES.len()]; PAGES.len()],
     connections: IntGauge,
     rejected: IntCounter,
+    web_config: WebConfig,
 }
 
 /// Kinds of pages that requests are counted by.
@@ -37,7 +40,7 @@ const PAGES: [&str; 4] = ["metrics", "health", "other", "unknown"];
 
 const LABELS: [&str; 2] = ["page", "code"];
 
-const STATUSES: [u16; 8] = [200, 400, 401, 403, 404, 405, 500, 503];
+const STATUSES: [u16; 9] = [200, 400, 401, 403, 404, 405, 429, 500, 503];
 
 /// The exporter's counters cannot be named so, or not be written.
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +77,14 @@ impl Telemetry {
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(rejected.clone()))?;
+        let web_config = WebConfig::new(options, &registry)?;
         Ok(Self {
             registry,
             requests,
             resolved: Default::default(),
             connections,
             rejected,
+            web_config,
         })
     }
 
@@ -121,6 +126,12 @@ impl Telemetry {
     /// Counts a connection that was closed because too many were open.
     pub fn rejected(&self) {
         self.rejected.inc();
+    }
+
+    /// How it stands with the web configuration file, to be kept up to date.
+    #[must_use]
+    pub fn web_config(&self) -> &WebConfig {
+        &self.web_config
     }
 }
 

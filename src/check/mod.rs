@@ -13,6 +13,7 @@ use pg_exporter_schema::{Collector, Diagnostic, Severity, Strictness};
 use crate::catalog::{self, LoadError, Loaded};
 use crate::cli::{ReportFormat, write_stdout};
 use crate::run::{Setup, Stop};
+use crate::web;
 
 /// Writes every finding about the paths, or about the configuration in use. A server is asked when the command line
 /// names one: a check must not contact the production server that the environment may name.
@@ -50,6 +51,9 @@ pub(crate) fn run(
             }
             Err(LoadError { diagnostics }) => findings.extend(diagnostics),
         }
+    }
+    if let Some(Err(error)) = setup.settings.web_config.as_deref().map(web::Security::open) {
+        findings.extend(error.diagnostics);
     }
     if setup.settings.url_origin == "--url" {
         findings.extend(server::findings(setup, &sound)?);

@@ -106,7 +106,8 @@ pub struct Flags {
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub listen_address: Option<Vec<String>>,
 
-    /// Configuration of TLS and authentication, in the format of Prometheus' exporter toolkit (not supported yet: refused)
+    /// Configuration of TLS and authentication, in the format of Prometheus' exporter toolkit
+    /// [default: plain HTTP for everybody]
     #[arg(long = "web.config.file", value_name = "PATH")]
     pub web_config_file: Option<PathBuf>,
 

@@ -8,7 +8,7 @@ const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
 /// Seconds of `text`; a number without a unit counts in `bare` seconds.
 ///
 /// Signs are allowed, since some settings give zero and negative values a meaning. `None` when it is no duration.
-pub(super) fn seconds(text: &str, bare: f64) -> Option<f64> {
+pub(crate) fn seconds(text: &str, bare: f64) -> Option<f64> {
     let text = text.trim();
     let (sign, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
@@ -31,7 +31,7 @@ pub(super) fn seconds(text: &str, bare: f64) -> Option<f64> {
 }
 
 /// A positive duration that a clock can be advanced by; `None` when it is zero, negative or no duration.
-pub(super) fn positive(text: &str, bare: f64) -> Option<Duration> {
+pub(crate) fn positive(text: &str, bare: f64) -> Option<Duration> {
     let seconds = seconds(text, bare)?;
     (seconds > 0.0 && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
 }

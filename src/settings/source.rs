@@ -81,11 +81,6 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A flag of 1.x that would be ignored. Serving without the protection that was asked for is no choice.
-    #[error(
-        "{0} is not supported by this version: leave it out, and put a proxy in front where it is needed"
-    )]
-    Unsupported(&'static str),
     /// There is no address to listen on.
     #[error("--web.listen-address is empty: write host:port or :port")]
     NoListen,

@@ -254,7 +254,7 @@ fn mistakes_name_the_setting_and_what_it_takes() {
         &'static [(&'static str, &'static str)],
         &'static str,
     );
-    let table: [Row; 11] = [
+    let table: [Row; 10] = [
         (
             "",
             &[("PG_EXPORTER_FAIL_FAST", "maybe")],
@@ -294,11 +294,6 @@ fn mistakes_name_the_setting_and_what_it_takes() {
             "--web.listen-address=9630",
             &[],
             "--web.listen-address 9630: it has no port; write host:port or :port",
-        ),
-        (
-            "--web.config.file w.yml",
-            &[],
-            "--web.config.file is not supported by this version: leave it out, and put a proxy in front where it is needed",
         ),
         (
             "--web.listen-address=unix:exporter.sock",

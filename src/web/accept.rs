@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::activity::Activity;
 use super::listen::{Acceptor, Listener, Stream};
-use super::{Backend, Context, Limits, connection};
+use super::security::Peer;
+use super::{Backend, Context, Limits, transport};
 
 /// Said to a client when every connection is busy.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
@@ -47,6 +48,8 @@ pub async fn serve<B: Backend>(
         .into_iter()
         .map(Acceptor::new)
         .collect::<io::Result<Vec<_>>>()?;
+    let watch = Arc::clone(&context.security).watch(context.telemetry.web_config().clone());
+    let watch = tokio::spawn(watch);
     let graceful = GracefulShutdown::new();
     let farewells = Arc::new(Semaphore::new(FAREWELLS));
     let mut open = Open::new();
@@ -59,11 +62,12 @@ pub async fn serve<B: Backend>(
             accepted = accept(&listeners, &mut turn) => accepted,
         };
         match accepted {
-            Ok(stream) if open.make_room(&context.limits).await => {
+            Ok((stream, peer)) if open.make_room(&context.limits).await => {
                 let activity = Arc::new(Activity::new());
                 let counted = Counted::new(context.telemetry.connections());
-                let run = connection::run(
+                let run = transport::run(
                     stream,
+                    peer,
                     Arc::clone(&context),
                     graceful.watcher(),
                     Arc::clone(&activity),
@@ -75,8 +79,12 @@ pub async fn serve<B: Backend>(
                 open.add(task.abort_handle(), activity);
                 others_first().await;
             }
-            Ok(stream) => {
+            Ok((stream, _)) => {
                 context.telemetry.rejected();
+                // A client of TLS would not understand.
+                if context.security.has_tls() {
+                    continue;
+                }
                 if let Ok(permit) = Arc::clone(&farewells).try_acquire_owned() {
                     tokio::spawn(async move {
                         let _ = timeout(Duration::from_secs(1), refuse(stream)).await;
@@ -92,6 +100,7 @@ pub async fn serve<B: Backend>(
         }
     }
     drop(listeners);
+    watch.abort();
     if timeout(context.limits.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and are cut off");
     }
@@ -105,11 +114,12 @@ where
     B: Backend,
 {
     let graceful = GracefulShutdown::new();
-    connection::run(stream, context, graceful.watcher(), Arc::new(Activity::new())).await;
+    let activity = Arc::new(Activity::new());
+    transport::run(stream, Peer::new(None), context, graceful.watcher(), activity).await;
 }
 
 /// The next connection of any listener. They take turns: a flood on one leaves the others reachable.
-async fn accept(listeners: &[Acceptor], turn: &mut usize) -> io::Result<Stream> {
+async fn accept(listeners: &[Acceptor], turn: &mut usize) -> io::Result<(Stream, Peer)> {
     poll_fn(|task| {
         let places = (0..listeners.len()).map(|place| (*turn + place) % listeners.len());
         for place in places {

@@ -19,6 +19,16 @@ pub(super) enum Answer {
     Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
 }
 
+impl Answer {
+    /// The answer, when it is there.
+    pub(super) async fn made(self) -> Response<Body> {
+        match self {
+            Self::Now(response) => response,
+            Self::Later(future) => future.await,
+        }
+    }
+}
+
 /// Puts an answer together in the header map of its request.
 ///
 /// hyper gives the map of an answer to the next request of the connection, so that a health check allocates nothing.

@@ -8,12 +8,28 @@ use std::vec;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
+use super::activity::Sending;
+
 /// A body whose length is known before its first byte.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     first: Bytes,
     rest: vec::IntoIter<Bytes>,
     left: u64,
+    /// Tells when it is taken.
+    sending: Option<Sending>,
+}
+
+impl Body {
+    /// Bytes that are left.
+    pub(super) fn len(&self) -> u64 {
+        self.left
+    }
+
+    /// Holds `sending` until the body is taken.
+    pub(super) fn hold(&mut self, sending: Option<Sending>) {
+        self.sending = sending;
+    }
 }
 
 impl From<Bytes> for Body {
@@ -23,6 +39,7 @@ impl From<Bytes> for Body {
             first,
             rest: vec::IntoIter::default(),
             left,
+            sending: None,
         }
     }
 }
@@ -46,6 +63,7 @@ impl From<Vec<Bytes>> for Body {
             first: Bytes::new(),
             rest: chunks.into_iter(),
             left,
+            sending: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One client connection: HTTP/1 with a bound on each phase.
+//! One client connection: HTTP/1, or HTTP/2 behind TLS, with a bound on each phase.
 //!
 //! hyper has one timer for the wait between requests and the wait for a request's end. Here they differ, and a client
 //! that does not take its answer has a third. The timer is only ever moved earlier when needed and found to be early
@@ -11,30 +11,62 @@ use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
+use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
-use hyper::{HeaderMap, Request, Response};
-use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::Watcher;
+use hyper::{HeaderMap, Method, Request, Response, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulConnection, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
 use super::activity::Activity;
 use super::answer::Answer;
 use super::body::Body;
-use super::request::Refusal;
+use super::security::{self, Admission, Peer};
 use super::{Backend, Context, Limits, request, route};
 use crate::telemetry::Page;
 
 /// Bytes of a request's head that are always enough; what hyper has read in one go may exceed it.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// Bytes of a request's fields under HTTP/2.
+const MAX_FIELDS: u32 = 16 * 1024;
+
+/// Requests at the same time on a connection of HTTP/2.
+const MAX_STREAMS: u32 = 32;
+
+/// Requests of HTTP/2 that a client gave up and that are not yet seen; more end the connection, since they cost their
+/// client nothing.
+const MAX_RESETS: usize = 20;
+
+/// Bytes of answers that wait for a client of HTTP/2, per request.
+const MAX_UNSENT: usize = 64 * 1024;
+
+/// Time between two looks whether a quiet client of HTTP/2 is there, and for its sign of life.
+const PING: Duration = Duration::from_secs(30);
+const PONG: Duration = Duration::from_secs(10);
+
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
 /// Serves a connection until it ends, the client is too slow, or a shutdown finds it idle.
-pub(super) async fn run<S, B>(stream: S, context: Arc<Context<B>>, watcher: Watcher, activity: Arc<Activity>)
-where
+pub(super) async fn run<S, B>(
+    stream: S,
+    protocol: Protocol,
+    peer: Peer,
+    context: Arc<Context<B>>,
+    watcher: Watcher,
+    activity: Arc<Activity>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: Backend,
 {
@@ -46,13 +78,38 @@ where
     });
     let service = Handler {
         context,
+        peer,
         activity: Arc::clone(&activity),
     };
-    let connection = http1::Builder::new()
-        .max_buf_size(MAX_HEAD)
-        .header_read_timeout(None)
-        .serve_connection(io, service);
-    match bounded(watcher.watch(connection), &activity, &limits).await {
+    match protocol {
+        Protocol::Http1 => {
+            let connection = http1::Builder::new()
+                .max_buf_size(MAX_HEAD)
+                .header_read_timeout(None)
+                .serve_connection(io, service);
+            serve(connection, watcher, &activity, &limits).await;
+        }
+        Protocol::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_header_list_size(MAX_FIELDS)
+                .max_concurrent_streams(MAX_STREAMS)
+                .max_pending_accept_reset_streams(MAX_RESETS)
+                .max_send_buf_size(MAX_UNSENT)
+                .keep_alive_interval(PING)
+                .keep_alive_timeout(PONG)
+                .serve_connection(io, service);
+            serve(connection, watcher, &activity, &limits).await;
+        }
+    }
+}
+
+/// Drives a connection to its end, of whichever kind.
+async fn serve<C>(connection: C, watcher: Watcher, activity: &Activity, limits: &Limits)
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
+    match bounded(watcher.watch(connection), activity, limits).await {
         Some(Err(error)) if !is_farewell(&error) => tracing::debug!(%error, "client connection ended"),
         Some(_) => {}
         None => tracing::debug!("client connection closed: it was idle or too slow"),
@@ -99,16 +156,19 @@ fn is_farewell(error: &hyper::Error) -> bool {
 /// Answers the requests of one connection.
 struct Handler<B> {
     context: Arc<Context<B>>,
+    peer: Peer,
     activity: Arc<Activity>,
 }
 
 impl<B: Backend> Service<Request<Incoming>> for Handler<B> {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = Answering<B>;
 
-    fn call(&self, request: Request<Incoming>) -> Answering {
+    fn call(&self, request: Request<Incoming>) -> Answering<B> {
+        self.activity.asked();
         let (head, body) = request.into_parts();
+        let without_body = head.method == Method::HEAD && head.version == Version::HTTP_2;
         let answer = match request::check(&head) {
             Err(refusal) => Answer::Now(self.refuse(refusal, head.headers)),
             Ok(()) if request::has_body(&body) => {
@@ -117,30 +177,55 @@ impl<B: Backend> Service<Request<Incoming>> for Handler<B> {
             }
             Ok(()) => {
                 self.activity.serving();
-                route::answer(&self.context, head)
+                self.answer(head)
             }
         };
         Answering {
             answer: Some(answer),
+            counted: true,
+            without_body,
+            context: Arc::clone(&self.context),
             activity: Arc::clone(&self.activity),
         }
     }
 }
 
 impl<B: Backend> Handler<B> {
+    /// The answer, if the request may ask.
+    fn answer(&self, head: Parts) -> Answer {
+        match self.context.security.admit(&head, self.peer) {
+            Admission::Granted => route::answer(&self.context, head),
+            Admission::Refused(refusal) => Answer::Now(self.turn_away(head, &refusal)),
+            Admission::Later(admitted) => {
+                let handler = self.clone();
+                Answer::Later(Box::pin(async move {
+                    match admitted.await {
+                        Ok(()) => route::answer(&handler.context, head).made().await,
+                        Err(refusal) => handler.turn_away(head, &refusal),
+                    }
+                }))
+            }
+        }
+    }
+
+    /// Refuses who may not ask; a name or password that was wrong is worth a line.
+    fn turn_away(&self, head: Parts, refusal: &security::Refusal) -> Response<Body> {
+        if matches!(refusal, security::Refusal::Unknown) && head.headers.contains_key(AUTHORIZATION) {
+            self.context.security.log_stranger(self.peer);
+        }
+        route::refuse(&self.context, head, refusal)
+    }
+
     /// Answers when the body has come.
     async fn with_body(self, head: Parts, body: Incoming) -> Response<Body> {
         if let Err(refusal) = request::discard(body, self.context.limits.request).await {
             return self.refuse(refusal, head.headers);
         }
         self.activity.serving();
-        match route::answer(&self.context, head) {
-            Answer::Now(response) => response,
-            Answer::Later(response) => response.await,
-        }
+        self.answer(head).made().await
     }
 
-    fn refuse(&self, refusal: Refusal, map: HeaderMap) -> Response<Body> {
+    fn refuse(&self, refusal: request::Refusal, map: HeaderMap) -> Response<Body> {
         self.activity.cut_short();
         let response = refusal.answer(map);
         self.context
@@ -154,22 +239,36 @@ impl<B> Clone for Handler<B> {
     fn clone(&self) -> Self {
         Self {
             context: Arc::clone(&self.context),
+            peer: self.peer,
             activity: Arc::clone(&self.activity),
         }
     }
 }
 
 /// An answer in the making.
-struct Answering {
+struct Answering<B> {
     answer: Option<Answer>,
+    /// Whether the connection still counts it; also of one that panicked.
+    counted: bool,
+    /// hyper leaves out the body of an answer to HEAD, but not under HTTP/2.
+    without_body: bool,
+    context: Arc<Context<B>>,
     activity: Arc<Activity>,
 }
 
-impl Future for Answering {
+impl<B> Drop for Answering<B> {
+    fn drop(&mut self) {
+        if self.counted {
+            self.activity.answered();
+        }
+    }
+}
+
+impl<B> Future for Answering<B> {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
-        let response = match self.answer.take() {
+        let mut response = match self.answer.take() {
             Some(Answer::Now(response)) => response,
             Some(Answer::Later(mut future)) => match future.as_mut().poll(task) {
                 Poll::Ready(response) => response,
@@ -180,7 +279,14 @@ impl Future for Answering {
             },
             None => return Poll::Pending,
         };
+        self.context.security.adorn(response.headers_mut());
+        if self.without_body {
+            let length = HeaderValue::from(std::mem::take(response.body_mut()).len());
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+        }
+        response.body_mut().hold(self.activity.sending());
         self.activity.answered();
+        self.counted = false;
         Poll::Ready(Ok(response))
     }
 }
@@ -233,7 +339,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(task)
+        let result = Pin::new(&mut self.stream).poll_flush(task);
+        // TLS takes bytes before they can leave.
+        self.activity.wrote(result.is_ready());
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {

@@ -1,7 +1,8 @@
 //! The web server: metrics, health answers, pages for people. Only this module names hyper.
 //!
 //! ```text
-//! listen -> accept -> connection -> request -> route -> health | metrics | version | home | report | reload -> answer, body
+//! listen -> accept -> transport -> connection -> request -> security -> route
+//!     -> health | metrics | version | home | report | reload -> answer, body
 //! ```
 
 mod accept;
@@ -21,11 +22,13 @@ mod reload;
 mod report;
 mod request;
 mod route;
+mod security;
 mod selection;
 mod shutdown;
 mod telemetry_path;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod version;
 
 use std::future::Future;
@@ -36,6 +39,7 @@ use tokio::sync::Semaphore;
 
 pub use accept::{serve, serve_connection};
 pub use listen::{ActivationError, BindError, Listener, SocketFile, activated, bind};
+pub use security::{Security, WebConfigError};
 pub use shutdown::{Reloads, Termination};
 pub use telemetry_path::{TelemetryPathError, check_telemetry_path};
 
@@ -120,13 +124,21 @@ pub struct Context<B> {
     pub pages: Semaphore,
     /// Is told of reloads.
     pub manager: Manager,
+    /// Who may ask, and over what.
+    pub security: Arc<Security>,
     /// What clients may use.
     pub limits: Limits,
 }
 
 impl<B> Context<B> {
     /// A context as the settings say. Raises the process' limit of open files.
-    pub fn new(backend: B, settings: &Settings, telemetry: Arc<Telemetry>, manager: Manager) -> Self {
+    pub fn new(
+        backend: B,
+        settings: &Settings,
+        telemetry: Arc<Telemetry>,
+        manager: Manager,
+        security: Security,
+    ) -> Self {
         let limits = Limits::within(descriptors::raise());
         Self {
             backend,
@@ -136,6 +148,7 @@ impl<B> Context<B> {
             telemetry,
             pages: Semaphore::new(limits.pages),
             manager,
+            security: Arc::new(security),
             limits,
         }
     }
@@ -151,7 +164,10 @@ pub struct Limits {
     /// Pages in the making at the same time, all but those of health, which are there. Were as many connections as there may
     /// be waiting for a scrape, no health check would be answered.
     pub pages: usize,
-    /// Time for a request's head, from its first byte; for the first head from the connection on.
+    /// Time for a TLS handshake.
+    pub handshake: Duration,
+    /// Time for a request's head, from its first byte; for the first head from the connection or its handshake
+    /// on.
     pub head: Duration,
     /// Time for a request's body, which nothing here takes.
     pub request: Duration,
@@ -171,6 +187,7 @@ impl Default for Limits {
             connections: 512,
             newcomers: 4096,
             pages: 256,
+            handshake: Duration::from_secs(5),
             head: Duration::from_secs(5),
             request: Duration::from_secs(10),
             idle: Duration::from_secs(120),

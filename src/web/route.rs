@@ -10,6 +10,7 @@ use super::answer::{self, Answer};
 use super::body::Body;
 use super::health::{self, Question};
 use super::report::Report;
+use super::security::Refusal;
 use super::{Backend, Context, home, metrics, reload, version};
 use crate::telemetry::Page;
 
@@ -80,6 +81,17 @@ pub(super) fn answer<B: Backend>(context: &Arc<Context<B>>, request: Parts) -> A
             }))
         }
     }
+}
+
+/// Answers and counts a request that is not let in.
+pub(super) fn refuse<B>(context: &Context<B>, request: Parts, refusal: &Refusal) -> Response<Body> {
+    let route = Route::at(request.uri.path(), &context.telemetry_path);
+    let response = refusal.answer(request.headers);
+    let status = response.status().as_u16();
+    context
+        .telemetry
+        .answered(route.map_or(Page::Unknown, Route::page), status);
+    response
 }
 
 fn dispatch<B: Backend>(context: &Arc<Context<B>>, route: Option<Route>, request: Parts) -> Answer {

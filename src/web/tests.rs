@@ -10,6 +10,7 @@
 mod health;
 mod limits;
 mod pages;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -22,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{Backend, Context, Limits, serve};
+use super::{Backend, Context, Limits, Security, serve};
 use crate::catalog::compiled::COLLECTORS;
 use crate::catalog::{Catalog, Sources};
 use crate::scrape::{Gone, Overview, Page, Request};
@@ -128,6 +129,10 @@ impl Server {
     }
 
     fn start_with(backend: Told, limits: Limits) -> Self {
+        Self::start_under(Security::none().unwrap(), backend, limits)
+    }
+
+    fn start_under(security: Security, backend: Told, limits: Limits) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -139,6 +144,7 @@ impl Server {
             telemetry: Arc::new(Telemetry::new("pg", &[]).unwrap()),
             pages: Semaphore::new(limits.pages),
             manager: Manager::default(),
+            security: Arc::new(security),
             limits,
         });
         let (stop, stopped) = oneshot::channel();

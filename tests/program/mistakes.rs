@@ -227,17 +227,6 @@ fn a_port_in_use() {
     assert_eq!(exporter.get("/up").status, 200, "the first one serves on");
 }
 
-#[test]
-fn a_flag_of_1x_that_is_not_supported_is_refused() {
-    let ended = on_server().arg("--web.config.file=web.yml").run();
-    assert_clear(
-        "--web.config.file",
-        &ended,
-        1,
-        &["--web.config.file", "not supported"],
-    );
-}
-
 /// Files of 1.x may hold keys that nobody knows: they are told of, and a mistake only for `check --strict`.
 #[test]
 fn an_unknown_key_is_told_and_survived() {

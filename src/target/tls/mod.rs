@@ -27,6 +27,7 @@ use tokio_rustls::rustls::{ClientConfig, SupportedProtocolVersion};
 use super::conninfo::{SslMode, SslNegotiation, Tls, TlsVersion};
 
 pub use error::TlsError;
+pub(crate) use verifier::verify_validity;
 pub use witness::Witness;
 
 /// What a direct handshake has to name, so that the server knows the protocol inside.

@@ -98,7 +98,10 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// A certificate that is trusted as it is still has to be within its dates.
-fn verify_validity(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+///
+/// # Errors
+/// When it is not, or is no certificate.
+pub(crate) fn verify_validity(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     let validity = parse(certificate)?.tbs_certificate.validity;
     let now = Duration::from_secs(now.as_secs());
     if now < validity.not_before.to_unix_duration() {

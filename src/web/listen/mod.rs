@@ -15,6 +15,7 @@ use tokio_util::either::Either;
 pub use activation::{ActivationError, activated};
 pub use unix::SocketFile;
 
+use super::security::Peer;
 use crate::settings::Listen;
 
 /// Connections that may wait to be accepted.
@@ -110,14 +111,14 @@ impl Acceptor {
         })
     }
 
-    pub(super) fn poll_accept(&self, task: &mut Context<'_>) -> Poll<io::Result<Stream>> {
+    pub(super) fn poll_accept(&self, task: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
         match self {
             Self::Tcp(socket) => socket
                 .poll_accept(task)
-                .map_ok(|(stream, _)| Either::Left(stream)),
+                .map_ok(|(stream, peer)| (Either::Left(stream), Peer::new(Some(peer.ip())))),
             Self::Unix { socket, .. } => socket
                 .poll_accept(task)
-                .map_ok(|(stream, _)| Either::Right(stream)),
+                .map_ok(|(stream, _)| (Either::Right(stream), Peer::new(None))),
         }
     }
 }

@@ -4,6 +4,7 @@ const SHORT: Limits = Limits {
     connections: 4,
     newcomers: 100,
     pages: 4,
+    handshake: Duration::from_millis(300),
     head: Duration::from_millis(300),
     idle: Duration::from_millis(900),
     write: Duration::from_millis(600),

@@ -1,0 +1,247 @@
+//! `client_auth_type`: what is asked of clients, with the meaning each has in Go.
+//!
+//! | type | asked | needed | verified |
+//! |---|---|---|---|
+//! | `NoClientCert` | no | | |
+//! | `RequestClientCert` | yes | no | no |
+//! | `RequireAnyClientCert`, `RequireClientCert` | yes | yes | no |
+//! | `VerifyClientCertIfGiven` | yes | no | yes |
+//! | `RequireAndVerifyClientCert` | yes | yes | yes |
+//!
+//! That a client holds the key of the certificate it shows is verified always.
+
+use std::fmt::Debug;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use pg_exporter_schema::{Pem, TlsOptions};
+use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
+use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use tokio_rustls::rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    SignatureScheme,
+};
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+
+use super::certificate;
+use super::documents::{Documents, spot};
+use crate::target::tls::verify_validity;
+
+const TYPES: [&str; 5] = [
+    "NoClientCert",
+    "RequestClientCert",
+    "RequireAnyClientCert",
+    "VerifyClientCertIfGiven",
+    "RequireAndVerifyClientCert",
+];
+
+/// Asks clients for what the options say.
+pub(super) fn read(
+    options: &TlsOptions,
+    provider: &Arc<CryptoProvider>,
+    documents: &mut Documents,
+) -> Option<Arc<dyn ClientCertVerifier>> {
+    let (asked, needed, verified) = demands(options, documents)?;
+    check(options, asked, needed, verified, documents);
+    if !asked {
+        return Some(WebPkiClientVerifier::no_client_auth());
+    }
+    let trust = match &options.client_ca {
+        Some(authority) if verified => Some(trust(authority, provider, documents)?),
+        _ => None,
+    };
+    Some(Arc::new(Verifier {
+        needed,
+        trust,
+        names: options
+            .client_allowed_sans
+            .iter()
+            .map(|name| name.value.clone())
+            .collect(),
+        provider: Arc::clone(provider),
+    }))
+}
+
+/// Whether a certificate is asked for, needed, verified.
+fn demands(options: &TlsOptions, documents: &mut Documents) -> Option<(bool, bool, bool)> {
+    let Some(kind) = &options.client_auth_type else {
+        return Some((false, false, false));
+    };
+    match kind.value.as_str() {
+        "NoClientCert" => Some((false, false, false)),
+        "RequestClientCert" => Some((true, false, false)),
+        "RequireAnyClientCert" | "RequireClientCert" => Some((true, true, false)),
+        "VerifyClientCertIfGiven" => Some((true, false, true)),
+        "RequireAndVerifyClientCert" => Some((true, true, true)),
+        other => {
+            let message = format!(
+                "unknown client_auth_type `{other}`; write one of {}",
+                TYPES.join(", ")
+            );
+            documents.wrong(kind, message);
+            None
+        }
+    }
+}
+
+/// Combinations that would protect less than they seem to.
+fn check(options: &TlsOptions, asked: bool, needed: bool, verified: bool, documents: &mut Documents) {
+    if let (Some(authority), false) = (&options.client_ca, asked) {
+        let message = "a client CA without a `client_auth_type` asks nothing of clients; write RequireAndVerifyClientCert";
+        documents.error(spot(authority), message);
+    }
+    if let (Some(kind), true, None) = (&options.client_auth_type, verified, &options.client_ca) {
+        let message = format!("`{}` verifies by a client CA; add `client_ca_file`", kind.value);
+        documents.wrong(kind, message);
+    }
+    if let (Some(name), false) = (options.client_allowed_sans.first(), needed) {
+        let message = "`client_allowed_sans` needs a certificate to look at; write `client_auth_type: RequireAndVerifyClientCert`";
+        documents.wrong(name, message);
+    }
+}
+
+fn trust(authority: &Pem, provider: &Arc<CryptoProvider>, documents: &mut Documents) -> Option<Trust> {
+    let certificates = certificate::certificates(authority, documents)?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates.iter().cloned());
+    match WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build() {
+        Ok(chain) => Some(Trust { chain, certificates }),
+        Err(error) => {
+            documents.error(
+                spot(authority),
+                format!("clients cannot be verified by it: {error}"),
+            );
+            None
+        }
+    }
+}
+
+/// Whom to trust.
+#[derive(Debug)]
+struct Trust {
+    chain: Arc<dyn ClientCertVerifier>,
+    /// As they are: a client may show one of them, made by itself for itself.
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Trust {
+    fn verify(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        if self.certificates.contains(certificate) {
+            return verify_validity(certificate, now);
+        }
+        self.chain
+            .verify_client_cert(certificate, intermediates, now)
+            .map(drop)
+    }
+}
+
+/// Verifies chain and names, each if asked for.
+#[derive(Debug)]
+struct Verifier {
+    needed: bool,
+    /// Whom to trust; everybody if it is `None`.
+    trust: Option<Trust>,
+    /// One of them must be in the certificate, if there are any.
+    names: Vec<String>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for Verifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.needed
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.trust
+            .as_ref()
+            .map_or(&[], |trust| trust.chain.root_hint_subjects())
+    }
+
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if let Some(trust) = &self.trust {
+            trust.verify(certificate, intermediates, now)?;
+        }
+        if !self.names.is_empty()
+            && !names_in(certificate)?
+                .iter()
+                .any(|name| self.names.contains(name))
+        {
+            return Err(CertificateError::Other(OtherError(Arc::new(NotAllowed))).into());
+        }
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// A certificate of a client that is not meant.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate has none of the names in client_allowed_sans")]
+struct NotAllowed;
+
+/// The alternative names: of hosts, addresses, mailboxes and URIs.
+fn names_in(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Error> {
+    let bad = || Error::from(CertificateError::BadEncoding);
+    let certificate = Certificate::from_der(certificate).map_err(|_| bad())?;
+    let names = certificate
+        .tbs_certificate
+        .get::<SubjectAltName>()
+        .map_err(|_| bad())?;
+    let names = names.map(|(_, names)| names.0).unwrap_or_default();
+    Ok(names.iter().filter_map(shown).collect())
+}
+
+fn shown(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::DnsName(name)
+        | GeneralName::Rfc822Name(name)
+        | GeneralName::UniformResourceIdentifier(name) => Some(name.to_string()),
+        GeneralName::IpAddress(bytes) => {
+            let bytes = bytes.as_bytes();
+            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+            let sixteen = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+            four.or(sixteen).ok().map(|address| address.to_string())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,149 @@
+//! From an accepted stream to one that speaks HTTP: plain, or through a TLS handshake.
+
+use std::fmt::Display;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+
+use hyper_util::server::graceful::Watcher;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{Duration, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
+
+use super::activity::Activity;
+use super::connection::{self, Protocol};
+use super::security::{Peer, is_http2};
+use super::{Backend, Context};
+
+/// Said to a client that does not know of TLS.
+const NO_TLS: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n\
+    Client sent an HTTP request to an HTTPS server.\n";
+
+/// How the methods begin that such a client sends.
+const METHODS: [&[u8; 5]; 5] = [b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"];
+
+/// First byte of a TLS handshake.
+const HANDSHAKE: u8 = 0x16;
+
+/// Serves a connection of whatever transport until its end.
+pub(super) async fn run<S, B>(
+    stream: S,
+    peer: Peer,
+    context: Arc<Context<B>>,
+    watcher: Watcher,
+    activity: Arc<Activity>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Backend,
+{
+    let Some(config) = context.security.tls() else {
+        return connection::run(stream, Protocol::Http1, peer, context, watcher, activity).await;
+    };
+    match timeout(context.limits.handshake, handshake(stream, config)).await {
+        Ok(Ok(Some(stream))) => {
+            let protocol = if is_http2(stream.get_ref().1.alpn_protocol()) {
+                activity.multiplex();
+                Protocol::Http2
+            } else {
+                Protocol::Http1
+            };
+            activity.begin();
+            connection::run(stream, protocol, peer, context, watcher, activity).await;
+        }
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => failed(&context, peer, &error),
+        Err(_) => failed(&context, peer, &"it took too long"),
+    }
+}
+
+/// Counts a failed handshake; a client's operator sees as a rule only that it failed.
+fn failed<B>(context: &Context<B>, peer: Peer, why: &dyn Display) {
+    context.telemetry.web_config().handshake_failed();
+    context.security.log_handshake(peer, why);
+}
+
+/// `None` when the client left at once: some load balancers only look whether they can connect.
+async fn handshake<S>(mut stream: S, config: Arc<ServerConfig>) -> io::Result<Option<TlsStream<Prefixed<S>>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut prefix = Vec::with_capacity(METHODS[0].len());
+    while prefix.len() < METHODS[0].len() && prefix.first().is_none_or(|first| *first != HANDSHAKE) {
+        match stream.read_u8().await {
+            Ok(byte) => prefix.push(byte),
+            Err(_) if prefix.is_empty() => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    if METHODS.iter().any(|method| prefix == *method) {
+        refuse(stream).await?;
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the client speaks plain HTTP",
+        ));
+    }
+    let stream = Prefixed { prefix, stream };
+    TlsAcceptor::from(config).accept(stream).await.map(Some)
+}
+
+/// Says what is wrong. What else the client sends is read, since a close before would reset the answer away.
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
+    stream.write_all(NO_TLS).await?;
+    stream.shutdown().await?;
+    let mut sink = tokio::io::sink();
+    let drain = tokio::io::copy(&mut stream, &mut sink);
+    let _ = timeout(Duration::from_secs(1), drain).await;
+    Ok(())
+}
+
+/// A stream of which some bytes were read already.
+struct Prefixed<S> {
+    prefix: Vec<u8>,
+    stream: S,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.prefix.is_empty() || buffer.remaining() == 0 {
+            return Pin::new(&mut self.stream).poll_read(task, buffer);
+        }
+        let length = self.prefix.len().min(buffer.remaining());
+        let bytes: Vec<u8> = self.prefix.drain(..length).collect();
+        buffer.put_slice(&bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(task, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(task, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(task)
+    }
+}
