@@ -1,1 +1,13 @@
 //! TLS, passwords and headers of the web configuration file.
+
+mod certificates;
+mod clients;
+mod curl;
+mod headers;
+mod passwords;
+mod peers;
+mod refused;
+mod reload;
+mod server;
+mod setup;
+mod tls;

@@ -75,7 +75,21 @@ impl Prometheus {
     #[must_use]
     #[track_caller]
     pub fn start(targets: &[u16]) -> Self {
-        let prometheus = Self::launch(targets).or_fail();
+        let targets: Vec<String> = targets.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
+        Self::start_scraping(&format!(
+            "{{job_name: lab, static_configs: [{{targets: [{}]}}]}}",
+            targets.join(", ")
+        ))
+    }
+
+    /// As [`start`](Self::start), with a scrape configuration of its own as inline YAML.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_scraping(scrape: &str) -> Self {
+        let prometheus = Self::launch(scrape).or_fail();
         wait_until("Prometheus is ready", PATIENCE, || {
             http::request(prometheus.port.number, "GET", "/-/ready", &[])
                 .is_ok_and(|answer| answer.status == 200)
@@ -83,14 +97,10 @@ impl Prometheus {
         prometheus
     }
 
-    fn launch(targets: &[u16]) -> Result<Self> {
+    fn launch(scrape: &str) -> Result<Self> {
         let (port, sandbox) = (lease()?, Sandbox::new()?);
-        let targets: Vec<String> = targets.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
-        let config = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-             scrape_configs: [{{job_name: lab, static_configs: [{{targets: [{}]}}]}}]\n",
-            targets.join(", ")
-        );
+        let config =
+            format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs: [{scrape}]\n");
         let config = sandbox.write("prometheus.yml", &config)?;
         let mut command = account()?.command(tool("prometheus"));
         command.arg(format!("--config.file={}", config.display()));

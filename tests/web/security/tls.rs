@@ -1,0 +1,208 @@
+//! Handshakes: versions, suites, curves, HTTP/2, and what is no handshake.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::setup::{Site, TLS};
+
+#[test]
+fn the_exporter_speaks_tls() {
+    let site = Site::start(TLS);
+    let answer = site.https("/version", &[]);
+    assert_eq!((answer.exit, answer.status), (0, 200), "{answer:?}");
+    assert!(answer.text.contains("distribution: "), "{answer:?}");
+    assert_eq!(site.https("/liveness", &["--http1.1", "--head"]).status, 200);
+    let untrusting = super::curl::curl(&format!("https://127.0.0.1:{}/up", site.exporter.port()), &[]);
+    assert_ne!(
+        untrusting.exit, 0,
+        "the certificate is its own, not one of the system's"
+    );
+}
+
+#[test]
+fn plain_http_is_told_what_is_wrong() {
+    let site = Site::start(TLS);
+    for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+        let answer = site.http("/up", &["--request", method]);
+        assert_eq!(answer.status, 400, "{method}: {answer:?}");
+        assert!(
+            answer
+                .text
+                .contains("Client sent an HTTP request to an HTTPS server."),
+            "{method}: {answer:?}"
+        );
+    }
+    // Only whether it can connect.
+    drop(TcpStream::connect(("127.0.0.1", site.exporter.port())).unwrap());
+    // Neither TLS nor HTTP: an alert, and the end.
+    let mut stream = TcpStream::connect(("127.0.0.1", site.exporter.port())).unwrap();
+    stream.write_all(b"what is this?").unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    let page = site.https("/metrics", &[]).text;
+    let failures = "pg_exporter_http_tls_handshake_failures_total";
+    let line = page.lines().find(|line| line.starts_with(failures)).unwrap();
+    let count: f64 = line.rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!(count >= 5.0, "{line}");
+    let log = site.exporter.stderr();
+    assert!(
+        log.contains("TLS handshake failed: the client speaks plain HTTP"),
+        "{log}"
+    );
+    assert!(!log.contains("eof"), "who only connects is no failure: {log}");
+}
+
+#[test]
+fn a_silent_handshake_ends() {
+    let site = Site::start(TLS);
+    let mut stream = TcpStream::connect(("127.0.0.1", site.exporter.port())).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    // The first bytes of a handshake, and no more.
+    stream.write_all(&[0x16, 3, 1]).unwrap();
+    let begun = Instant::now();
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_secs(4) && took < Duration::from_secs(30),
+        "{took:?}"
+    );
+    assert_eq!(site.https("/liveness", &[]).status, 200);
+}
+
+#[test]
+fn versions() {
+    let clients = [
+        ("1.2", ["--tlsv1.2", "--tls-max", "1.2"]),
+        ("1.3", ["--tlsv1.3", "--tls-max", "1.3"]),
+    ];
+    let table = [
+        ("", ["1.2", "1.3"].as_slice()),
+        ("  min_version: TLS12\n  max_version: TLS13\n", &["1.2", "1.3"]),
+        ("  min_version: TLS13\n", &["1.3"]),
+        ("  max_version: TLS12\n", &["1.2"]),
+    ];
+    for (options, spoken) in table {
+        let site = Site::start(&format!("{TLS}{options}"));
+        for (version, arguments) in clients {
+            let answer = site.https("/version", &arguments);
+            let works = (answer.exit, answer.status) == (0, 200);
+            assert_eq!(
+                works,
+                spoken.contains(&version),
+                "{options:?}, TLS {version}: {answer:?}"
+            );
+        }
+        let old = site.https(
+            "/version",
+            &["--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"],
+        );
+        assert!(
+            old.exit != 0 && old.said.contains("alert"),
+            "{options:?}: {old:?}"
+        );
+    }
+}
+
+/// The suite that was agreed on, as OpenSSL calls it.
+fn suite(site: &Site, ciphers: &str) -> Option<String> {
+    let answer = site.https(
+        "/version",
+        &["--verbose", "--tls-max", "1.2", "--ciphers", ciphers],
+    );
+    let (_, rest) = answer.said.split_once("SSL connection using TLSv1.2 / ")?;
+    Some(rest.split_whitespace().next()?.to_owned())
+}
+
+#[test]
+fn cipher_suites_and_whose_order_decides() {
+    const SMALL: &str = "ECDHE-ECDSA-AES128-GCM-SHA256";
+    const LARGE: &str = "ECDHE-ECDSA-AES256-GCM-SHA384";
+    let small = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+    let large = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+    let both = format!("{SMALL}:{LARGE}");
+
+    let site = Site::start(&format!("{TLS}  cipher_suites: [{small}]\n"));
+    assert_eq!(suite(&site, &both).as_deref(), Some(SMALL));
+    assert_eq!(suite(&site, LARGE), None);
+    let newer = site.https("/version", &["--tlsv1.3"]);
+    assert_eq!(
+        newer.status, 200,
+        "the suites of TLS 1.3 are not listed: {newer:?}"
+    );
+
+    let ordered = format!("{TLS}  cipher_suites: [{large}, {small}]\n");
+    let site = Site::start(&ordered);
+    assert_eq!(suite(&site, &both).as_deref(), Some(LARGE), "the server's order");
+    let site = Site::start(&format!("{ordered}  prefer_server_cipher_suites: false\n"));
+    assert_eq!(suite(&site, &both).as_deref(), Some(SMALL), "the client's order");
+
+    let site = Site::start(&format!("{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"));
+    assert_eq!(suite(&site, &both), None, "none of TLS 1.2 is listed");
+    assert_eq!(site.https("/version", &[]).status, 200);
+}
+
+#[test]
+fn curves() {
+    let site = Site::start(&format!("{TLS}  curve_preferences: [CurveP384]\n"));
+    for (curve, works) in [("P-384", true), ("X25519", false), ("P-256", false)] {
+        let answer = site.https("/version", &["--curves", curve]);
+        assert_eq!(answer.exit == 0, works, "{curve}: {answer:?}");
+    }
+}
+
+#[test]
+fn http2_where_it_is_wanted() {
+    let site = Site::start(TLS);
+    for (arguments, version) in [(["--http2"].as_slice(), "2"), (&["--http1.1"], "1.1")] {
+        let answer = site.https("/version", arguments);
+        assert_eq!(
+            (answer.status, answer.version.as_str()),
+            (200, version),
+            "{answer:?}"
+        );
+    }
+    let answer = site.https("/nowhere", &["--http2", "--head"]);
+    assert_eq!((answer.status, answer.version.as_str()), (404, "2"));
+    let answer = site.https("/metrics", &["--http2", "--compressed"]);
+    assert!(
+        answer.status == 200 && answer.text.contains("pg_up 0"),
+        "{answer:?}"
+    );
+    let answer = site.https("/reload", &["--http2", "--data", "a body that nobody reads"]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+
+    let site = Site::start(&format!("{TLS}http_server_config: {{ http2: false }}\n"));
+    assert_eq!(site.https("/version", &["--http2"]).version, "1.1");
+}
+
+#[test]
+fn many_requests_at_once_on_one_connection() {
+    let site = Site::start(TLS);
+    let port = site.exporter.port();
+    let urls: Vec<String> = (0..100)
+        .map(|n| {
+            format!(
+                "https://127.0.0.1:{port}/{}",
+                ["liveness", "version", "metrics", "up"][n % 4]
+            )
+        })
+        .collect();
+    let mut arguments = vec!["--http2", "--parallel", "--parallel-max", "50"];
+    arguments.extend(urls.iter().map(String::as_str));
+    let answer = site.https("/version", &arguments);
+    assert_eq!(answer.exit, 0, "{}", answer.said);
+    assert_eq!(
+        answer.text.matches("HTTP/2 200").count(),
+        76,
+        "{}",
+        answer.text.len()
+    );
+    assert_eq!(
+        answer.text.matches("HTTP/2 503").count(),
+        25,
+        "the target is down"
+    );
+}
