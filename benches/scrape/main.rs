@@ -4,6 +4,7 @@
 //! |--|--|
 //! | scrapes | wall time, CPU of the exporter and of the server, series, bytes, memory: uncached and cached, plain and gzip |
 //! | probes | requests per second of `/primary` on 50 connections: idle, during scrapes, and beside 5 connections of scrapes |
+//! | protection | the same, under TLS and with passwords |
 //! | costs | CPU per collector on either server, with `--costs`, for the documentation |
 //!
 //! A second exporter is measured in the same run, scrape by scrape in turn, so that other load of the machine is
@@ -17,6 +18,7 @@ mod cpu;
 mod figures;
 mod options;
 mod probes;
+mod protection;
 mod scrapes;
 mod server;
 mod table;
@@ -59,6 +61,9 @@ fn main() -> Result<()> {
     }
     if options.wants("probes") {
         probes::run(&options, &large)?;
+    }
+    if options.wants("protection") {
+        protection::run(&options, &empty)?;
     }
     println!("load of the machine at the end: {}", load());
     Ok(())

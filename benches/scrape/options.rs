@@ -49,8 +49,8 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub seconds: u32,
 
-    /// Measure only this part: scrapes or probes
-    #[arg(long, value_name = "PART", value_parser = ["scrapes", "probes"])]
+    /// Measure only this part: scrapes, probes or protection
+    #[arg(long, value_name = "PART", value_parser = ["scrapes", "probes", "protection"])]
     pub only: Option<String>,
 
     /// Measure scrapes only in this mode: uncached or cached

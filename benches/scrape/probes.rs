@@ -13,9 +13,21 @@ use crate::server::Server;
 use crate::table::Table;
 use crate::{Result, contenders};
 
-const CONNECTIONS: u32 = 50;
+/// Connections that probe.
+pub const CONNECTIONS: u32 = 50;
 /// Connections that scrape without a pause.
 const SCRAPERS: u32 = 5;
+/// The columns of a table of measurements.
+pub const HEADS: [&str; 7] = [
+    "exporter",
+    "meanwhile",
+    "requests/s",
+    "CPU us/request",
+    "p50",
+    "p99",
+    "errors",
+];
+
 /// Time between two scrapes while probes are measured.
 const BETWEEN_SCRAPES: Duration = Duration::from_millis(250);
 
@@ -26,15 +38,7 @@ pub fn run(options: &Options, server: &Server) -> Result<()> {
         "\nGET /primary on {CONNECTIONS} connections, {} s each\n",
         options.seconds
     );
-    let mut table = Table::new(&[
-        "exporter",
-        "meanwhile",
-        "requests/s",
-        "CPU us/request",
-        "p50",
-        "p99",
-        "errors",
-    ]);
+    let mut table = Table::new(&HEADS);
     for contender in &contenders {
         contender.scrape("gzip")?;
         table.push(measure(contender, "idle", || {
@@ -53,7 +57,7 @@ pub fn run(options: &Options, server: &Server) -> Result<()> {
 
 /// One row. CPU per request tells the capacity of a processor that does nothing else; during scrapes it holds their
 /// cost, too.
-fn measure(
+pub fn measure(
     contender: &Contender,
     meanwhile: &str,
     run: impl FnOnce() -> Result<String>,
@@ -119,6 +123,16 @@ fn errors(said: &str) -> Option<&str> {
 }
 
 fn wrk(contender: &Contender, path: &str, connections: u32, seconds: u32) -> Result<String> {
+    wrk_with(
+        &format!("http://127.0.0.1:{}{path}", contender.port),
+        &[],
+        connections,
+        seconds,
+    )
+}
+
+/// wrk's report, of requests with headers.
+pub fn wrk_with(url: &str, headers: &[&str], connections: u32, seconds: u32) -> Result<String> {
     let output = Command::new(tool("wrk"))
         .args([
             "--latency",
@@ -126,7 +140,8 @@ fn wrk(contender: &Contender, path: &str, connections: u32, seconds: u32) -> Res
             &format!("-c{connections}"),
             &format!("-d{seconds}s"),
         ])
-        .arg(format!("http://127.0.0.1:{}{path}", contender.port))
+        .args(headers.iter().flat_map(|header| ["-H", header]))
+        .arg(url)
         .output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
