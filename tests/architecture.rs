@@ -81,6 +81,30 @@ fn rooms_do_not_look_ahead() {
     assert_eq!(ahead("src/scrape", &["web"]), [""; 0]);
 }
 
+/// Words in backquotes of a table's last column.
+fn named_in_last_column(text: &str) -> Vec<&str> {
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let last = rows.filter_map(|row| row.trim_end_matches(" |").rsplit_once(" | "));
+    last.flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn the_security_table_names_tests_that_exist() {
+    let code: String = ["src", "tests"]
+        .into_iter()
+        .flat_map(sources)
+        .map(|(_, text)| text)
+        .collect();
+    let document = include_str!("../docs/security.md");
+    let (_, threats) = document.split_once("\n## Threats\n").unwrap();
+    let (table, _) = threats.split_once("\n## ").unwrap();
+    let named = named_in_last_column(table);
+    assert!(named.len() > 40, "{named:?}");
+    let missing = named.iter().filter(|name| !code.contains(&format!("fn {name}(")));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
 #[test]
 fn the_compiler_neither_logs_nor_exits() {
     for (path, text) in sources("macros/schema/src") {
