@@ -60,27 +60,47 @@ impl Haproxy {
     #[must_use]
     #[track_caller]
     pub fn start(check: &str, backends: &[Backend]) -> Self {
-        let haproxy = Self::launch(check, backends).or_fail();
-        wait_until("HAProxy answers", PATIENCE, || haproxy.ask("show info").is_ok());
-        haproxy
-    }
-
-    fn launch(check: &str, backends: &[Backend]) -> Result<Self> {
-        let (port, sandbox) = (lease()?, Sandbox::new()?);
-        let mut config = format!(
-            "global\n    stats socket {}/admin mode 600 level admin\n\
-             defaults\n    mode tcp\n    timeout connect 1s\n    timeout client 30s\n    timeout server 30s\n    timeout check 900ms\n\
-             listen lab\n    bind 127.0.0.1:{}\n    option httpchk {check}\n    default-server inter {}ms fall {} rise 1\n",
-            sandbox.path().display(),
-            port.number,
+        let mut rules = format!(
+            "mode tcp\n    option httpchk {check}\n    default-server inter {}ms fall {} rise 1\n",
             Self::INTER.as_millis(),
             Self::FALL
         );
         for (number, Backend { port, check_port }) in backends.iter().enumerate() {
-            config.push_str(&format!(
+            rules.push_str(&format!(
                 "    server s{number} 127.0.0.1:{port} check port {check_port}\n"
             ));
         }
+        Self::start_with(&rules)
+    }
+
+    /// Starts HAProxy in HTTP mode in front of a port, with a rule such as `http-request set-header Accept text/plain`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_http(rule: &str, port: u16) -> Self {
+        Self::start_with(&format!(
+            "mode http\n    {rule}\n    server s0 127.0.0.1:{port}\n"
+        ))
+    }
+
+    #[track_caller]
+    fn start_with(rules: &str) -> Self {
+        let haproxy = Self::launch(rules).or_fail();
+        wait_until("HAProxy answers", PATIENCE, || haproxy.ask("show info").is_ok());
+        haproxy
+    }
+
+    fn launch(rules: &str) -> Result<Self> {
+        let (port, sandbox) = (lease()?, Sandbox::new()?);
+        let config = format!(
+            "global\n    stats socket {}/admin mode 600 level admin\n\
+             defaults\n    timeout connect 1s\n    timeout client 30s\n    timeout server 30s\n    timeout check 900ms\n\
+             listen lab\n    bind 127.0.0.1:{}\n    {rules}",
+            sandbox.path().display(),
+            port.number
+        );
         let config = sandbox.write("haproxy.cfg", &config)?;
         let mut command = account()?.command(tool("haproxy"));
         command.args(["-q", "-db", "-f"]).arg(config);

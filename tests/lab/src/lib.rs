@@ -60,7 +60,7 @@ pub use nginx::Nginx;
 pub use page::Page;
 pub use pgbouncer::Pgbouncer;
 pub use port::free_port;
-pub use prometheus::{Findings, promtool_check};
+pub use prometheus::{Findings, open_metrics_check, promtool_check};
 pub use proxy::{FaultProxy, Mode};
 pub use session::Session;
 pub use wait::wait_until;

@@ -1,4 +1,4 @@
-//! Prometheus' own judgement of a page, and a Prometheus that scrapes.
+//! Judgements of a page by Prometheus' own tool and by OpenMetrics' reference parser, and a Prometheus that scrapes.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -14,46 +14,56 @@ use crate::process::Process;
 use crate::sandbox::Sandbox;
 use crate::wait::{PATIENCE, wait_until};
 
-/// What `promtool check metrics` says about a page.
+/// What a tool says about a page.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// Whether the page is in the text format.
+    /// Whether the page is in the tool's format.
     pub parses: bool,
-    /// Breaches of the naming rules, or why it does not parse, line by line.
+    /// What it found, or why the page does not parse, line by line.
     pub lines: Vec<String>,
 }
 
-/// Has promtool read a page.
+/// Has `promtool check metrics` read a page in the text format; it finds breaches of the naming rules.
 ///
 /// # Panics
 /// When promtool is not there or does not run.
 #[must_use]
 #[track_caller]
 pub fn promtool_check(page: &str) -> Findings {
-    check(page).or_fail()
+    // 0: clean, 3: naming rules broken, 1: does not parse.
+    check("promtool", &["check", "metrics"], &[0, 3], page).or_fail()
 }
 
-fn check(page: &str) -> Result<Findings> {
-    let mut command = Command::new(tool("promtool"));
+/// Has the reference parser read a page in OpenMetrics; it finds families: name, type, unit or `-`, number of samples.
+///
+/// # Panics
+/// When the parser is not there or does not run.
+#[must_use]
+#[track_caller]
+pub fn open_metrics_check(page: &str) -> Findings {
+    check("openmetrics-check", &[], &[0], page).or_fail()
+}
+
+fn check(program: &str, arguments: &[&str], parsed: &[i32], page: &str) -> Result<Findings> {
+    let mut command = Command::new(tool(program));
     command
-        .args(["check", "metrics"])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().context(|| "starting promtool".into())?;
+    let mut child = command.spawn().context(|| format!("starting {program}"))?;
     if let Some(mut input) = child.stdin.take() {
         let page = page.to_owned();
-        // promtool stops reading at the first error of the page, which it reports.
+        // The tool stops reading at the first error of the page, which it reports.
         thread::spawn(move || input.write_all(page.as_bytes()));
     }
     let output = child
         .wait_with_output()
-        .context(|| "waiting for promtool".into())?;
+        .context(|| format!("waiting for {program}"))?;
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     let lines = said.lines().map(str::to_owned).collect();
-    // 0: clean, 3: naming rules broken, 1: does not parse.
     Ok(Findings {
-        parses: matches!(output.status.code(), Some(0 | 3)),
+        parses: output.status.code().is_some_and(|code| parsed.contains(&code)),
         lines,
     })
 }
@@ -75,11 +85,20 @@ impl Prometheus {
     #[must_use]
     #[track_caller]
     pub fn start(targets: &[u16]) -> Self {
+        Self::start_with(targets, &[])
+    }
+
+    /// As [`start`](Self::start), with more arguments, such as `--enable-feature=native-histograms`, which makes it ask
+    /// for protobuf.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(targets: &[u16], arguments: &[&str]) -> Self {
         let targets: Vec<String> = targets.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
-        Self::start_scraping(&format!(
-            "{{job_name: lab, static_configs: [{{targets: [{}]}}]}}",
-            targets.join(", ")
-        ))
+        let scrape = format!("{{job_name: lab, static_configs: [{{targets: [{}]}}]}}", targets.join(", "));
+        Self::ready(&scrape, arguments)
     }
 
     /// As [`start`](Self::start), with a scrape configuration of its own as inline YAML.
@@ -89,7 +108,12 @@ impl Prometheus {
     #[must_use]
     #[track_caller]
     pub fn start_scraping(scrape: &str) -> Self {
-        let prometheus = Self::launch(scrape).or_fail();
+        Self::ready(scrape, &[])
+    }
+
+    #[track_caller]
+    fn ready(scrape: &str, arguments: &[&str]) -> Self {
+        let prometheus = Self::launch(scrape, arguments).or_fail();
         wait_until("Prometheus is ready", PATIENCE, || {
             http::request(prometheus.port.number, "GET", "/-/ready", &[])
                 .is_ok_and(|answer| answer.status == 200)
@@ -97,7 +121,7 @@ impl Prometheus {
         prometheus
     }
 
-    fn launch(scrape: &str) -> Result<Self> {
+    fn launch(scrape: &str, arguments: &[&str]) -> Result<Self> {
         let (port, sandbox) = (lease()?, Sandbox::new()?);
         let config =
             format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs: [{scrape}]\n");
@@ -110,7 +134,8 @@ impl Prometheus {
         ));
         command
             .arg(format!("--web.listen-address=127.0.0.1:{}", port.number))
-            .arg("--log.level=error");
+            .arg("--log.level=error")
+            .args(arguments);
         command
             .stdin(Stdio::null())
             .process_group(0)
@@ -131,10 +156,19 @@ impl Prometheus {
     #[track_caller]
     pub fn query(&self, expression: &str) -> String {
         let encoded: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let path = format!("/api/v1/query?query={encoded}");
-        let answer = http::request(self.port.number, "GET", &path, &[]);
+        self.ask(&format!("/api/v1/query?query={encoded}"))
+    }
+
+    /// The answer to a request of its API, such as `/api/v1/metadata`.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn ask(&self, path: &str) -> String {
+        let answer = http::request(self.port.number, "GET", path, &[]);
         answer
-            .context(|| format!("asking Prometheus for {expression}"))
+            .context(|| format!("asking Prometheus for {path}"))
             .or_fail()
             .text()
     }
