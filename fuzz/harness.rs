@@ -46,6 +46,7 @@ impl Backend for Still {
     async fn page(&self, _: Request) -> Result<Page, Gone> {
         Ok(Page {
             chunks: vec!["pg_up 1\n".into()],
+            ..Page::default()
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::cli::{ReportFormat, write_stdout};
 use crate::report::{Explain, Statistics};
 use crate::run::{Setup, Stop};
-use crate::scrape::{Encoding, Overview, Page, Request, Selection};
+use crate::scrape::{Encoding, Format, Overview, Page, Request, Selection};
 
 /// A runtime of one thread.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
@@ -93,6 +93,7 @@ pub(crate) fn scraped(setup: &Setup, selection: Selection) -> Result<(Page, Over
         let page = scraper
             .page(Request {
                 deadline,
+                format: Format::Text,
                 encoding: Encoding::Identity,
                 selection,
             })

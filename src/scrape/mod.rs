@@ -4,12 +4,13 @@ mod actor;
 mod batch;
 mod builtin;
 mod collect;
+mod compress;
 mod config;
 mod database;
 mod decode;
 mod encode;
 mod fit;
-mod gzip;
+mod format;
 mod histogram;
 mod number;
 mod overview;
@@ -22,6 +23,7 @@ mod slot;
 mod target;
 mod text;
 mod timestamp;
+mod unit;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,6 +34,7 @@ pub use actor::Scraper;
 pub use batch::{Batch, RowView};
 pub use config::Config;
 pub use fit::Misfit;
+pub use format::Format;
 pub use overview::{CollectorOverview, DatabaseOverview, Overview};
 pub use selection::Selection;
 pub use target::Surroundings;
@@ -41,19 +44,24 @@ pub use target::Surroundings;
 pub struct Request {
     /// The page leaves before it, with what is there by then.
     pub deadline: Instant,
-    /// How the page's bytes are compressed.
+    /// What the page is written in.
+    pub format: Format,
+    /// How its bytes are compressed.
     pub encoding: Encoding,
     /// Which collectors it is about.
     pub selection: Selection,
 }
 
 /// Compression of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
     /// None.
+    #[default]
     Identity,
     /// One gzip stream, put together from segments that are compressed once.
     Gzip,
+    /// Zstandard, frames that are compressed once, one behind the other.
+    Zstd,
 }
 
 /// A page: its bytes in order.
@@ -61,6 +69,8 @@ pub enum Encoding {
 pub struct Page {
     /// The body's chunks.
     pub chunks: Vec<Bytes>,
+    /// How they are compressed: as was asked for, or not at all.
+    pub encoding: Encoding,
 }
 
 /// The rows of one collector's last result on one database.

@@ -17,10 +17,10 @@ use super::collect::Env;
 use super::config::Config;
 use super::database::Database;
 use super::encode::Encoder;
-use super::gzip::{Compressor, Stream};
-use super::page::{Part, Units};
+use super::page::Pages;
 use super::room;
-use super::{DatabaseRows, Encoding, Page, Request, Selection};
+use super::unit::Part;
+use super::{DatabaseRows, Page, Request, Selection};
 use crate::catalog::Catalog;
 use crate::target::connect::Endpoint;
 use crate::target::facts;
@@ -40,8 +40,7 @@ pub struct Target {
     retained: RefCell<BTreeSet<String>>,
     pub(super) main: Rc<Database>,
     pub(super) discovered: RefCell<BTreeMap<String, Rc<Database>>>,
-    units: RefCell<Units>,
-    compressor: RefCell<Compressor>,
+    pages: RefCell<Pages>,
     pub(super) runs: RefCell<Runs>,
     /// When the runs began whose pages are not all made yet.
     on: RefCell<BTreeSet<Instant>>,
@@ -96,8 +95,7 @@ impl Target {
             keys: Cell::new(facts::FIRST_FREE_KEY),
             retained: RefCell::default(),
             discovered: RefCell::default(),
-            units: RefCell::default(),
-            compressor: RefCell::default(),
+            pages: RefCell::default(),
             runs: RefCell::new(Runs {
                 start: now,
                 interval: Duration::ZERO,
@@ -278,34 +276,20 @@ impl Target {
     /// renew.
     pub fn page(&self, request: &Request, start: Instant) -> Page {
         let Request {
-            encoding, selection, ..
+            format,
+            encoding,
+            selection,
+            ..
         } = request;
         let order = self.parts(start);
-        let mut units = self.units.borrow_mut();
         let shown = order.iter().filter(|(name, _)| selection.includes(name));
-        let duplicates = shown
-            .clone()
-            .map(|(name, parts)| units.update(name, parts).duplicates)
-            .sum();
-        units.retain(|name| order.iter().any(|(kept, _)| kept == name));
+        let mut pages = self.pages.borrow_mut();
+        pages.follow(self.catalog.live(), &self.config.namespace);
+        let duplicates = pages.update(shown.clone(), *format);
+        pages.retain(|name| order.iter().any(|(kept, _)| kept == name));
         let own = builtin::render(self, selection, start, duplicates);
         let names = shown.map(|(name, _)| name.as_str());
-        let chunks = match encoding {
-            Encoding::Identity => {
-                let chunks = names
-                    .filter_map(|name| units.get(name))
-                    .flat_map(|unit| unit.chunks.iter().cloned());
-                std::iter::once(own).chain(chunks).collect()
-            }
-            Encoding::Gzip => {
-                let mut compressor = self.compressor.borrow_mut();
-                let mut stream = Stream::new(&mut compressor);
-                stream.push(own);
-                names.for_each(|name| units.compress(name, &mut stream));
-                stream.finish()
-            }
-        };
-        Page { chunks }
+        pages.page(own, &names, *format, *encoding)
     }
 
     /// What is served, by collector name in the order of execution, every database's part in order.

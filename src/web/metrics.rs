@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 use super::answer;
 use super::body::Body;
 use super::{Backend, Context, negotiate, selection};
-use crate::scrape::{Encoding, Request};
+use crate::scrape::{Encoding, Format, Request};
 
 const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
@@ -31,26 +31,29 @@ pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts)
         Err(advice) => return answer::text(map, StatusCode::BAD_REQUEST, advice),
     };
     let deadline = Instant::now() + time(&map, context.scrape_timeout);
-    let encoding = negotiate::encoding(&map);
     let page = context.backend.page(Request {
         deadline,
-        encoding,
+        format: Format::Text,
+        encoding: negotiate::encoding(&map),
         selection,
     });
-    let body = match timeout_at((deadline + GRACE).into(), page).await {
-        Ok(Ok(page)) => page.chunks,
+    let page = match timeout_at((deadline + GRACE).into(), page).await {
+        Ok(Ok(page)) => page,
         Ok(Err(gone)) => return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
         Err(_) => {
             let body = "the scrape thread did not answer in time\n";
             return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, body);
         }
     };
-    let mut response = answer::with_type(map, StatusCode::OK, TEXT_FORMAT, body);
+    let mut response = answer::with_type(map, StatusCode::OK, TEXT_FORMAT, page.chunks);
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    if encoding == Encoding::Gzip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
+    let coding = match page.encoding {
+        Encoding::Identity => return response,
+        Encoding::Gzip => "gzip",
+        Encoding::Zstd => "zstd",
+    };
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
     response
 }
 

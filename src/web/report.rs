@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::body::Body;
 use super::{Backend, Context, answer, negotiate};
 use crate::report::{Explain, Statistics};
-use crate::scrape::{Encoding, Gone, Overview, Request, Selection};
+use crate::scrape::{Encoding, Format, Gone, Overview, Request, Selection};
 
 /// How long the scrape thread may take to tell what it knows.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -53,6 +53,7 @@ impl Report {
         let selection = Selection::nothing();
         let planning = backend.page(Request {
             deadline,
+            format: Format::Text,
             encoding: Encoding::Identity,
             selection,
         });

@@ -89,11 +89,13 @@ impl Backend for Told {
     }
 
     async fn page(&self, request: Request) -> Result<Page, Gone> {
+        let encoding = request.encoding;
         self.asked.lock().unwrap().push(request);
         tokio::time::sleep(self.page_time).await;
         if self.overview.is_some() {
             Ok(Page {
                 chunks: self.page.clone(),
+                encoding,
             })
         } else {
             Err(Gone)

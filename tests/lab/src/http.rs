@@ -30,6 +30,26 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The body, decompressed if need be.
+    ///
+    /// # Panics
+    /// When the compressed data are damaged.
+    #[must_use]
+    #[track_caller]
+    pub fn content(&self) -> Vec<u8> {
+        let mut content = Vec::new();
+        let mut body = self.body.as_slice();
+        let read = match self.header("content-encoding") {
+            Some("gzip") => GzDecoder::new(body).read_to_end(&mut content).map(|_| ()),
+            Some("zstd") => zstd::stream::copy_decode(body, &mut content),
+            _ => body.read_to_end(&mut content).map(|_| ()),
+        };
+        if let Err(error) = read {
+            panic!("the body cannot be decompressed: {error}");
+        }
+        content
+    }
+
     /// The body as text, decompressed if need be.
     ///
     /// # Panics
@@ -37,15 +57,10 @@ impl Response {
     #[must_use]
     #[track_caller]
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        let read = match self.header("content-encoding") {
-            Some("gzip") => GzDecoder::new(self.body.as_slice()).read_to_string(&mut text),
-            _ => self.body.as_slice().read_to_string(&mut text),
-        };
-        if let Err(error) = read {
-            panic!("the body is no text: {error}");
+        match String::from_utf8(self.content()) {
+            Ok(text) => text,
+            Err(error) => panic!("the body is no text: {error}"),
         }
-        text
     }
 }
 

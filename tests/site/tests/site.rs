@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pg_exporter::catalog::{Catalog, Sources};
-use pg_exporter::scrape::{Config, Encoding, Request, Scraper, Selection, Surroundings};
+use pg_exporter::scrape::{Config, Encoding, Format, Request, Scraper, Selection, Surroundings};
 use pg_exporter::target::connect::Endpoint;
 use pg_exporter::target::conninfo::{ConnInfo, ProcessEnvironment};
 use pg_exporter::target::health::Health;
@@ -160,6 +160,7 @@ fn rows_come_as_structs() {
         scraper
             .page(Request {
                 deadline,
+                format: Format::Text,
                 encoding: Encoding::Identity,
                 selection: Selection::default(),
             })
