@@ -11,9 +11,8 @@ use tokio::time::timeout_at;
 use super::answer;
 use super::body::Body;
 use super::{Backend, Context, negotiate, selection};
-use crate::scrape::{Encoding, Format, Request};
+use crate::scrape::{Encoding, Request};
 
-const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// Longest scrape that a client can ask for.
@@ -31,9 +30,10 @@ pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts)
         Err(advice) => return answer::text(map, StatusCode::BAD_REQUEST, advice),
     };
     let deadline = Instant::now() + time(&map, context.scrape_timeout);
+    let negotiate::Offer { format, content_type } = negotiate::offer(&map);
     let page = context.backend.page(Request {
         deadline,
-        format: Format::Text,
+        format,
         encoding: negotiate::encoding(&map),
         selection,
     });
@@ -45,9 +45,9 @@ pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts)
             return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, body);
         }
     };
-    let mut response = answer::with_type(map, StatusCode::OK, TEXT_FORMAT, page.chunks);
+    let mut response = answer::with_type(map, StatusCode::OK, content_type, page.chunks);
     let headers = response.headers_mut();
-    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     let coding = match page.encoding {
         Encoding::Identity => return response,
         Encoding::Gzip => "gzip",

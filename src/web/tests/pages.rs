@@ -1,5 +1,5 @@
 use super::*;
-use crate::scrape::{CollectorOverview, DatabaseOverview, Encoding, Selection};
+use crate::scrape::{CollectorOverview, DatabaseOverview, Encoding, Format, Selection};
 use crate::target::failure::Failure;
 
 #[tokio::test]
@@ -53,13 +53,16 @@ async fn what_prometheus_sends() {
         (response.status, response.header("content-encoding")),
         (200, Some("gzip"))
     );
-    assert_eq!(response.header("vary"), Some("Accept-Encoding"));
+    assert_eq!(response.header("vary"), Some("Accept, Accept-Encoding"));
     assert_eq!(
         response.header("content-type"),
-        Some("text/plain; version=0.0.4; charset=utf-8")
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
     );
     let asked = server.context.backend.asked.lock().unwrap().remove(0);
-    assert_eq!(asked.encoding, Encoding::Gzip);
+    assert_eq!(
+        (asked.format, asked.encoding),
+        (Format::OpenMetrics, Encoding::Gzip)
+    );
     let time = asked.deadline - before;
     assert!(
         (Duration::from_millis(810)..Duration::from_millis(900)).contains(&time),
