@@ -28,6 +28,9 @@ impl Mode {
     }
 }
 
+/// What scrapes accept by default, as Prometheus asked for the text format.
+pub const TEXT: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
+
 /// An exporter, started by this run or running already.
 #[derive(Debug)]
 pub struct Contender {
@@ -39,6 +42,8 @@ pub struct Contender {
     pub port: u16,
     /// The path of its metrics page.
     pub path: String,
+    /// What its scrapes accept.
+    accept: String,
     /// Ours to end, if this run started it.
     exporter: Option<Exporter>,
 }
@@ -67,6 +72,7 @@ impl Contender {
             pid,
             port,
             path: "/metrics".into(),
+            accept: TEXT.into(),
             exporter: Some(exporter),
         }
     }
@@ -86,8 +92,15 @@ impl Contender {
             pid,
             port,
             path: path.to_owned(),
+            accept: TEXT.into(),
             exporter: None,
         })
+    }
+
+    /// The same, asked for other formats.
+    pub fn accepting(mut self, accept: &str) -> Self {
+        accept.clone_into(&mut self.accept);
+        self
     }
 
     /// One scrape: the answer, and the time until its last byte. It asks as Prometheus does, and waits no longer than
@@ -98,8 +111,8 @@ impl Contender {
     pub fn scrape(&self, encoding: &str) -> Result<(Response, Duration)> {
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAccept-Encoding: {encoding}\r\n\
-             Accept: text/plain;version=0.0.4;q=1,*/*;q=0.1\r\nX-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n",
-            self.path
+             Accept: {}\r\nX-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n",
+            self.path, self.accept
         );
         let begin = Instant::now();
         let answer = http::raw(self.port, request.as_bytes())?;

@@ -90,5 +90,8 @@ fn contenders(options: &Options, server: &Server, mode: Mode) -> Result<Vec<Cont
     if let (true, Some(url), Some(pid)) = (is_large, &options.other_url, options.other_pid) {
         contenders.push(Contender::running("the other", url, pid)?);
     }
-    Ok(contenders)
+    Ok(contenders
+        .into_iter()
+        .map(|contender| contender.accepting(&options.accept))
+        .collect())
 }

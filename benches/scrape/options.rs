@@ -57,6 +57,19 @@ pub struct Options {
     #[arg(long, value_name = "MODE", value_parser = ["uncached", "cached"])]
     pub mode: Option<String>,
 
+    /// What scrapes accept, such as application/openmetrics-text; series are counted in the text formats only
+    #[arg(long, value_name = "TYPES", default_value = crate::contender::TEXT)]
+    pub accept: String,
+
+    /// Compressions that scrapes are measured with, in turn: gzip, zstd, identity
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "gzip,identity"
+    )]
+    pub encodings: Vec<String>,
+
     /// Print the cost of each collector instead
     #[arg(long)]
     pub costs: bool,

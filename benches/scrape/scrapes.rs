@@ -49,7 +49,7 @@ pub fn run(options: &Options, title: &str, server: &Server, mode: Mode) -> Resul
         options.scrapes
     );
     let mut table = Table::new(&HEAD);
-    for encoding in ["gzip", "identity"] {
+    for encoding in &options.encodings {
         let all = measure(&contenders, server, encoding, options.scrapes)?;
         for (contender, costs) in contenders.iter().zip(&all) {
             table.push(costs.row(contender, encoding));
@@ -130,7 +130,12 @@ impl Costs {
 }
 
 /// Lines of the page that are samples.
+/// Series on a page of text; 0 for one that is none.
 fn series(response: &Response) -> usize {
+    let is_text = |kind: &str| !kind.starts_with("application/vnd.");
+    if !response.header("content-type").is_some_and(is_text) {
+        return 0;
+    }
     response
         .text()
         .lines()
