@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 #
-# What the fetch scripts share: messages, the cache folder, locks, and Debian packages unpacked without root.
+# What the fetch scripts share: messages, the cache folder, locks, Debian packages unpacked without root, npm.
 
 PROGRAM=${0##*/}
 
@@ -152,9 +152,11 @@ library_folder() { # FOLDER
 # A program of the unpacked packages under a name, with its libraries in reach. All paths are relative to the
 # wrapper, so that the cache can be moved.
 write_wrapper() { # FOLDER PROGRAM WRAPPER
-    local folder=$1 program=$2 wrapper=$3 up libraries
+    local folder=$1 program=$2 wrapper=$3 up libraries private
     up=$(realpath --relative-to="$(dirname -- "$wrapper")" -- "$folder")
     libraries=$(library_folder "$folder")
+    # Libraries of libraries, which these look for at a path that is built in.
+    private=$libraries/pulseaudio
     {
         # shellcheck disable=SC2016 # the wrapper's own shell expands what is in single quotes here
         printf '#!/bin/sh\n# Written by scripts/%s.\nhere=${0%%/*}/%s\n' "$PROGRAM" "$up"
@@ -166,8 +168,60 @@ write_wrapper() { # FOLDER PROGRAM WRAPPER
             # shellcheck disable=SC2016 # as above
             printf '${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\nexport LD_LIBRARY_PATH\n'
         fi
+        if [[ -d $private ]]; then
+            # shellcheck disable=SC2016 # as above
+            printf 'LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$here/%s\n' "${private#"$folder"/}"
+        fi
+        if [[ -f $folder/fonts.conf ]]; then
+            # shellcheck disable=SC2016 # as above
+            printf '[ -e /etc/fonts/fonts.conf ] || export FONTCONFIG_FILE="$here/fonts.conf"\n'
+        fi
         # shellcheck disable=SC2016 # as above
         printf 'exec "$here/%s" "$@"\n' "$program"
     } >"$wrapper"
     chmod 755 "$wrapper"
 }
+
+# ---- npm -------------------------------------------------------------------------------------------------------
+
+# npm from PATH, else Debian's: unpacked into the cache, or, where that cannot run, installed if root asks.
+find_npm() {
+    if command -v npm >/dev/null && command -v node >/dev/null; then return; fi
+    note 'npm is not installed: trying the package of the distribution'
+    if unshare --user --map-root-user --mount true 2>/dev/null; then
+        [[ -x $CACHE/npm/run/npm ]] || unpack_npm || return 1
+        PATH=$CACHE/npm/run:$PATH
+    elif ((EUID == 0)); then
+        install_package npm
+    else
+        note 'without user namespaces it must be installed (Debian: apt-get install npm)'
+        return 1
+    fi
+}
+
+# Debian's node has the path /usr/share/nodejs built in, so it runs where our /usr/share lies over the system's,
+# in a mount namespace of its own.
+unpack_npm() {
+    local run=$SCRATCH/npm-root/run
+    unpack_packages "$SCRATCH/npm-root" npm || return 1
+    mkdir -p -- "$run"
+    write_wrapper "$SCRATCH/npm-root" usr/bin/node "$run/node-inside"
+    cat >"$run/node" <<'END'
+#!/bin/sh
+here=${0%/*}
+exec unshare --user --map-root-user --mount sh -c '
+    here=$1
+    shift
+    mount -t overlay overlay -o "lowerdir=$here/../usr/share:/usr/share" /usr/share && exec "$here/node-inside" "$@"
+' sh "$here" "$@"
+END
+    cat >"$run/npm" <<'END'
+#!/bin/sh
+exec "${0%/*}/node" "${0%/*}/../usr/share/nodejs/npm/bin/npm-cli.js" "$@"
+END
+    chmod 755 "$run/node" "$run/npm"
+    rm -rf -- "$CACHE/npm"
+    mv -- "$SCRATCH/npm-root" "$CACHE/npm"
+}
+
+npm_quietly() { npm --no-update-notifier --cache "$SCRATCH/npm" --fetch-retries=1 --fetch-timeout=30000 "$@" 2>"$SCRATCH/npm.log"; }

@@ -1,6 +1,6 @@
 //! An HTTP/1 client for tests: one request per connection, nothing hidden, nothing retried.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -75,6 +75,37 @@ pub fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) ->
     }
     head.push_str("\r\n");
     parse(&raw(port, head.as_bytes())?, method == "HEAD")
+}
+
+/// Sends a request with a JSON body to a server that says how long its answer is, and may keep the connection open.
+///
+/// # Errors
+/// As [`request`].
+pub fn send_json(port: u16, method: &str, path: &str, body: &str) -> io::Result<Response> {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.write_all(format!("{head}{body}").as_bytes())?;
+    let mut reader = BufReader::new(stream);
+    let (mut answer, mut length) = (Vec::new(), 0);
+    while !answer.ends_with(b"\r\n\r\n") {
+        let start = answer.len();
+        if reader.read_until(b'\n', &mut answer)? == 0 {
+            return Err(invalid("no end of the headers"));
+        }
+        let line = String::from_utf8_lossy(answer.get(start..).unwrap_or_default()).to_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value
+                .trim()
+                .parse()
+                .map_err(|_| invalid("content-length is no number"))?;
+        }
+    }
+    reader.take(length).read_to_end(&mut answer)?;
+    parse(&answer, false)
 }
 
 /// Sends bytes as they are, and returns all that comes until the server closes.

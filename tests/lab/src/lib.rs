@@ -8,6 +8,7 @@
 //! | [`http`] | an HTTP/1 client that shows what was sent and hides nothing |
 //! | [`page`] | a scraped page, by family and by series |
 //! | [`pgbouncer`], [`haproxy`], [`nginx`], [`prometheus`] | the neighbours that the exporter works with |
+//! | [`chromium`] | a browser that shows its pages |
 //! | [`proxy`] | a TCP proxy with faults: hang, reset, latency, cut |
 //! | [`process`] | CPU and memory of any process, for benchmarks |
 //!
@@ -33,6 +34,7 @@
 
 mod account;
 mod cache;
+pub mod chromium;
 pub mod cluster;
 mod copy;
 mod error;
@@ -52,6 +54,7 @@ mod template;
 mod wait;
 
 pub use cache::{majors, newest_major, tool};
+pub use chromium::Chromium;
 pub use cluster::{Cluster, rewind_major, shared};
 pub use error::{Error, Result};
 pub use exporter::Exporter;
