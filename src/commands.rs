@@ -26,7 +26,10 @@ pub(crate) fn schema() -> Result<ExitCode, Stop> {
 pub(crate) fn scrape(setup: &Setup) -> Result<ExitCode, Stop> {
     let (page, overview) = scraped(setup, Selection::default())?;
     write_stdout(&page.chunks.concat()).map_err(Stop::failure)?;
-    let is_up = overview.databases.first().is_some_and(|main| main.up);
+    let is_up = overview
+        .databases
+        .first()
+        .is_some_and(|main| main.up == Some(true));
     Ok(if is_up {
         ExitCode::SUCCESS
     } else {

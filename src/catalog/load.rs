@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pg_exporter_schema::{Collector, Diagnostic, Severity, Source, Strictness, layer, read_path};
+use pg_exporter_schema::{Collector, Diagnostic, Severity, Source, Strictness, Text, layer, read_path};
 
 use super::{Live, descriptors};
 
@@ -19,6 +19,8 @@ pub struct LoadError {
 pub struct Loaded {
     /// The set.
     pub live: Live,
+    /// The files of the layer that were read, in order.
+    pub files: Vec<Text>,
     /// Findings that do not keep the set from being used.
     pub warnings: Vec<Diagnostic>,
 }
@@ -63,6 +65,7 @@ pub fn load(
     }
     Ok(Loaded {
         live: Live::new(outcome.collectors),
+        files: sources.into_iter().map(|source| source.path).collect(),
         warnings: outcome.diagnostics,
     })
 }

@@ -1,11 +1,11 @@
 //! The set in force: how it is loaded, and how a reload replaces it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use pg_exporter_schema::{Collector, Column, Strictness, Usage};
+use pg_exporter_schema::{Collector, Column, Strictness, Text, Usage};
 
 use super::load::unplaced;
 use super::{Change, Live, LoadError, Loaded, load};
@@ -23,13 +23,32 @@ pub struct Sources {
     pub intro: bool,
 }
 
-/// How the last load went, for the exporter's own metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the last load went, for the exporter's own metrics and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Whether the last reload succeeded; the load at the start counts as one.
     pub successful: bool,
     /// When the configuration in force was last read and found sound.
     pub succeeded_at: SystemTime,
+    /// When a configuration was last read, sound or not.
+    pub tried_at: SystemTime,
+    /// Why the last reload failed, a line for each mistake; `None` when it succeeded.
+    pub failure: Option<Arc<str>>,
+    /// The files that the configuration in force was read from besides what is compiled in.
+    pub files: Arc<[Text]>,
+}
+
+impl Status {
+    fn good(files: Vec<Text>) -> Self {
+        let now = SystemTime::now();
+        Self {
+            successful: true,
+            succeeded_at: now,
+            tried_at: now,
+            failure: None,
+            files: files.into(),
+        }
+    }
 }
 
 /// Owns the set in force. Scrapes take it whole at their beginning, a reload swaps it whole.
@@ -48,15 +67,11 @@ impl Catalog {
     /// # Errors
     /// All mistakes, when there is one that makes the set unusable.
     pub fn open(sources: Sources) -> Result<Self, LoadError> {
-        let live = sources.load()?;
-        let status = Status {
-            successful: true,
-            succeeded_at: SystemTime::now(),
-        };
+        let (live, files) = sources.load()?;
         Ok(Self {
             sources,
             live: ArcSwap::from_pointee(live),
-            status: ArcSwap::from_pointee(status),
+            status: ArcSwap::from_pointee(Status::good(files)),
             reloading: Mutex::default(),
         })
     }
@@ -69,8 +84,14 @@ impl Catalog {
 
     /// How the last load went. Never waits, not for a reload that is on either.
     #[must_use]
-    pub fn status(&self) -> Status {
-        **self.status.load()
+    pub fn status(&self) -> Arc<Status> {
+        self.status.load_full()
+    }
+
+    /// Where the run-time layer is read from: a file or a directory; `None` when there is none.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.sources.config.as_deref()
     }
 
     /// Reads the configuration anew, validates all of it, and swaps it in at once if it differs. A dry run only tells
@@ -82,9 +103,9 @@ impl Catalog {
         let _turn = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = self.sources.load();
         if !dry_run {
-            self.note(loaded.is_ok());
+            self.note(&loaded);
         }
-        let new = loaded?;
+        let (new, _) = loaded?;
         let old = self.live();
         let change = Change::between(&old, &new);
         if !dry_run && !old.means_the_same_as(&new) {
@@ -93,27 +114,33 @@ impl Catalog {
         Ok(change)
     }
 
-    fn note(&self, successful: bool) {
-        let succeeded_at = if successful {
-            SystemTime::now()
-        } else {
-            self.status().succeeded_at
+    fn note(&self, loaded: &Result<(Live, Vec<Text>), LoadError>) {
+        let status = match loaded {
+            Ok((_, files)) => Status::good(files.clone()),
+            Err(error) => Status {
+                successful: false,
+                tried_at: SystemTime::now(),
+                failure: Some(error.to_string().into()),
+                ..Status::clone(&self.status())
+            },
         };
-        self.status.store(Arc::new(Status {
-            successful,
-            succeeded_at,
-        }));
+        self.status.store(Arc::new(status));
     }
 }
 
 impl Sources {
-    fn load(&self) -> Result<Live, LoadError> {
-        let Loaded { live, warnings } = load(self.base, self.config.as_deref(), Strictness::Lenient)?;
+    /// The set and the files of the layer.
+    fn load(&self) -> Result<(Live, Vec<Text>), LoadError> {
+        let Loaded {
+            live,
+            files,
+            warnings,
+        } = load(self.base, self.config.as_deref(), Strictness::Lenient)?;
         self.check_labels(&live)?;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        Ok(live)
+        Ok((live, files))
     }
 
     /// Constant labels must not be labels of a collector, nor of a histogram's buckets.

@@ -124,16 +124,15 @@ fn one_broken_file_keeps_the_whole_old_set() {
     );
     assert_eq!(error, expected);
     assert!(Arc::ptr_eq(&before, &catalog.live()));
-    assert_eq!(
-        catalog.status(),
-        Status {
-            successful: false,
-            ..good
-        }
-    );
+    let bad = catalog.status();
+    assert!(!bad.successful && bad.tried_at > good.tried_at);
+    assert_eq!(bad.failure.as_deref(), Some(&*expected));
+    assert_eq!((bad.succeeded_at, &bad.files), (good.succeeded_at, &good.files));
     directory.write("2.yml", &one("y", ""));
     assert_eq!(catalog.reload(false).unwrap(), change(&["y", "z"], &[], &[]));
-    assert!(catalog.status().successful && catalog.status().succeeded_at > good.succeeded_at);
+    let mended = catalog.status();
+    assert!(mended.successful && mended.succeeded_at > good.succeeded_at && mended.failure.is_none());
+    assert_eq!((good.files.len(), mended.files.len()), (1, 3));
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(crate) fn run(
     let mut sound = Vec::new();
     for path in each {
         match catalog::load(setup.base(), path, strictness) {
-            Ok(Loaded { live, warnings }) => {
+            Ok(Loaded { live, warnings, .. }) => {
                 findings.extend(warnings);
                 // A path is checked for what it defines, the configuration in use for all of it.
                 let is_meant = |collector: &Arc<Collector>| paths.is_empty() || is_of(collector, path);

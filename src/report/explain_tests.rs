@@ -4,6 +4,8 @@
     reason = "a test fails by panicking"
 )]
 
+use std::sync::Arc;
+
 use pg_exporter_schema::{Source, Strictness, compile};
 
 use super::*;
@@ -23,6 +25,7 @@ fn overview(yaml: &str, databases: &[Planned<'_>]) -> Overview {
     Overview {
         collectors: outcome.collectors.into_iter().map(Arc::new).collect(),
         databases: databases.collect(),
+        ..Overview::default()
     }
 }
 

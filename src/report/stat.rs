@@ -182,7 +182,7 @@ mod tests {
             total_duration: Duration::from_micros(2500 * 1234),
             last_execution: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_705_314_595)),
             last_error: Some(failure),
-            age: None,
+            ..CollectorOverview::default()
         };
         let databases = databases.iter().map(|name| DatabaseOverview {
             name: (*name).to_owned(),

@@ -79,10 +79,25 @@ pub(super) struct Status {
     pub(super) last_failure: Option<Failure>,
     /// Whether the run before succeeded; `None` before the first.
     was_up: Option<bool>,
+    /// What the last run that has ended found.
+    pub(super) ended: Option<Ended>,
     pub(super) scrapes: u64,
     pub(super) errors: u64,
     pub(super) last: Duration,
     pub(super) total: Duration,
+}
+
+/// What a run that has ended found.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    /// When it began.
+    pub(super) run: Instant,
+    /// Whether it read the database's facts.
+    pub(super) reached: bool,
+    /// Why it failed.
+    pub(super) failure: Option<Failure>,
+    /// When it ended with the database.
+    pub(super) at: SystemTime,
 }
 
 impl Database {
@@ -356,6 +371,7 @@ impl State {
         let pass = self.pass(run);
         pass.failure = failure.cloned();
         let took = pass.began.map(|began| began.elapsed()).unwrap_or_default();
+        let reached = pass.reached;
         let (database, status) = (name, &mut self.status);
         status.scrapes += 1;
         status.last = took;
@@ -379,5 +395,11 @@ impl State {
             None => {}
         }
         status.was_up = Some(failure.is_none());
+        status.ended = Some(Ended {
+            run,
+            reached,
+            failure: failure.cloned(),
+            at: SystemTime::now(),
+        });
     }
 }

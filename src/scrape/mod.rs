@@ -12,6 +12,7 @@ mod encode;
 mod fit;
 mod format;
 mod histogram;
+mod history;
 mod number;
 mod overview;
 mod page;
@@ -19,6 +20,7 @@ mod room;
 mod rounds;
 mod samples;
 mod selection;
+mod served;
 mod slot;
 mod target;
 mod text;
@@ -35,8 +37,10 @@ pub use batch::{Batch, RowView};
 pub use config::Config;
 pub use fit::Misfit;
 pub use format::Format;
-pub use overview::{CollectorOverview, DatabaseOverview, Overview};
+pub use history::Run;
+pub use overview::{CollectorOverview, DatabaseOverview, Overview, ServerOverview};
 pub use selection::Selection;
+pub use served::{Sample, Served};
 pub use target::Surroundings;
 
 /// What a client asks of the metrics page.

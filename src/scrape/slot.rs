@@ -7,6 +7,7 @@ use pg_exporter_schema::Collector;
 
 use super::batch::Batch;
 use super::decode::Decoder;
+use super::history::{EXECUTIONS, Ring};
 use super::samples::Samples;
 use crate::target::failure::{Failure, Reason};
 use crate::target::rows::ResultColumn;
@@ -56,10 +57,14 @@ pub struct Stats {
     pub duration: Duration,
     /// What all executions took.
     pub total_duration: Duration,
+    /// Seconds that each of the last executions took.
+    pub recent: Ring<f32, EXECUTIONS>,
     /// When the last execution ended.
     pub last_execution: Option<SystemTime>,
     /// The last error, kept after it has passed.
     pub last_error: Option<Failure>,
+    /// When it came.
+    pub last_failed: Option<SystemTime>,
 }
 
 /// A predicate's statement and its cached answer.
@@ -229,7 +234,7 @@ impl Slot {
 
     /// An execution in the scrape begun at `start` gave samples.
     pub fn succeeded(&mut self, samples: Samples, start: Instant, took: Duration) {
-        self.executed(start, took);
+        self.executed(start, Some(took));
         self.stats.duplicates += samples.duplicates;
         self.stats.over_limit += samples.over_limit;
         self.samples = Arc::new(samples);
@@ -240,7 +245,7 @@ impl Slot {
 
     /// A predicate said no.
     pub fn skipped(&mut self, start: Instant, took: Duration) {
-        self.executed(start, took);
+        self.executed(start, Some(took));
         self.stats.predicate_skips += 1;
         self.samples = Arc::default();
         self.good = self.executed;
@@ -253,11 +258,8 @@ impl Slot {
     ///
     /// `took` is `None` if it did not get so far as to run.
     pub fn failed(&mut self, failure: Failure, start: Instant, took: Option<Duration>, interval: Duration) {
-        let took_before = self.stats.duration;
-        self.executed(start, took.unwrap_or_default());
-        if took.is_none() {
-            self.stats.duration = took_before;
-        }
+        self.executed(start, took);
+        self.stats.last_failed = self.stats.last_execution;
         self.stats.errors += 1;
         if let Some(at) = Reason::ALL.iter().position(|reason| *reason == failure.reason)
             && let Some(count) = self.stats.reasons.get_mut(at)
@@ -297,11 +299,14 @@ impl Slot {
         }
     }
 
-    fn executed(&mut self, start: Instant, took: Duration) {
+    fn executed(&mut self, start: Instant, took: Option<Duration>) {
         self.stats.collections += 1;
         self.stats.executions += 1;
-        self.stats.duration = took;
-        self.stats.total_duration += took;
+        if let Some(took) = took {
+            self.stats.duration = took;
+            self.stats.total_duration += took;
+            self.stats.recent.push(took.as_secs_f32());
+        }
         self.stats.last_execution = Some(SystemTime::now());
         self.executed = self.executed.max(Some(start));
         self.answered = Some(Instant::now());
@@ -363,6 +368,12 @@ impl Slot {
     pub fn age(&self, start: Instant) -> Option<Duration> {
         self.served(start)?;
         self.good.map(|good| start.saturating_duration_since(good))
+    }
+
+    /// Scrape start of the execution whose result is kept.
+    #[must_use]
+    pub fn good(&self) -> Option<Instant> {
+        self.good
     }
 
     /// Seconds left of the ttl, negative when it is over; the whole ttl right after an execution.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
@@ -17,8 +17,10 @@ use super::collect::Env;
 use super::config::Config;
 use super::database::Database;
 use super::encode::Encoder;
+use super::history::{RUNS, Ring, Run};
 use super::page::Pages;
 use super::room;
+use super::slot::{Outcome, Slot};
 use super::unit::Part;
 use super::{DatabaseRows, Page, Request, Selection};
 use crate::catalog::Catalog;
@@ -70,6 +72,8 @@ pub(super) struct Runs {
     pub(super) count: u64,
     pub(super) errors: u64,
     pub(super) duration: Duration,
+    /// The last ones, those that only planned left out.
+    pub(super) history: Ring<Run, RUNS>,
 }
 
 impl Target {
@@ -102,6 +106,7 @@ impl Target {
                 count: 0,
                 errors: 0,
                 duration: Duration::ZERO,
+                history: Ring::default(),
             }),
             on: RefCell::default(),
             created: now,
@@ -174,7 +179,7 @@ impl Target {
                 self.main.fail(start, &failure);
             }
         }
-        self.end_run(start);
+        self.end_run(start, selection);
     }
 
     /// Scrapes the discovered databases, as many at a time as may be, beside what is on already.
@@ -216,13 +221,34 @@ impl Target {
         self.runs.borrow().start
     }
 
-    fn end_run(&self, start: Instant) {
+    fn end_run(&self, start: Instant, selection: &Selection) {
         let is_up = self.main.state.borrow().is_up(start);
+        let failures = self.failures(start);
         let mut runs = self.runs.borrow_mut();
         runs.duration = start.elapsed();
         runs.errors += u64::from(!is_up);
+        if *selection != Selection::nothing() {
+            let run = Run {
+                ended: SystemTime::now(),
+                took: runs.duration,
+                up: is_up,
+                failures,
+            };
+            runs.history.push(run);
+        }
         drop(runs);
         self.pool.sweep(Instant::now());
+    }
+
+    /// Executions that failed in the run begun at `start`.
+    fn failures(&self, start: Instant) -> usize {
+        let failed =
+            |slot: &&Slot| slot.has_answered_since(start) && matches!(slot.outcome, Outcome::Failed(_));
+        let databases = self.databases();
+        let counts = databases
+            .iter()
+            .map(|database| database.state.borrow().slots.iter().filter(failed).count());
+        counts.sum()
     }
 
     /// Adds the databases that appeared and drops those that vanished.
