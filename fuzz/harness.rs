@@ -43,6 +43,10 @@ impl Backend for Still {
         &self.catalog
     }
 
+    fn server(&self) -> &str {
+        "127.0.0.1:5432/postgres"
+    }
+
     async fn page(&self, _: Request) -> Result<Page, Gone> {
         Ok(Page {
             chunks: vec!["pg_up 1\n".into()],

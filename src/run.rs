@@ -268,6 +268,7 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
         scraper,
         catalog: Arc::clone(&catalog),
         health: health.clone(),
+        server: endpoint.info.place().into(),
     };
     let manager = Manager::from_environment();
     let context = web::Context::new(backend, settings, telemetry, manager.clone(), security);

@@ -1,7 +1,6 @@
 //! Which collectors run where, and why the others do not.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use pg_exporter_schema::{Collector, OPEN, Tag};
 use serde::Serialize;
@@ -23,7 +22,7 @@ pub struct Explain<'a> {
 
 /// One branch.
 #[derive(Debug, Serialize)]
-struct Explained<'a> {
+pub struct Explained<'a> {
     collector: &'a str,
     branch: &'a str,
     query: &'a str,
@@ -35,31 +34,50 @@ struct Explained<'a> {
     /// The first version it is no longer for.
     max_version: Option<u32>,
     /// The same on every database that it could run on; `None` where they differ.
-    status: Option<String>,
-    databases: Vec<Status<'a>>,
+    pub(crate) status: Option<String>,
+    pub(crate) databases: Vec<Status<'a>>,
     /// Whether some database was reached through a pooler.
     #[serde(skip)]
     is_pooled: bool,
     #[serde(skip)]
-    definition: &'a Collector,
+    pub(crate) definition: &'a Collector,
 }
 
 /// The status on one database.
 #[derive(Debug, Serialize)]
-struct Status<'a> {
-    database: &'a str,
-    status: String,
-    protocol: Protocol,
+pub struct Status<'a> {
+    pub(crate) database: &'a str,
+    pub(crate) status: String,
+    pub(super) protocol: Protocol,
 }
 
 impl<'a> Explain<'a> {
     /// From what is known of the target.
     #[must_use]
     pub fn new(overview: &'a Overview) -> Self {
-        let explained = |(at, collector): (usize, &'a Arc<Collector>)| explained(overview, at, collector);
+        Self::of(overview, |_| true)
+    }
+
+    /// As [`new`](Self::new), of one collector's branches.
+    #[must_use]
+    pub fn only(overview: &'a Overview, name: &str) -> Self {
+        Self::of(overview, |collector| collector.name == name)
+    }
+
+    fn of(overview: &'a Overview, is_wanted: impl Fn(&Collector) -> bool) -> Self {
+        let collectors = overview.collectors.iter().enumerate();
+        let wanted = collectors.filter(|(_, collector)| is_wanted(collector));
         Self {
-            collectors: overview.collectors.iter().enumerate().map(explained).collect(),
+            collectors: wanted
+                .map(|(at, collector)| explained(overview, at, collector))
+                .collect(),
         }
+    }
+
+    /// Its branches, one by one.
+    #[must_use]
+    pub fn into_branches(self) -> Vec<Explained<'a>> {
+        self.collectors
     }
 
     /// As text, a paragraph for each.

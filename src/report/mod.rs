@@ -6,6 +6,6 @@ mod figures;
 mod protocol;
 mod stat;
 
-pub use explain::Explain;
+pub use explain::{Explain, Explained};
 pub use figures::{duration, time};
 pub use stat::Statistics;

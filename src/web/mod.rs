@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listen -> accept -> transport -> connection -> request -> security -> route
-//!     -> health | metrics | version | home | report | reload -> answer, body
+//!     -> health | metrics | version | pages | report | reload -> answer, body
 //! ```
 
 mod accept;
@@ -12,11 +12,11 @@ mod body;
 mod connection;
 mod descriptors;
 mod health;
-mod home;
 mod lag;
 mod listen;
 mod metrics;
 mod negotiate;
+mod pages;
 mod query;
 mod reload;
 mod report;
@@ -67,6 +67,9 @@ pub trait Backend: Send + Sync + 'static {
     /// When the scrape thread is gone.
     fn page(&self, request: Request) -> impl Future<Output = Result<Page, Gone>> + Send;
 
+    /// Host, port and database of the target, without secrets.
+    fn server(&self) -> &str;
+
     /// What to show to people.
     ///
     /// # Errors
@@ -83,6 +86,8 @@ pub struct Live {
     pub catalog: Arc<Catalog>,
     /// Knows the target's state.
     pub health: Health,
+    /// Host, port and database of the target, without secrets.
+    pub server: Arc<str>,
 }
 
 impl Backend for Live {
@@ -96,6 +101,10 @@ impl Backend for Live {
 
     fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    fn server(&self) -> &str {
+        &self.server
     }
 
     fn page(&self, request: Request) -> impl Future<Output = Result<Page, Gone>> + Send {

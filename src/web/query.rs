@@ -1,6 +1,7 @@
 //! The query of a request: names and values.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Its pairs in order, decoded. What cannot be decoded stays as it is: no parameter of ours looks like it.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
@@ -32,9 +33,29 @@ pub(super) fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The text as it may stand in a query or a path.
+pub(super) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_encoded_can_be_decoded() {
+        let text = "a b/ü+%&=\"<\u{202e}";
+        assert_eq!(percent_encoded("a b/ü"), "a%20b%2F%C3%BC");
+        assert_eq!(percent_decoded(&percent_encoded(text)).as_deref(), Some(text));
+    }
 
     #[test]
     fn names_and_values_are_decoded() {

@@ -11,7 +11,7 @@ use super::body::Body;
 use super::health::{self, Question};
 use super::report::Report;
 use super::security::Refusal;
-use super::{Backend, Context, home, metrics, reload, version};
+use super::{Backend, Context, metrics, pages, reload, version};
 use crate::telemetry::Page;
 
 /// What is at a path. A path has one spelling, byte by byte: no decoding, no folding of slashes, no dots. What a proxy's
@@ -19,6 +19,7 @@ use crate::telemetry::Page;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Home,
+    Collector,
     Metrics,
     Health(Question),
     Version,
@@ -55,8 +56,13 @@ const READ: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 /// Methods of a path that does something.
 const ACT: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
 
+/// Whether a path belongs to another page than that of metrics.
+pub(super) fn is_taken(path: &str) -> bool {
+    path.starts_with(pages::NAMES) || fixed_paths().any(|fixed| fixed == path)
+}
+
 /// Every path but that of the metrics page.
-pub(super) fn fixed_paths() -> impl Iterator<Item = &'static str> {
+fn fixed_paths() -> impl Iterator<Item = &'static str> {
     FIXED.iter().map(|(path, _)| *path)
 }
 
@@ -121,6 +127,9 @@ impl Route {
         if path == telemetry_path {
             return Some(Self::Metrics);
         }
+        if path.starts_with(pages::NAMES) {
+            return Some(Self::Collector);
+        }
         FIXED
             .iter()
             .find(|(known, _)| *known == path)
@@ -137,7 +146,8 @@ impl Route {
             Self::Health(question) => Answer::Now(health::answer(&context.backend, question, request)),
             Self::Version => Answer::Now(version::answer(request)),
             Self::Metrics => Answer::Later(Box::pin(metrics::answer(shared(), request))),
-            Self::Home => Answer::Later(Box::pin(home::answer(shared(), request.headers))),
+            Self::Home => Answer::Later(Box::pin(pages::home(shared(), request))),
+            Self::Collector => Answer::Later(Box::pin(pages::collector(shared(), request))),
             Self::Report(report) => Answer::Later(Box::pin(report.answer(shared(), request))),
             Self::Reload => Answer::Later(Box::pin(reload::answer(shared(), request))),
         }
@@ -147,7 +157,7 @@ impl Route {
         match self {
             Self::Metrics => Page::Metrics,
             Self::Health(_) => Page::Health,
-            Self::Home | Self::Version | Self::Report(_) | Self::Reload => Page::Other,
+            Self::Home | Self::Collector | Self::Version | Self::Report(_) | Self::Reload => Page::Other,
         }
     }
 }
@@ -173,6 +183,9 @@ fn not_found(map: HeaderMap, method: &Method, path: &str, telemetry_path: &str) 
         body.push(' ');
         body.push_str(path);
     }
+    body.push(' ');
+    body.push_str(pages::NAMES);
+    body.push_str("NAME");
     body.push('\n');
     answer::text(map, StatusCode::NOT_FOUND, body)
 }

@@ -40,7 +40,7 @@ pub fn check_telemetry_path(path: &str) -> Result<(), TelemetryPathError> {
     if path != "/" && !canonical {
         return Err(TelemetryPathError::NotCanonical);
     }
-    if route::fixed_paths().any(|fixed| fixed == decoded) {
+    if route::is_taken(&decoded) {
         return Err(TelemetryPathError::Taken(path.to_owned()));
     }
     Ok(())
@@ -91,6 +91,7 @@ mod tests {
             "/reload",
             "/stat",
             "/explain",
+            "/collector/x",
             "/%75p",
         ] {
             assert_eq!(

@@ -88,6 +88,10 @@ impl Backend for Told {
         &self.catalog
     }
 
+    fn server(&self) -> &str {
+        "db.example.com:5432/app"
+    }
+
     async fn page(&self, request: Request) -> Result<Page, Gone> {
         let encoding = request.encoding;
         self.asked.lock().unwrap().push(request);

@@ -21,7 +21,7 @@ fn assert_endured(what: &str, fake: &Fake) {
     }
     wait_for_state(&exporter, State::Down, SOON);
     wait_until(&format!("{what}: a reason is shown"), SOON, || {
-        exporter.get("/").text().contains("<p class=\"bad\">")
+        exporter.get("/").text().contains("<p class=\"notice bad\">")
     });
     let peak = exporter.peak_rss();
     assert!(peak < MEMORY, "{what}: {} MiB", peak >> 20);

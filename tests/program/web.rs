@@ -268,7 +268,8 @@ fn the_page_for_people() {
     let installed: Vec<_> = page.all("pg_exporter_query_scrape_total_count").collect();
     assert!(installed.len() > 40);
     for sample in installed {
-        let row = format!("<th scope=\"row\">{}</th>", sample.label("query").unwrap());
+        let name = sample.label("query").unwrap();
+        let row = format!("<th scope=\"row\"><a href=\"/collector/{name}\">{name}</a></th>");
         assert!(html.contains(&row), "{row}");
     }
     for outside in ["http://", "https://", "src="] {

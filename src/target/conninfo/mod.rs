@@ -202,6 +202,17 @@ impl ConnInfo {
         self.session.connect_timeout
     }
 
+    /// Hosts, ports and database, for people: `db1:5432,db2:5432/app`. Neither role nor password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let place = |host: &Host| match host {
+            Host::Unix { dir, port } => format!("{}:{port}", dir.display()),
+            tcp @ Host::Tcp { .. } => tcp.to_string(),
+        };
+        let hosts: Vec<String> = self.hosts().iter().map(place).collect();
+        format!("{}/{}", hosts.join(","), self.database)
+    }
+
     /// The connection string as it may be printed: in the syntax it was written in, secrets masked.
     #[must_use]
     pub fn display(&self) -> String {

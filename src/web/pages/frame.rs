@@ -1,0 +1,120 @@
+//! What every page for people has: its frame, its headers, and where its facts come from.
+
+use std::sync::LazyLock;
+use std::time::SystemTime;
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use hyper::{HeaderMap, Response, StatusCode};
+use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
+
+use crate::report::time;
+use crate::scrape::Overview;
+use crate::target::health::{Snapshot, State};
+use crate::web::answer;
+use crate::web::body::Body;
+use crate::web::report::PATIENCE;
+use crate::web::{Backend, Context};
+
+/// The style of all pages, inline: a page is one file.
+const STYLE: &str = include_str!("../../../templates/page.css");
+/// The script of all pages, inline too.
+const SCRIPT: &str = include_str!("../../../templates/page.js");
+
+/// Nothing from elsewhere, and nothing to run but our own script: what a name could smuggle in is not run even if it were
+/// not escaped.
+static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+    let source = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+    let policy = format!(
+        "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; img-src data:; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+        source(STYLE),
+        source(SCRIPT)
+    );
+    HeaderValue::from_str(&policy).ok()
+});
+
+/// The other headers that keep a browser from doing more with a page than to show it.
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// What `base.html` shows around a page.
+pub(super) struct Frame<'a> {
+    pub(super) style: &'static str,
+    pub(super) script: &'static str,
+    pub(super) telemetry_path: &'a str,
+    /// Host, port and database.
+    pub(super) server: &'a str,
+    pub(super) state: State,
+    /// Why the target is not up.
+    pub(super) reason: Option<&'a str>,
+    /// When the page was made.
+    pub(super) now: String,
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn new<B: Backend>(context: &'a Context<B>, snapshot: &'a Snapshot) -> Self {
+        Self {
+            style: STYLE,
+            script: SCRIPT,
+            telemetry_path: &context.telemetry_path,
+            server: context.backend.server(),
+            state: snapshot.state,
+            reason: snapshot.reason.as_deref(),
+            now: time(SystemTime::now()),
+        }
+    }
+
+    /// The state in a word, as a class and for people.
+    pub(super) fn word(&self) -> &'static str {
+        self.state.word()
+    }
+
+    /// How the state is to be coloured.
+    pub(super) fn tone(&self) -> &'static str {
+        match self.state {
+            State::Primary | State::Replica => "good",
+            State::Starting | State::Unknown => "warn",
+            State::Down => "bad",
+        }
+    }
+}
+
+/// What the scrape thread knows; `None` when it does not tell in time. It answers between two steps of a scrape.
+pub(super) async fn overview<B: Backend>(context: &Context<B>) -> Option<Overview> {
+    let answer = timeout(PATIENCE, context.backend.overview()).await;
+    answer.ok().and_then(Result::ok)
+}
+
+/// A rendered page.
+pub(super) fn show(map: HeaderMap, status: StatusCode, page: &impl Template) -> Response<Body> {
+    match page.render() {
+        Ok(html) => {
+            let mut response = answer::with_type(map, status, answer::HTML, html);
+            let headers = response.headers_mut();
+            headers.extend(HEADERS);
+            if let Some(policy) = &*POLICY {
+                headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
+            }
+            response
+        }
+        Err(error) => answer::text(
+            map,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("this page cannot be shown: {error}\n"),
+        ),
+    }
+}
