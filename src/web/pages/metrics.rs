@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pg_exporter_schema::{Collector, Usage};
+use pg_exporter_schema::{Collector, Family};
 
 use super::figures::count;
 use crate::scrape::{Overview, Sample, Served};
@@ -21,7 +21,7 @@ pub(super) struct Metrics<'a> {
 /// A family, the same in all branches.
 pub(super) struct Metric<'a> {
     pub(super) name: &'a str,
-    pub(super) kind: &'static str,
+    pub(super) kind: &'a str,
     pub(super) help: &'a str,
     /// Number of its series.
     pub(super) series: String,
@@ -64,7 +64,7 @@ pub(super) fn metrics<'a>(overview: &'a Overview, name: &'a str, branches: &[&'a
             }
             families.push(Metric {
                 name: &family.name,
-                kind: kind(column.usage),
+                kind: kind(family),
                 help: &column.help,
                 series: count(series as u64),
                 single: None,
@@ -94,13 +94,9 @@ fn served<'a>(overview: &'a Overview, name: &str) -> Vec<(&'a str, &'a Served)> 
     of_database.collect()
 }
 
-/// The type that the page gives a family.
-fn kind(usage: Usage) -> &'static str {
-    match usage {
-        Usage::Counter => "counter",
-        Usage::Histogram => "histogram",
-        _ => "gauge",
-    }
+/// The type that the page gives a family: the last word of its head.
+fn kind(family: &Family) -> &str {
+    family.head.trim_end().rsplit(' ').next().unwrap_or_default()
 }
 
 /// Series by database and labels, in the order in which they come; values of the first [`ROWS`] only.

@@ -97,7 +97,10 @@ impl Prometheus {
     #[track_caller]
     pub fn start_with(targets: &[u16], arguments: &[&str]) -> Self {
         let targets: Vec<String> = targets.iter().map(|port| format!("'127.0.0.1:{port}'")).collect();
-        let scrape = format!("{{job_name: lab, static_configs: [{{targets: [{}]}}]}}", targets.join(", "));
+        let scrape = format!(
+            "{{job_name: lab, static_configs: [{{targets: [{}]}}]}}",
+            targets.join(", ")
+        );
         Self::ready(&scrape, arguments)
     }
 
