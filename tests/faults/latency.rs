@@ -15,15 +15,26 @@ const ROUND_TRIPS: f64 = 4.0;
 /// Pages of which the fastest counts: what else the machine does is not the line's delay.
 const PAGES: u32 = 7;
 
-/// The time of the fastest of some pages, each of which must be whole.
-fn fastest(exporter: &Exporter, what: &str) -> Duration {
-    let times = (0..PAGES).map(|_| {
+/// The time of the fastest of some whole pages. On a busy machine a collector may reach its own limit on the server, in
+/// which case its page says nothing of the line.
+fn fastest(exporter: &Exporter, what: &str, is_whole: impl Fn(&Page) -> bool) -> Duration {
+    let mut times = Vec::new();
+    for _ in 0..4 * PAGES {
         let (page, took) = page_within(exporter, 20.0);
-        assert_eq!(page.value("pg_up", &[]), Some(1.0), "{what}");
-        assert!(is_whole(&page), "{what}: a database is missing");
-        took
-    });
-    times.min().unwrap_or_default()
+        if page.value("pg_up", &[]) == Some(1.0) && is_whole(&page) {
+            times.push(took);
+        }
+        if times.len() == PAGES as usize {
+            break;
+        }
+    }
+    assert_eq!(
+        times.len(),
+        PAGES as usize,
+        "{what}: too few whole pages: {}",
+        exporter.stderr()
+    );
+    times.into_iter().min().unwrap_or_default()
 }
 
 fn is_whole(page: &Page) -> bool {
@@ -52,12 +63,7 @@ fn a_scrape_of_the_full_set_pays_for_it_a_few_times() {
     let mut near = Duration::ZERO;
     for round_trip in [0, 20, 200] {
         proxy.latency(Duration::from_millis(round_trip / 2));
-        let times = (0..PAGES).map(|_| {
-            let (page, took) = page_within(&single, 20.0);
-            assert_eq!(page.value("pg_up", &[]), Some(1.0), "at {round_trip} ms");
-            took
-        });
-        let took = times.min().unwrap_or_default();
+        let took = fastest(&single, &format!("at {round_trip} ms"), |_| true);
         if round_trip == 0 {
             near = took;
         }
@@ -70,11 +76,11 @@ fn a_scrape_of_the_full_set_pays_for_it_a_few_times() {
     }
     let several = start();
     wait_for(&several, "all databases", is_whole);
-    let near = fastest(&several, "without a delay");
+    let near = fastest(&several, "without a delay", is_whole);
     check("4 databases", 0, near, near);
     for round_trip in [20, 200] {
         proxy.latency(Duration::from_millis(round_trip / 2));
-        let took = fastest(&several, &format!("at {round_trip} ms"));
+        let took = fastest(&several, &format!("at {round_trip} ms"), is_whole);
         check("4 databases", round_trip, near, took);
     }
 }
