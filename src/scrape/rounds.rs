@@ -127,8 +127,9 @@ impl Rounds {
     /// Begins runs as long as they may. One whose clients have all gone is not worth it.
     pub(super) fn begin(&mut self, target: &Rc<Target>) {
         while self.may_begin(target, Instant::now())
-            && let Some(round) = self.queue.pop_front()
+            && let Some(mut round) = self.queue.pop_front()
         {
+            round.waiters.retain(|waiter| !waiter.reply.is_closed());
             let Some(deadline) = round.waiters.iter().map(|waiter| waiter.request.deadline).max() else {
                 continue;
             };

@@ -130,3 +130,31 @@ fn repeated_deadlines_do_not_pile_up() {
     wait_until("only the probe is left", SOON, || backends(&cluster) <= 2);
     wait_until("no descriptor is left over", SOON, || descriptors() <= before + 2);
 }
+
+#[test]
+fn no_run_begins_for_clients_that_have_gone() {
+    let cluster = cluster();
+    let layer = Layer::slow(3.0, 8.0);
+    let exporter = builder(&cluster.url("postgres"))
+        .args([layer.flag(), "--max-connections=2".into()])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    let running = give_up(&exporter, 20.0);
+    cluster.wait_for(SLEEPING, "1");
+    for collector in ["pg", "pg_db", "pg_lock", "pg_size"] {
+        let mut stream = TcpStream::connect(("127.0.0.1", exporter.port())).unwrap();
+        let request = format!("GET /metrics?collect[]={collector} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        // So that it waits in the queue before it goes.
+        thread::sleep(Duration::from_millis(300));
+    }
+    let (page, _) = page_within(&exporter, 20.0);
+    drop(running);
+    assert_eq!(page.value("slow_value", &[]), Some(1.0));
+    let answer = exporter.get("/metrics?collect[]=pg_meta").text();
+    assert_eq!(
+        Page::parse(&answer).value("pg_exporter_scrape_total_count", &[]),
+        Some(2.0),
+        "the slow one and this one"
+    );
+}
