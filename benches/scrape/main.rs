@@ -3,7 +3,7 @@
 //! | part | what it measures |
 //! |--|--|
 //! | scrapes | wall time, CPU of the exporter and of the server, series, bytes, memory: uncached and cached, plain and gzip |
-//! | probes | requests per second of `/primary` on 50 connections: idle, during scrapes, and beside 5 connections of scrapes |
+//! | probes | requests per second of `/primary` on 50 connections: idle, during scrapes, beside 5 connections of scrapes, and at a pace |
 //! | protection | the same, under TLS and with passwords |
 //! | costs | CPU per collector on either server, with `--costs`, for the documentation |
 //!
@@ -17,6 +17,7 @@ mod costs;
 mod cpu;
 mod figures;
 mod options;
+mod paced;
 mod probes;
 mod protection;
 mod scrapes;
@@ -61,6 +62,8 @@ fn main() -> Result<()> {
     }
     if options.wants("probes") {
         probes::run(&options, &large)?;
+        paced::run(&options, "3 databases x 333 tables", &large)?;
+        paced::run(&options, "empty server", &empty)?;
     }
     if options.wants("protection") {
         protection::run(&options, &empty)?;

@@ -41,6 +41,7 @@ mod error;
 pub mod exporter;
 pub mod haproxy;
 pub mod http;
+pub mod load;
 pub mod nginx;
 pub mod page;
 pub mod pgbouncer;
