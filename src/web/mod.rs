@@ -30,6 +30,7 @@ mod telemetry_path;
 mod tests;
 mod transport;
 mod version;
+mod watched;
 
 use std::future::Future;
 use std::sync::Arc;
