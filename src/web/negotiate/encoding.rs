@@ -11,7 +11,7 @@ use crate::scrape::Encoding;
 pub(in crate::web) fn encoding(headers: &HeaderMap) -> Encoding {
     let items = items(headers, &ACCEPT_ENCODING);
     let any = quality(&items, &["*"]);
-    let identity = quality(&items, &["identity"]);
+    let identity = quality(&items, &["identity"]).or(any);
     let gzip = quality(&items, &["gzip", "x-gzip"]).or(any);
     // A client that takes anything may well not mean what is that young.
     let zstd = quality(&items, &["zstd"]).unwrap_or(0);
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn encodings() {
         use Encoding::{Gzip, Identity, Zstd};
-        let table: [(&[&str], Encoding); 33] = [
+        let table: [(&[&str], Encoding); 35] = [
             (&[], Identity),
             (&[""], Identity),
             (&["gzip"], Gzip),
@@ -78,6 +78,8 @@ mod tests {
             (&["identity;q=0, *;q=0"], Identity),
             (&["identity;q=0, gzip;q=0, zstd"], Zstd),
             (&["deflate, gzip;q=1.0, *;q=0.5"], Gzip),
+            (&["gzip;q=0.3, *;q=0.5"], Identity),
+            (&["zstd;q=0.3, gzip;q=0.2, *;q=0"], Zstd),
             (&[";;,=,q"], Identity),
         ];
         for (values, expected) in table {
