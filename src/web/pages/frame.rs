@@ -28,12 +28,13 @@ const STYLE: &str = include_str!("../../../templates/page.css");
 const SCRIPT: &str = include_str!("../../../templates/page.js");
 
 /// Nothing from elsewhere, and nothing to run but our own script: what a name could smuggle in is not run even if it were
-/// not escaped.
+/// not escaped. Who may frame a page is not said here but by `X-Frame-Options`, which the operator can configure: browsers
+/// would not look at that beside `frame-ancestors`.
 static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
     let source = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
     let policy = format!(
         "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; img-src data:; form-action 'self'; \
-         base-uri 'none'; frame-ancestors 'none'",
+         base-uri 'none'",
         source(STYLE),
         source(SCRIPT)
     );

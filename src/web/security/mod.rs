@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use hyper::header::CONTENT_SECURITY_POLICY;
 use hyper::http::request::Parts;
 use pg_exporter_schema::{Diagnostic, Severity};
 use tokio_rustls::rustls::ServerConfig;
@@ -206,10 +207,13 @@ impl Security {
         }
     }
 
-    /// Puts the headers of every answer into one.
+    /// Puts the headers of every answer into one. The policy that a page for people has of its own stays: it is as strict
+    /// as one can be, and any other would keep the page from its own style and script.
     pub(super) fn adorn(&self, headers: &mut hyper::HeaderMap) {
         for (name, value) in &self.policy.load().headers {
-            headers.insert(name, value.clone());
+            if name != CONTENT_SECURITY_POLICY || !headers.contains_key(name) {
+                headers.insert(name, value.clone());
+            }
         }
     }
 }

@@ -42,6 +42,31 @@ fn configured_headers_are_on_every_answer() {
     }
 }
 
+/// Any other policy would keep the page from its own style and script; who may frame it is the operator's to say.
+#[test]
+fn a_page_for_people_keeps_its_own_policy() {
+    let site = Site::start(
+        "http_server_config:
+  headers: { Content-Security-Policy: \"default-src 'self'\", X-Frame-Options: sameorigin }
+",
+    );
+    for path in ["/", "/collector/pg_db", "/collector/nothing"] {
+        let answer = site.http(path, &[]);
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'sha256-"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("frame-ancestors"), "{path}: {policy}");
+        assert_eq!(answer.header("x-frame-options"), Some("sameorigin"), "{path}");
+    }
+    let answer = site.http("/version", &[]);
+    assert_eq!(
+        answer.header("content-security-policy"),
+        Some("default-src 'self'")
+    );
+}
+
 #[test]
 fn requests_above_the_limit_are_told_when_to_come_again() {
     let site = Site::start("rate_limit: { interval: 1h, burst: 5 }\n");
