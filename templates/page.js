@@ -109,7 +109,7 @@
   const form = () => document.getElementById("form");
   const send = () => {
     clearTimeout(typing);
-    go("/?" + new URLSearchParams([...new FormData(form())].filter(([, value]) => value)));
+    go(form().action + "?" + new URLSearchParams([...new FormData(form())].filter(([, value]) => value)));
   };
   document.addEventListener("submit", (event) => {
     if (event.target !== form()) return;

@@ -138,7 +138,7 @@ fn stat_counts_executions_failures_and_hits() {
         Duration::from_secs(10),
         || {
             let page = exporter.get("/").text();
-            page.contains(r#"href="/explain""#) && page.contains(r#"href="/stat""#)
+            page.contains(r#"href="./explain""#) && page.contains(r#"href="./stat""#)
         },
     );
     let run = program(&url)

@@ -259,8 +259,8 @@ fn the_page_for_people() {
         "pg_db",
         "odd",
         "failed",
-        "href=\"/metrics\"",
-        "href=\"/version\"",
+        "href=\"./metrics\"",
+        "href=\"./version\"",
         "22P02",
     ] {
         assert!(html.contains(part), "{part}");
@@ -269,7 +269,7 @@ fn the_page_for_people() {
     assert!(installed.len() > 40);
     for sample in installed {
         let name = sample.label("query").unwrap();
-        let row = format!("<th scope=\"row\"><a href=\"/collector/{name}\">{name}</a></th>");
+        let row = format!("<th scope=\"row\"><a href=\"./collector/{name}\">{name}</a></th>");
         assert!(html.contains(&row), "{row}");
     }
     for outside in ["http://", "https://", "src="] {

@@ -73,7 +73,7 @@ pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request
     // Names are plain words: they have one spelling, like all paths.
     let name = request.uri.path().strip_prefix(NAMES).unwrap_or_default();
     let snapshot = context.backend.health();
-    let frame = Frame::new(&context, &snapshot);
+    let frame = Frame::new(&context, &snapshot, request.uri.path());
     let live = context.backend.catalog().live();
     let branches: Vec<&Collector> = live
         .collectors

@@ -57,6 +57,8 @@ pub(super) struct Frame<'a> {
     pub(super) style: &'static str,
     pub(super) script: &'static str,
     pub(super) telemetry_path: &'a str,
+    /// The way from this page to `/`: links are relative, so that they hold behind a proxy that adds a prefix.
+    pub(super) root: String,
     /// Host, port and database.
     pub(super) server: &'a str,
     pub(super) state: State,
@@ -67,16 +69,22 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn new<B: Backend>(context: &'a Context<B>, snapshot: &'a Snapshot) -> Self {
+    pub(super) fn new<B: Backend>(context: &'a Context<B>, snapshot: &'a Snapshot, path: &str) -> Self {
         Self {
             style: STYLE,
             script: SCRIPT,
             telemetry_path: &context.telemetry_path,
+            root: root(path),
             server: context.backend.server(),
             state: snapshot.state,
             reason: snapshot.reason.as_deref(),
             now: time(SystemTime::now()),
         }
+    }
+
+    /// A link to a path of the exporter.
+    pub(super) fn link(&self, path: &str) -> String {
+        format!("{}{}", self.root, path.trim_start_matches('/'))
     }
 
     /// The state in a word, as a class and for people.
@@ -91,6 +99,14 @@ impl<'a> Frame<'a> {
             State::Starting | State::Unknown => "warn",
             State::Down => "bad",
         }
+    }
+}
+
+/// The way from a path to `/`, as a browser follows it.
+fn root(path: &str) -> String {
+    match path.matches('/').count() {
+        0 | 1 => "./".to_owned(),
+        slashes => "../".repeat(slashes - 1),
     }
 }
 
@@ -117,5 +133,23 @@ pub(super) fn show(map: HeaderMap, status: StatusCode, page: &impl Template) -> 
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("this page cannot be shown: {error}\n"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_the_root() {
+        let table = [
+            ("/", "./"),
+            ("/collector/", "../"),
+            ("/collector/pg_db", "../"),
+            ("/collector/a/b", "../../"),
+        ];
+        for (path, expected) in table {
+            assert_eq!(root(path), expected, "{path}");
+        }
     }
 }

@@ -102,7 +102,7 @@ pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request
     let options = Options::read(request.uri.query().unwrap_or_default());
     let all = overview.as_ref().map(rows::rows).unwrap_or_default();
     let home = Home {
-        frame: Frame::new(&context, &snapshot),
+        frame: Frame::new(&context, &snapshot, request.uri.path()),
         subtitle: overview.as_ref().map(subtitle).unwrap_or_default(),
         is_known: overview.is_some(),
         tiles: tiles(overview.as_ref(), &snapshot, &all),

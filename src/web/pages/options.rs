@@ -160,7 +160,7 @@ impl Options {
         }
     }
 
-    /// Where this page is.
+    /// Where this page is, seen from itself.
     pub(super) fn href(&self) -> String {
         let mut query = Vec::new();
         if self.sort != Sort::default() || self.reversed {
@@ -176,9 +176,9 @@ impl Options {
             query.push("databases=all".to_owned());
         }
         if query.is_empty() {
-            "/".to_owned()
+            "./".to_owned()
         } else {
-            format!("/?{}", query.join("&"))
+            format!("./?{}", query.join("&"))
         }
     }
 }
@@ -202,14 +202,14 @@ mod tests {
         ] {
             let options = Options::read(query);
             let expected = if query.is_empty() {
-                "/".to_owned()
+                "./".to_owned()
             } else {
-                format!("/?{query}")
+                format!("./?{query}")
             };
             assert_eq!(options.href(), expected);
             let again = options.href();
             assert_eq!(
-                Options::read(again.trim_start_matches("/?").trim_start_matches('/')),
+                Options::read(again.trim_start_matches("./").trim_start_matches('?')),
                 options
             );
         }

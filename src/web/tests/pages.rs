@@ -321,7 +321,7 @@ async fn the_page_for_people_shows_all_and_escapes_it() {
     );
     let html = response.text();
     for shown in [
-        "href=\"/collector/pg_db\"",
+        "href=\"./collector/pg_db\"",
         "failed",
         "2.5 ms",
         "12 s",
@@ -329,7 +329,7 @@ async fn the_page_for_people_shows_all_and_escapes_it() {
         ">3<",
         "a &#38; b",
         "primary",
-        "href=\"/metrics\"",
+        "href=\"./metrics\"",
         "<bdi>db.example.com:5432/app</bdi>",
         "PostgreSQL 15.18",
     ] {
@@ -438,6 +438,6 @@ async fn a_collector_has_a_page_even_if_the_scrape_thread_is_gone() {
     ] {
         let page = server.get(path).await;
         assert_eq!(page.status, 404, "{path}");
-        assert!(page.text().contains("href=\"/collector/pg_table\""), "{path}");
+        assert!(page.text().contains("../collector/pg_table\""), "{path}");
     }
 }

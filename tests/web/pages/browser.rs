@@ -26,6 +26,11 @@ pub(super) struct Turn {
 
 impl Turn {
     pub(super) fn with(exporter: &Exporter) -> Self {
+        Self::at(exporter.port())
+    }
+
+    /// A turn on what a port of this machine serves.
+    pub(super) fn at(port: u16) -> Self {
         static BROWSER: OnceLock<Mutex<Chromium>> = OnceLock::new();
         let browser = BROWSER
             .get_or_init(|| Mutex::new(Chromium::start()))
@@ -39,7 +44,7 @@ impl Turn {
         browser.requests();
         Self {
             browser,
-            origin: format!("http://127.0.0.1:{}", exporter.port()),
+            origin: format!("http://127.0.0.1:{port}"),
             is_cut: false,
         }
     }

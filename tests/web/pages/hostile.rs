@@ -66,7 +66,7 @@ fn headers_keep_the_pages_to_themselves() {
     }
     let unknown = scene.exporter.get("/collector/nothing").text();
     assert!(
-        unknown.contains("href=\"/collector/pg_db\""),
+        unknown.contains("href=\"../collector/pg_db\""),
         "the page names those that there are"
     );
 }

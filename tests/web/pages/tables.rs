@@ -1,5 +1,7 @@
 //! Sorting and filtering, with a script and without.
 
+use pg_exporter_lab::Nginx;
+
 use super::browser::Turn;
 use super::scene::Scene;
 
@@ -104,7 +106,7 @@ fn the_page_of_a_collector_is_a_click_away_and_back() {
     let scene = Scene::new();
     let turn = Turn::with(&scene.exporter);
     turn.open("/");
-    turn.click("a[href='/collector/pg_db']");
+    turn.click("a[href='./collector/pg_db']");
     assert_eq!(turn.texts("h1"), ["pg_db"]);
     let body = turn.text("return document.body.innerText");
     for shown in [
@@ -131,5 +133,25 @@ fn the_page_of_a_collector_is_a_click_away_and_back() {
         "{body}"
     );
     assert!(body.contains("/failing.yml:2"), "{body}");
+    turn.end();
+}
+
+#[test]
+fn behind_a_proxy_that_adds_a_prefix_links_and_the_form_stay_below_it() {
+    let scene = Scene::new();
+    let upstream = format!("server 127.0.0.1:{};", scene.exporter.port());
+    let nginx = Nginx::start(&upstream, "rewrite ^/pg(/.*)$ $1 break;");
+    let turn = Turn::at(nginx.port());
+    let all_below = "[...document.links].every(one => one.pathname.startsWith('/pg/'))";
+    turn.open("/pg/");
+    assert!(turn.holds(all_below));
+    turn.click("a[href='./collector/pg_db']");
+    assert_eq!(turn.texts("h1"), ["pg_db"]);
+    assert!(turn.holds("location.pathname == '/pg/collector/pg_db'"));
+    assert!(turn.holds(all_below));
+    turn.click(".crumbs a");
+    turn.type_into("#filter", "pg_db");
+    turn.wait("document.querySelectorAll('tr[data-key^=\"c \"]').length == 2");
+    assert!(turn.holds("location.pathname == '/pg/' && location.search.includes('filter=pg_db')"));
     turn.end();
 }
