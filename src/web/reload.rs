@@ -19,6 +19,10 @@ pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts)
         let message = "reload over HTTP is off (--web.disable-reload); send the process SIGHUP instead";
         return failed(map, StatusCode::FORBIDDEN, message);
     }
+    if is_of_another_site(&map) {
+        let message = "a page of another site may not reload this exporter";
+        return failed(map, StatusCode::FORBIDDEN, message);
+    }
     let dry_run = match dry_run(request.uri.query().unwrap_or_default()) {
         Ok(dry_run) => dry_run,
         Err(message) => return failed(map, StatusCode::BAD_REQUEST, &message),
@@ -34,6 +38,11 @@ async fn reload<B: Backend>(context: Arc<Context<B>>, dry_run: bool) -> Result<C
     let catalog = Arc::clone(context.backend.catalog());
     let _told = (!dry_run).then(|| context.manager.reloading());
     crate::catalog::reload_in_background(catalog, dry_run, "HTTP").await
+}
+
+/// Whether a browser asks for a page that is not ours: with the password that its user once gave, if there is one.
+fn is_of_another_site(map: &HeaderMap) -> bool {
+    map.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
 }
 
 /// Without a value it is on. One that is neither on nor off must not end in a reload.

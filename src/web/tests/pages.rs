@@ -168,6 +168,18 @@ async fn reports_in_text_and_json() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_cannot_reload() {
+    let server = Server::start(Told::default());
+    for (site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
+        let header = format!("Sec-Fetch-Site: {site}\r\n");
+        for method in ["GET", "POST"] {
+            let response = server.ask(method, "/reload", &header).await;
+            assert_eq!(response.status, status, "{method} {site}: {}", response.text());
+        }
+    }
+}
+
+#[tokio::test]
 async fn reload_answers_as_the_contract_has_it() {
     let server = Server::start(Told::default());
     for method in ["GET", "POST"] {
