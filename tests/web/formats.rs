@@ -179,6 +179,26 @@ fn compressed_pages_are_the_same_pages() {
     }
 }
 
+#[test]
+fn a_selection_is_served_in_every_format() {
+    let (exporter, _folder) = exporter();
+    let ask = |format: &str| {
+        let path = "/metrics?collect[]=konst";
+        let response = exporter.request("GET", path, &[("Accept", format)]);
+        assert_eq!(response.status, 200, "{format}");
+        response.content()
+    };
+    let [text, page] = [TEXT, OPEN_METRICS].map(|format| String::from_utf8(ask(format)).unwrap());
+    let findings = open_metrics_check(&page);
+    assert!(findings.parses, "{:?}", findings.lines);
+    for page in [&text, &page] {
+        assert_eq!(constant_lines(page).len(), 4 * 4 + 6 * 4, "{page}");
+        assert!(!page.contains("konst_counts"), "{page}");
+    }
+    assert_eq!(names(&text), names(&page));
+    assert_eq!(constant_messages(&ask(PROTOBUF)).len(), 5);
+}
+
 /// Name, labels and value of each series that a Prometheus has stored; bounds as numbers.
 fn stored(prometheus: &Prometheus, selector: &str) -> BTreeMap<String, String> {
     let answer: Value = serde_json::from_str(&prometheus.query(selector)).unwrap();
