@@ -82,9 +82,14 @@ fn prometheus_scrapes() {
 /// Prometheus has the exporter's flag for its listen address, and a page of its own.
 #[test]
 fn an_exporter_is_started_scraped_and_ended() {
-    let folder = std::env::temp_dir().join(format!("pg_exporter_lab-{}.yml", std::process::id()));
-    std::fs::write(&folder, "global: {}\n").unwrap();
-    let builder = Exporter::builder(tool("prometheus")).arg(format!("--config.file={}", folder.display()));
+    let folder = std::env::temp_dir().join(format!("pg_exporter_lab-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let config = folder.join("prometheus.yml");
+    std::fs::write(&config, "global: {}\n").unwrap();
+    let builder = Exporter::builder(tool("prometheus"))
+        .arg(format!("--config.file={}", config.display()))
+        // Debian's build has a default that belongs to its service's user.
+        .arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()));
     let exporter = builder.start();
     exporter.wait_for_status("/-/ready", 200, Duration::from_secs(20));
     let page = exporter.scrape();
@@ -109,7 +114,7 @@ fn an_exporter_is_started_scraped_and_ended() {
     assert!(error.to_string().contains("no-such-flag"), "{error}");
     let ended = Exporter::builder(tool("promtool")).arg("--version").run();
     assert!(ended.status.success() && (ended.stdout + &ended.stderr).contains("promtool, version"));
-    std::fs::remove_file(folder).unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// One request through the proxy: what came, and how long it took.
