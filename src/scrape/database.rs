@@ -27,7 +27,7 @@ pub struct Database {
     /// Whether it was discovered rather than named by the URL.
     pub discovered: bool,
     endpoint: Endpoint,
-    /// Tells other runs that a collector has answered.
+    /// Tells other runs that a collector has answered, or that a run has ended.
     pub(super) answers: Notify,
     /// Until when it is left alone, because someone wants it for themselves.
     left: Cell<Option<Instant>>,

@@ -214,6 +214,11 @@ impl Target {
     /// Every page of that run has been made.
     pub fn retire_run(&self, start: Instant) {
         self.on.borrow_mut().remove(&start);
+        // One that panicked has left statements unanswered that others may wait for.
+        let discovered = self.discovered.borrow();
+        for database in std::iter::once(&self.main).chain(discovered.values()) {
+            database.answers.notify_waiters();
+        }
     }
 
     /// When the last run began.
