@@ -112,7 +112,7 @@ async fn serve(mut inbox: mpsc::Receiver<Message>, target: Rc<Target>) {
         let next = rounds.next(&target);
         tokio::select! {
             message = inbox.recv() => match message {
-                Some(Message::Page(request, reply)) => rounds.join(request, reply),
+                Some(Message::Page(request, reply)) => rounds.join(&target, request, reply),
                 Some(Message::Overview(reply)) => {
                     // Nobody waits any more: nothing to do about it.
                     let _ = reply.send(target.overview());

@@ -87,18 +87,19 @@ impl Running {
         self.start + PATIENCE
     }
 
-    /// Whether a client does well to wait for its page.
-    fn suits(&self, wanted: &Selection, now: Instant) -> bool {
+    /// Whether a client does well to wait for its page. Where no run may be beside it, one that does more than is asked
+    /// for is over before one of the client's own.
+    fn suits(&self, wanted: &Selection, target: &Target, now: Instant) -> bool {
         let selection = &self.round.selection;
-        selection == wanted || (selection.covers(wanted) && now < self.patience())
+        selection == wanted || (selection.covers(wanted) && (target.lanes() == 1 || now < self.patience()))
     }
 }
 
 impl Rounds {
     /// A client asks for a page.
-    pub(super) fn join(&mut self, request: Request, reply: oneshot::Sender<Page>) {
+    pub(super) fn join(&mut self, target: &Target, request: Request, reply: oneshot::Sender<Page>) {
         let now = Instant::now();
-        let suits = |running: &&mut Running| running.suits(&request.selection, now);
+        let suits = |running: &&mut Running| running.suits(&request.selection, target, now);
         match self.running.iter_mut().find(suits) {
             Some(Running { round, deadline, .. }) => {
                 // A client with more time gives it to the run: one with less does not decide for all.
@@ -185,20 +186,21 @@ impl Rounds {
         let waiters = running.chain(&self.queue).flat_map(|round| &round.waiters);
         let deadlines = waiters.map(|waiter| waiter.request.deadline);
         let is_lane_free = !self.queue.is_empty() && self.running.len() < target.lanes();
+        let may_leave = |running: &&Running| target.lanes() > 1 && running.round.has_guests();
         let waited_for = self
             .running
             .iter()
-            .filter(|running| is_lane_free || running.round.has_guests());
+            .filter(|running| is_lane_free || may_leave(running));
         deadlines.chain(waited_for.map(Running::patience)).min()
     }
 
     /// Those whose deadline has come get a page of what is there; those whose patience with a run of more than they ask
-    /// for has ended queue for one of their own.
+    /// for has ended queue for one of their own, where there may be two.
     pub(super) fn release(&mut self, target: &Target, now: Instant) {
         let is_due = |request: &Request| request.deadline <= now;
         let mut leaving = Vec::new();
         for running in &mut self.running {
-            let is_over = running.patience() <= now;
+            let is_over = target.lanes() > 1 && running.patience() <= now;
             let Running { round, start, .. } = running;
             round.answer(target, *start, is_due);
             let Round { selection, waiters } = round;

@@ -221,6 +221,23 @@ fn jobs_take_turns_where_connections_are_few() {
 }
 
 #[test]
+fn a_run_of_more_serves_all_where_connections_are_few() {
+    let url = database("selection_guests");
+    let directory = Directory::new(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
+    let exporter = crate::support::program(&url)
+        .args(["--no-builtin", "--max-connections=3", "--config"])
+        .arg(directory.path())
+        .start();
+    thread::scope(|scope| {
+        let all = scope.spawn(|| scrape(&exporter, ""));
+        wait_for_slow("selection_guests");
+        let fast = scrape(&exporter, "?collect[]=fast").value("fast_at", &[]);
+        let all = all.join().unwrap().value("fast_at", &[]);
+        assert!(fast.is_some() && fast == all, "no run of its own: {fast:?} {all:?}");
+    });
+}
+
+#[test]
 fn a_page_leaves_at_its_deadline_though_another_job_runs() {
     let url = database("selection_deadline");
     let slow = clock("slow", "").replace(" AS at", " AS at FROM pg_sleep(5)");
@@ -235,7 +252,7 @@ fn a_page_leaves_at_its_deadline_though_another_job_runs() {
                     .is_some()
             );
         });
-        thread::sleep(Duration::from_millis(500));
+        wait_for_slow("selection_deadline");
         let started = Instant::now();
         let headers = [("X-Prometheus-Scrape-Timeout-Seconds", "1")];
         let response = exporter.request("GET", "/metrics?collect[]=fast", &headers);
