@@ -42,7 +42,11 @@ pub(super) async fn look(target: &Target, deadline: Instant) -> Duration {
         .blind_until
         .get()
         .is_some_and(|until| Instant::now() < until);
-    let Some(asker) = target.pool.asker().filter(|_| !is_blind) else {
+    if is_blind {
+        return PAUSE;
+    }
+    // The same limit at each look, so that the server is told of it only where a scrape has been in between.
+    let Some(asker) = target.pool.asker(target.endpoint.connect_timeout) else {
         return PAUSE;
     };
     match asker.ask(deadline).await {

@@ -32,7 +32,8 @@ pub struct Claims {
 }
 
 /// Asks over the connection of a session that someone else holds: between their statements, or behind those that are under
-/// way. Nothing of the session changes.
+/// way. Of the session nothing has changed but its limit on statements, which it knows of: what the statement before was
+/// allowed may be too little.
 #[derive(Debug)]
 pub struct Asker(pub(super) Arc<Client>);
 

@@ -130,12 +130,13 @@ impl Pool {
         self.idle.borrow_mut().remove(database);
     }
 
-    /// A way to ask for claims on databases: over an idle session, the URL's rather than another. `None` when there is none.
-    pub fn asker(&self) -> Option<Asker> {
-        let idle = self.idle.borrow();
-        let mut sessions: Vec<_> = idle.values().collect();
+    /// A way to ask for claims on databases, within the limit on the server: over an idle session, the URL's rather than
+    /// another. `None` when there is none.
+    pub fn asker(&self, limit: Duration) -> Option<Asker> {
+        let mut idle = self.idle.borrow_mut();
+        let mut sessions: Vec<_> = idle.values_mut().collect();
         sessions.sort_by_key(|idle| idle.discovered);
-        sessions.into_iter().find_map(|idle| idle.session.asker())
+        sessions.into_iter().find_map(|idle| idle.session.asker(limit))
     }
 
     /// Whether there are sessions that a claim may have to wait for: idle ones of discovered databases, or busy ones.

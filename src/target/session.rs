@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{FutureExt as _, join, join_all};
 use postgres_types::{ToSql, Type};
 use tokio::time::timeout_at;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
@@ -221,11 +221,18 @@ impl Session {
         *self.in_recovery.get_or_insert(in_recovery) == in_recovery
     }
 
-    /// A way to ask for claims on databases over this connection, whoever holds the session; `None` where statements may
-    /// reach another server's session each.
-    pub(super) fn asker(&self) -> Option<Asker> {
-        let is_usable = self.kind == Kind::Postgres && !self.client.is_closed();
-        is_usable.then(|| Asker(Arc::clone(&self.client)))
+    /// A way to ask for claims on databases over this connection, whoever holds the session, within the limit on the
+    /// server; `None` where statements may reach another server's session each.
+    pub(super) fn asker(&mut self, limit: Duration) -> Option<Asker> {
+        if self.kind != Kind::Postgres || self.client.is_closed() {
+            return None;
+        }
+        if let Some(limits) = self.limits(limit) {
+            // Sent here and now, so that the session knows for sure what its limit is, whoever sends next. Nobody waits for
+            // the answer.
+            let _ = self.client.batch_execute(&limits).now_or_never();
+        }
+        Some(Asker(Arc::clone(&self.client)))
     }
 
     /// What answers at the other end.

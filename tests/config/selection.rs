@@ -233,7 +233,10 @@ fn a_run_of_more_serves_all_where_connections_are_few() {
         wait_for_slow("selection_guests");
         let fast = scrape(&exporter, "?collect[]=fast").value("fast_at", &[]);
         let all = all.join().unwrap().value("fast_at", &[]);
-        assert!(fast.is_some() && fast == all, "no run of its own: {fast:?} {all:?}");
+        assert!(
+            fast.is_some() && fast == all,
+            "no run of its own: {fast:?} {all:?}"
+        );
     });
 }
 

@@ -131,6 +131,24 @@ fn a_scrape_that_is_under_way_makes_room() {
     assert_eq!(answer(&exporter, "/primary").0, 200);
 }
 
+/// However little time the last statement of a scrape was allowed.
+#[test]
+fn a_look_has_a_limit_of_its_own() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    // A view of that many locks takes longer than the collector may.
+    let mut somebody = cluster.session("postgres");
+    somebody.exec("select count(pg_advisory_lock(i)) from generate_series(1, 5000) i");
+    let layer = Layer::new(
+        "hasty:\n  query: SELECT 1 AS value\n  priority: 1000\n  tags: ['cluster']\n  timeout: 0.001\n  metrics:\n    \
+         - value: { usage: GAUGE, description: Always one. }\n",
+    );
+    let exporter = builder(&cluster.url("postgres")).arg(layer.flag()).start();
+    wait_for(&exporter, "app", |page| shows(page, "app"));
+    // No scrape meanwhile.
+    run(&cluster, "drop database app");
+}
+
 /// A statement that fails all the same, because of somebody else, costs a few seconds of that database's series.
 #[test]
 fn a_database_that_is_not_dropped_after_all_comes_back() {
