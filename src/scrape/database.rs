@@ -1,13 +1,13 @@
 //! One database: its session, facts, plan and slots, and one scrape of it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
-use super::collect::{self, Env};
+use super::collect::{self, Env, On};
 use super::room::QUIET;
 use super::slot::{Outcome, Slot};
 use super::text;
@@ -320,9 +320,9 @@ impl Database {
     }
 
     /// A run begins, beside others: it knows nothing of the database yet.
-    pub fn prepare(&self, run: Instant, on: &BTreeSet<Instant>) {
+    pub fn prepare(&self, run: Instant, on: &On) {
         let mut state = self.state.borrow_mut();
-        state.passes.retain(|run, _| on.contains(run));
+        state.passes.retain(|run, _| on.contains_key(run));
         state.passes.insert(run, Pass::default());
     }
 

@@ -136,7 +136,7 @@ impl Rounds {
             };
             let (target, selection) = (Rc::clone(target), round.selection.clone());
             let (start, deadline) = (Instant::now(), Rc::new(Cell::new(run_deadline(deadline))));
-            target.begin_run(start, &selection);
+            target.begin_run(start, &deadline, &selection);
             let end = Rc::clone(&deadline);
             // A task of its own: a panic in it costs this run only.
             let task = tokio::task::spawn_local(async move { target.run(start, &end, &selection).await });

@@ -76,6 +76,17 @@ pub struct PredicateSlot {
     pub answer: Option<(bool, Instant)>,
 }
 
+/// What the server is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// Start of the scrape that it is for.
+    pub scrape: Instant,
+    /// When the server ends it.
+    pub limit: Instant,
+    /// Whether that is by the collector's own limit, not by what was left of the scrape.
+    pub has_own_limit: bool,
+}
+
 /// An installed collector.
 #[derive(Clone, Debug)]
 pub struct Slot {
@@ -106,8 +117,8 @@ pub struct Slot {
     not_before: Option<Instant>,
     /// The last scrape that found it to be due.
     begun: Option<Instant>,
-    /// The scrape for which the server works on its statement now.
-    running: Option<Instant>,
+    /// Its execution that the server is at now: of two at a time, the later one.
+    running: Option<Execution>,
     /// Whether waiting is a pause for missing objects or rights rather than a back-off.
     paused: bool,
 }
@@ -150,14 +161,14 @@ impl Slot {
         self.begun = self.begun.max(Some(start));
     }
 
-    /// The server begins to work on its statement, for the scrape begun at `start`.
-    pub fn run(&mut self, start: Instant) {
-        self.running = Some(start);
+    /// The server begins to work on its statement.
+    pub fn run(&mut self, execution: Execution) {
+        self.running = Some(execution);
     }
 
-    /// The scrape for which the server works on its statement now.
+    /// Its execution that the server is at now.
     #[must_use]
-    pub fn running(&self) -> Option<Instant> {
+    pub fn running(&self) -> Option<Execution> {
         self.running
     }
 
@@ -256,8 +267,10 @@ impl Slot {
     /// An execution failed. `interval` is the time between scrapes: a second failure in a row is not tried again at
     /// the next scrape but at the one after it, and so on up to the collector's ttl.
     ///
-    /// `took` is `None` if it did not get so far as to run.
+    /// `took` is `None` if it did not get so far as to run. A result that another scrape got meanwhile stands.
     pub fn failed(&mut self, failure: Failure, start: Instant, took: Option<Duration>, interval: Duration) {
+        let has_result = matches!(self.outcome, Outcome::Good | Outcome::PredicateSkipped);
+        let stands = has_result && self.has_answered_since(start);
         self.executed(start, took);
         self.stats.last_failed = self.stats.last_execution;
         self.stats.errors += 1;
@@ -267,6 +280,9 @@ impl Slot {
             *count += 1;
         }
         self.stats.last_error = Some(failure.clone());
+        if stands {
+            return;
+        }
         self.paused = failure.is_lasting();
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         let wait = if self.paused {
@@ -310,7 +326,7 @@ impl Slot {
         self.stats.last_execution = Some(SystemTime::now());
         self.executed = self.executed.max(Some(start));
         self.answered = Some(Instant::now());
-        self.running = None;
+        self.running.take_if(|execution| execution.scrape == start);
     }
 
     fn recovered(&mut self) {

@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use pg_exporter_schema::Collector;
 
 use super::builtin;
-use super::collect::Env;
+use super::collect::{Env, On};
 use super::config::Config;
 use super::database::Database;
 use super::encode::Encoder;
@@ -44,8 +44,8 @@ pub struct Target {
     pub(super) discovered: RefCell<BTreeMap<String, Rc<Database>>>,
     pages: RefCell<Pages>,
     pub(super) runs: RefCell<Runs>,
-    /// When the runs began whose pages are not all made yet.
-    on: RefCell<BTreeSet<Instant>>,
+    /// The runs whose pages are not all made yet.
+    on: RefCell<On>,
     pub(super) created: Instant,
     /// Until when nobody looks for claims on databases, as the role may not.
     pub(super) blind_until: Cell<Option<Instant>>,
@@ -196,15 +196,15 @@ impl Target {
         }
     }
 
-    /// A run is about to begin, beside those that are on.
-    pub fn begin_run(&self, start: Instant, selection: &Selection) {
+    /// A run is about to begin, beside those that are on; its end may be moved while it is on.
+    pub fn begin_run(&self, start: Instant, deadline: &Rc<Cell<Instant>>, selection: &Selection) {
         let mut runs = self.runs.borrow_mut();
         runs.interval = start.saturating_duration_since(runs.start);
         runs.start = start;
         // To plan only is no scrape.
         runs.count += u64::from(*selection != Selection::nothing());
         let mut on = self.on.borrow_mut();
-        on.insert(start);
+        on.insert(start, Rc::clone(deadline));
         let discovered = self.discovered.borrow();
         for database in std::iter::once(&self.main).chain(discovered.values()) {
             database.prepare(start, &on);

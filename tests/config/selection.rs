@@ -178,6 +178,58 @@ fn what_runs_for_one_job_serves_the_other_too() {
     assert!(stat.contains("  slow:\n    Executions: 1\n"), "{stat}");
 }
 
+/// A page for a client that gives the slow collector too little time, but the other job time to begin.
+fn short(exporter: &pg_exporter_lab::Exporter, query: &str) -> pg_exporter_lab::Page {
+    let headers = [("X-Prometheus-Scrape-Timeout-Seconds", "4")];
+    let response = exporter.request("GET", &format!("/metrics{query}"), &headers);
+    pg_exporter_lab::Page::parse(&response.text())
+}
+
+/// A statement that a hurried job cannot wait for is no loss to one that can.
+#[test]
+fn a_job_with_more_time_does_not_share_the_deadline_of_another() {
+    let url = database("selection_hurried");
+    let directory = Directory::new(&[
+        ("1.yml", &slow("")),
+        ("2.yml", &clock("one", "")),
+        ("3.yml", &clock("two", "")),
+    ]);
+    let exporter = exporter(&url, &directory);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| short(&exporter, "?exclude[]=two"));
+        wait_for_slow("selection_hurried");
+        let second = scrape(&exporter, "?exclude[]=one");
+        assert!(second.value("slow_at", &[]).is_some() && second.value("two_at", &[]).is_some());
+        assert_eq!(
+            first.join().unwrap().value("slow_at", &[]),
+            None,
+            "it had no time"
+        );
+    });
+}
+
+/// Of two executions at a time, the one that fails does not take the other's result away.
+#[test]
+fn a_result_stands_though_another_run_fails_later() {
+    let url = database("selection_uneven");
+    // It takes long unless it is on already.
+    let sleep = " AS at FROM (SELECT pg_sleep(CASE count(*) WHEN 1 THEN 20 ELSE 0 END) FROM pg_stat_activity \
+                 WHERE datname = 'selection_uneven' AND state = 'active' AND query LIKE '%pg_sleep(CASE%') x, \
+                 (SELECT 'pg_sleep(5)') y";
+    let uneven = clock("uneven", "").replace(" AS at", sleep);
+    let directory = Directory::new(&[("1.yml", &uneven), ("2.yml", &slow(""))]);
+    let exporter = exporter(&url, &directory);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| short(&exporter, "?collect[]=uneven"));
+        wait_for_slow("selection_uneven");
+        let second = scrape(&exporter, "").value("uneven_at", &[]);
+        let first = first.join().unwrap().value("uneven_at", &[]);
+        assert!(second.is_some() && first == second, "{first:?} {second:?}");
+    });
+    let stat = exporter.get("/stat").text();
+    assert!(stat.contains("  uneven:\n    Executions: 2\n"), "{stat}");
+}
+
 #[test]
 fn a_reload_beside_a_run_does_not_confuse_its_answers() {
     let url = database("selection_reload");

@@ -1,7 +1,8 @@
 //! What all databases of one run share.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,17 +12,21 @@ use crate::catalog::Live;
 use crate::scrape::Selection;
 use crate::scrape::config::Config;
 use crate::scrape::encode::Encoder;
+use crate::scrape::slot::Execution;
 use crate::target::health::Health;
 use crate::target::pool::Pool;
 use crate::target::session::StatementKey;
+
+/// The runs that are on: when they began, when they end at the latest. Clients that join one move its end.
+pub type On = BTreeMap<Instant, Rc<Cell<Instant>>>;
 
 /// What all databases of one run share.
 #[derive(Debug)]
 pub struct Env<'a> {
     /// When the run began: the reference instant of all caches.
     pub start: Instant,
-    /// When the runs began that are on, this one among them.
-    pub on: &'a RefCell<BTreeSet<Instant>>,
+    /// The runs that are on, this one among them.
+    pub on: &'a RefCell<On>,
     /// When it ends at the latest. Clients that join move it.
     pub deadline: &'a Cell<Instant>,
     /// Time since the run before.
@@ -67,7 +72,18 @@ impl Env<'_> {
 
     /// Whether that run is on, and another one than this.
     pub(super) fn is_other(&self, run: Instant) -> bool {
-        run != self.start && self.on.borrow().contains(&run)
+        run != self.start && self.on.borrow().contains_key(&run)
+    }
+
+    /// Whether an execution is another run's and its answer will do for this one: it is given no less time than this run
+    /// would give it.
+    pub(super) fn shares(&self, execution: Execution) -> bool {
+        let on = self.on.borrow();
+        let Some(end) = on.get(&execution.scrape).map(|end| end.get()) else {
+            return false;
+        };
+        let has_its_time = execution.has_own_limit && execution.limit <= end;
+        execution.scrape != self.start && (has_its_time || execution.limit.min(end) >= self.deadline())
     }
 
     /// When the run ends at the latest, as of now.

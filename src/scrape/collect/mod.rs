@@ -11,7 +11,7 @@ use std::time::Instant;
 use pg_exporter_schema::Collector;
 use tokio::time::timeout_at;
 
-pub use env::Env;
+pub use env::{Env, On};
 
 use super::database::Database;
 use super::decode::Decoder;
@@ -71,8 +71,8 @@ pub(super) async fn run(database: &Database, mut session: Session, env: &Env<'_>
     }
 }
 
-/// What is due: to be executed, and what the server executes for another run at the moment. The answer of that will
-/// serve both.
+/// What is due: to be executed, and what the server executes for another run at the moment, unless that run ends too
+/// early for this one. The answer will serve both.
 fn take_due(database: &Database, env: &Env<'_>) -> (Vec<Due>, Vec<StatementKey>) {
     let mut state = database.state.borrow_mut();
     let (mut due, mut shared) = (Vec::new(), Vec::new());
@@ -88,7 +88,7 @@ fn take_due(database: &Database, env: &Env<'_>) -> (Vec<Due>, Vec<StatementKey>)
             continue;
         }
         slot.begin(env.start);
-        if slot.running().is_some_and(|run| env.is_other(run)) {
+        if slot.running().is_some_and(|execution| env.shares(execution)) {
             shared.push(slot.key);
         } else {
             due.push(Due {
@@ -109,7 +109,9 @@ async fn wait_for_others(database: &Database, keys: &[StatementKey], env: &Env<'
     let is_awaited = |slot: &Slot| {
         keys.contains(&slot.key)
             && slot.is_pending(env.start)
-            && slot.running().is_some_and(|run| env.is_other(run))
+            && slot
+                .running()
+                .is_some_and(|execution| env.is_other(execution.scrape))
     };
     loop {
         // Before the look, so that no answer is missed between it and the wait.

@@ -10,6 +10,7 @@ use super::{Due, Env};
 use crate::scrape::batch::Batch;
 use crate::scrape::database::Database;
 use crate::scrape::decode::Decoder;
+use crate::scrape::slot::Execution;
 use crate::target::failure::{Failure, Reason};
 use crate::target::pipeline::{self, Flight, Order};
 use crate::target::rows::{Format, Row};
@@ -123,7 +124,12 @@ async fn execute(
         let Some(flight) = flights.pop_front() else { break };
         let began = Instant::now();
         // The answers before it have been read, so this is the statement that the server is at.
-        with_slot(database, item, |slot| slot.run(env.start));
+        let execution = Execution {
+            scrape: env.start,
+            limit: began + flight.timeout,
+            has_own_limit: item.collector.timeout == Some(flight.timeout),
+        };
+        with_slot(database, item, |slot| slot.run(execution));
         let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
         let answer = timeout_at(limit.into(), receive(flight, item))
             .await
