@@ -173,11 +173,16 @@ fn a_blackholed_connect() {
     assert_nothing_of_the_target(&page);
     assert!(took > Duration::from_millis(500), "the hole is none: {took:?}");
     assert_down(&exporter, HEALTH_LIMIT);
-    let exporter = builder(&hole.url()).arg("--connect-timeout=100ms").start();
-    let (_, took) = page_within(&exporter, 4.0);
+    // A new exporter each time, as one that has failed waits before it tries again. Without the flag, none is that quick; with
+    // it, a busy machine does not slow all of them.
+    let tries = (0..4).map(|_| {
+        let exporter = builder(&hole.url()).arg("--connect-timeout=100ms").start();
+        page_within(&exporter, 4.0).1
+    });
+    let quickest = tries.min();
     assert!(
-        took < Duration::from_millis(800),
-        "the flag is not heeded: {took:?}"
+        quickest < Some(Duration::from_millis(800)),
+        "the flag is not heeded: {quickest:?}"
     );
 }
 

@@ -25,7 +25,8 @@ fn connect_timeout() {
     assert!((0.9..3.0).contains(&time(&base)), "a second by default");
     let short = ["--connect-timeout=200", "-T 200ms", "-T 0.2s"];
     for (way, builder) in ways(&base, &short, &[("PG_EXPORTER_CONNECT_TIMEOUT", "200")]) {
-        let took = time(&builder);
+        // By default, none takes less than a second; a busy machine does not slow all of them.
+        let took = (0..4).map(|_| time(&builder)).fold(f64::INFINITY, f64::min);
         assert!((0.19..0.8).contains(&took), "{way}: {took}");
     }
 }
