@@ -205,7 +205,7 @@ fn telemetry_path() {
         let exporter = builder.start();
         assert!(exporter.get("/pg/stats").text().contains("pg_up 1"), "{way}");
         assert_eq!(exporter.get("/metrics").status, 404, "{way}");
-        assert!(exporter.get("/").text().contains("href=\"/pg/stats\""), "{way}");
+        assert!(exporter.get("/").text().contains("href=\"./pg/stats\""), "{way}");
     }
 }
 
