@@ -90,7 +90,8 @@ pub(crate) fn wait_for_state(exporter: &Exporter, state: State, limit: Duration)
         }
         assert!(
             begun.elapsed() < limit,
-            "not {state:?} within {limit:?}: {wrong:?}"
+            "not {state:?} within {limit:?}: {wrong:?}\n{}",
+            exporter.stderr()
         );
     }
 }
