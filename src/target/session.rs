@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{FutureExt as _, join, join_all};
+use futures_util::StreamExt as _;
+use futures_util::future::{FutureExt, join};
+use futures_util::stream::FuturesOrdered;
 use postgres_types::{ToSql, Type};
 use tokio::time::timeout_at;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
@@ -179,7 +181,7 @@ impl Session {
         limit: Duration,
         deadline: Instant,
     ) -> Result<Row, Failure> {
-        if let Some((_, failure)) = self.prepare(&[(key, sql)], deadline).await?.pop() {
+        if let Some((_, failure)) = self.prepare(&[(key, sql)], limit, deadline).await?.pop() {
             return Err(failure);
         }
         let limits = if self.kind == Kind::Postgres {
@@ -254,13 +256,14 @@ impl Session {
     }
 
     /// Prepares the statements that are not yet prepared here, in one round trip. The result has one entry per
-    /// statement that failed.
+    /// statement that failed. Each answer may take what the server is allowed for it, and the grace.
     ///
     /// # Errors
-    /// When the deadline passes: the session is of no use then.
+    /// When an answer does not come, or not before the deadline: the session is of no use then.
     pub async fn prepare(
         &mut self,
         statements: &[(StatementKey, &str)],
+        grace: Duration,
         deadline: Instant,
     ) -> Result<Vec<(StatementKey, Failure)>, Failure> {
         let mut failures = Vec::new();
@@ -277,23 +280,31 @@ impl Session {
             return Ok(failures);
         }
         let limits = self.limits(PREPARE_LIMIT).unwrap_or_default();
-        let set = self.client.batch_execute(&limits);
+        let client = Arc::clone(&self.client);
+        let set = async { (None, client.batch_execute(&limits).await.map(|()| None)) };
+        let prepares = new
+            .iter()
+            .map(|(key, sql)| async { (Some(*key), client.prepare(sql).await.map(Some)) });
         // Polled in this order, so sent in this order: one round trip.
-        let all = join(set, join_all(new.iter().map(|(_, sql)| self.client.prepare(sql))));
-        let (set, answers) = timeout_at(deadline.into(), all)
-            .await
-            .map_err(|_| Failure::timeout("the server did not prepare the statements in time"))?;
-        set?;
-        for ((key, _), answer) in new.into_iter().zip(answers) {
+        let all = std::iter::once(set.left_future()).chain(prepares.map(FutureExt::right_future));
+        let mut answers: FuturesOrdered<_> = all.collect();
+        loop {
+            let limit = deadline.min(Instant::now() + PREPARE_LIMIT + grace);
+            let answer = timeout_at(limit.into(), answers.next())
+                .await
+                .map_err(|_| Failure::timeout("the server did not prepare the statements in time"))?;
             match answer {
-                Ok(statement) => {
+                None => return Ok(failures),
+                Some((Some(key), Ok(Some(statement)))) => {
                     let columns = columns_of(statement.columns()).into();
-                    self.prepared.insert(*key, Prepared::Named(statement, columns));
+                    self.prepared.insert(key, Prepared::Named(statement, columns));
                 }
-                Err(error) => failures.push((*key, Failure::from(error))),
+                Some((Some(key), Err(error))) => failures.push((key, Failure::from(error))),
+                Some((_, set)) => {
+                    set?;
+                }
             }
         }
-        Ok(failures)
     }
 
     /// The columns that a statement would yield, without running it and without keeping it. Not for pgbouncer's console.

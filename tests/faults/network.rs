@@ -107,12 +107,17 @@ fn an_answer_that_stops_at_any_place() {
             "silence after {bytes} bytes: pg_up {:?} after {took:.1?}",
             page.value("pg_up", &[])
         );
+        assert!(
+            took < Duration::from_secs(3),
+            "silence is noticed, wherever it begins: {took:.1?}"
+        );
         assert_eq!(page.value("pg_exporter_up", &[]), Some(1.0));
         if bytes < 3_000 {
             // More than that the probe does not get in a while.
             assert_down(&exporter, HEALTH_LIMIT);
         }
-        if bytes <= 3_000 {
+        // The list of databases, which other tests change, may or may not fit into 3,000.
+        if bytes < 3_000 || (bytes == 3_000 && page.value("pg_timestamp", &[]).is_none()) {
             assert_nothing_of_the_target(&page);
         } else {
             // Facts were there: what failed then are collectors, each for a reason.

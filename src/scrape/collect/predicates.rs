@@ -61,7 +61,7 @@ async fn ask(
             ))
         })
         .collect();
-    let refused = session.prepare(&statements, env.deadline()).await?;
+    let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
     let mut passed = Vec::new();
     let mut ready = Vec::new();
     for (item, (key, sql)) in asked.iter().zip(&statements) {

@@ -50,7 +50,7 @@ async fn prepare(
         .iter()
         .map(|item| (item.key, &*item.collector.query))
         .collect();
-    let refused = session.prepare(&statements, env.deadline()).await?;
+    let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
     let mut ready = Vec::with_capacity(due.len());
     for mut item in due {
         match refused.iter().find(|(key, _)| *key == item.key) {
