@@ -9,8 +9,9 @@ use crate::support::{SOON, State, builder, cluster, page_within, wait_for, wait_
 /// Databases besides the URL's.
 const DATABASES: [&str; 3] = ["one", "two", "three"];
 
-/// Round trips that a page may cost: one for the facts, and three for each database, all of them at the same time.
-const ROUND_TRIPS: f64 = 4.0;
+/// Round trips that a page may cost: one for the facts of the URL's database, then one for the facts and one for the
+/// statements of the others, all of them at the same time.
+const ROUND_TRIPS: f64 = 3.0;
 
 /// Pages of which the fastest counts: what else the machine does is not the line's delay.
 const PAGES: u32 = 7;
@@ -96,8 +97,8 @@ fn check(what: &str, round_trip: u64, near: Duration, took: Duration) {
     eprintln!(
         "{what}, {round_trip} ms of latency: a page in {took:.1?}, {paid:.1} round trips more than without"
     );
-    // The rest of what is paid at 20 ms is the machine's: a page's time varies by about as much.
-    let slack = if round_trip >= 200 { 0.0 } else { 2.0 };
+    // What else is paid is the machine's: a page's time varies by some 50 ms.
+    let slack = if round_trip >= 200 { 0.25 } else { 2.5 };
     assert!(
         paid < ROUND_TRIPS + slack,
         "{what}, {round_trip} ms: {paid:.1} round trips"
