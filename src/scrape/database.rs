@@ -146,7 +146,10 @@ impl Database {
     ) -> Result<Session, Failure> {
         match facts::read(&mut session, &env.live.wanted, !self.discovered, deadline).await {
             Ok(facts) => {
-                self.endpoint.check_role(&mut session, facts.in_recovery)?;
+                if let Err(failure) = self.endpoint.check_role(&mut session, facts.in_recovery) {
+                    session.close().await;
+                    return Err(failure);
+                }
                 self.replan(facts, env, &mut session);
                 let mut state = self.state.borrow_mut();
                 state.pass(env.start).reached = true;

@@ -105,6 +105,37 @@ impl Failure {
         }
     }
 
+    /// What became of several tries, each told once; `None` of none. It counts as the first that a server had a word on,
+    /// else as the last.
+    #[must_use]
+    pub fn all(mut failures: Vec<Self>) -> Option<Self> {
+        let mut messages: Vec<String> = Vec::new();
+        for message in failures.iter().map(Self::to_string) {
+            if !messages.contains(&message) {
+                messages.push(message);
+            }
+        }
+        let told = failures.iter().position(|failure| failure.sqlstate.is_some());
+        let most_telling = told.or(failures.len().checked_sub(1))?;
+        let mut failure = failures.swap_remove(most_telling);
+        if messages.len() > 1 {
+            // Each has its SQLSTATE in it already: this one's is at the end of the text.
+            let own = failure.to_string();
+            messages.retain(|message| *message != own);
+            messages.push(failure.message.into());
+            failure.message = messages.join("; ").into();
+        }
+        Some(failure)
+    }
+
+    /// Whether a server answered and will not have us, now or later: by libpq's rules no other host is tried then. One
+    /// that is starting up or shutting down is as good as not there.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        let is_gone = |code: &str| code.starts_with("57") || code.starts_with("08");
+        self.sqlstate.as_deref().is_some_and(|code| !is_gone(code))
+    }
+
     /// Whether the server says that it is starting up, shutting down or in crash recovery (57P03).
     #[must_use]
     pub fn is_starting(&self) -> bool {
@@ -225,6 +256,40 @@ fn one_line(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn told(sqlstate: &str, message: &str) -> Failure {
+        Failure {
+            sqlstate: Some(sqlstate.into()),
+            ..Failure::connection(message)
+        }
+    }
+
+    #[test]
+    fn all_that_was_tried_is_told_once() {
+        assert_eq!(Failure::all(Vec::new()), None);
+        let refused = Failure::connection("a: refused");
+        assert_eq!(
+            Failure::all(vec![refused.clone(), refused.clone()]),
+            Some(refused.clone())
+        );
+        let starting = told("57P03", "b: the database system is starting up");
+        let silent = Failure::timeout("c: silent");
+        let all = Failure::all(vec![starting, refused, silent]);
+        let text = "a: refused; c: silent; b: the database system is starting up (SQLSTATE 57P03)";
+        assert_eq!(all.as_ref().map(Failure::to_string).as_deref(), Some(text));
+        assert!(all.is_some_and(|failure| failure.is_starting()));
+    }
+
+    #[test]
+    fn a_server_that_will_not_have_us_is_told_from_one_that_is_not_there() {
+        for code in ["28P01", "28000", "3D000", "53300", "42501"] {
+            assert!(told(code, "").is_final(), "{code}");
+        }
+        for code in ["57P03", "57P01", "08006"] {
+            assert!(!told(code, "").is_final(), "{code}");
+        }
+        assert!(!Failure::connection("refused").is_final());
+    }
 
     #[test]
     fn sqlstates_become_reasons() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::timeout_at;
 
 use super::claims::Asker;
 use super::connect::Endpoint;
@@ -17,14 +17,10 @@ use super::session::Session;
 /// For how long the connection to a discovered database may idle: `DROP DATABASE` waits for it.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
-/// What the server's backend is given to go once its connection is closed, before another connection takes its place: the
-/// cap may be all that the role is allowed.
-const FAREWELL: Duration = Duration::from_millis(5);
-
 /// The connections that scrapes use, at most [`cap`](Self::new) at a time.
 ///
-/// A database checks its session out and hands it back. A session holds its place under the cap until its socket is
-/// closed. When the cap is reached, opening another closes the idle one that was used longest ago; the URL's own goes
+/// A database checks its session out and hands it back. A session holds its place under the cap until the server's backend
+/// is gone, since the cap may be all that the role is allowed. When the cap is reached, opening another closes the idle one that was used longest ago; the URL's own goes
 /// last, as every scrape needs it.
 #[derive(Debug)]
 pub struct Pool {
@@ -36,7 +32,27 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct Places {
     taken: AtomicUsize,
+    /// Who waits for one.
+    waiting: AtomicUsize,
+    /// Sessions that are being closed for those who wait.
+    leaving: AtomicUsize,
     freed: Notify,
+}
+
+/// One more in a count for as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A place under the cap. Dropping it frees the place.
@@ -90,8 +106,12 @@ impl Pool {
     /// The idle session of a database, if it has one that is of use.
     pub fn take(&self, database: &str) -> Option<Session> {
         let idle = self.idle.borrow_mut().remove(database)?;
-        let session = idle.session;
-        (!session.is_closed() && !session.is_expired(Instant::now())).then_some(session)
+        let is_of_use = !idle.session.is_closed() && !idle.session.is_expired(Instant::now());
+        if is_of_use {
+            return Some(idle.session);
+        }
+        tokio::spawn(idle.session.close());
+        None
     }
 
     /// Opens a session, once there is a place for it: after closing an idle one when the cap is reached.
@@ -127,7 +147,9 @@ impl Pool {
 
     /// Closes the idle session of a database that is gone.
     pub fn forget(&self, database: &str) {
-        self.idle.borrow_mut().remove(database);
+        if let Some(idle) = self.idle.borrow_mut().remove(database) {
+            tokio::spawn(idle.session.close());
+        }
     }
 
     /// A way to ask for claims on databases, within the limit on the server: over an idle session, the URL's rather than
@@ -147,30 +169,39 @@ impl Pool {
 
     /// Closes what has idled too long: sessions of discovered databases, and any that is lost or too old.
     pub fn sweep(&self, now: Instant) {
-        self.idle.borrow_mut().retain(|_, idle| !idle.is_over(now));
+        for (_, idle) in self.idle.borrow_mut().extract_if(.., |_, idle| idle.is_over(now)) {
+            tokio::spawn(idle.session.close());
+        }
     }
 
     async fn place(&self) -> Place {
+        let _waiting = Counted::new(&self.places.waiting);
         loop {
             if self.open() < self.cap {
                 self.places.taken.fetch_add(1, Ordering::Relaxed);
                 return Place(Arc::clone(&self.places));
             }
-            if self.close_oldest() {
-                sleep(FAREWELL).await;
-            } else {
-                self.places.freed.notified().await;
+            let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+            if count(&self.places.leaving) < count(&self.places.waiting) {
+                self.close_oldest();
             }
+            self.places.freed.notified().await;
         }
     }
 
-    /// Closes the idle session that was used longest ago, the URL's own last. Whether there was one.
-    fn close_oldest(&self) -> bool {
+    /// Closes the idle session that was used longest ago, the URL's own last.
+    fn close_oldest(&self) {
         let mut idle = self.idle.borrow_mut();
         let oldest = idle
             .iter()
             .min_by_key(|(_, idle)| (!idle.discovered, idle.since))
             .map(|(name, _)| name.clone());
-        oldest.is_some_and(|name| idle.remove(&name).is_some())
+        if let Some(Idle { session, .. }) = oldest.and_then(|name| idle.remove(&name)) {
+            let places = Arc::clone(&self.places);
+            tokio::spawn(async move {
+                let _leaving = Counted::new(&places.leaving);
+                session.close().await;
+            });
+        }
     }
 }

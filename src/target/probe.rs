@@ -88,42 +88,42 @@ pub async fn run(endpoint: Endpoint, interval: Duration, health: Health) {
 
 /// One probe, on the kept session or, if that is gone or too old, on a new one.
 async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, State, Lag), Failure> {
-    let deadline = Instant::now() + endpoint.connect_timeout;
-    // Unlike a statement, a connect may have several hosts to try.
-    let connect_deadline = Instant::now() + endpoint.longest_connect();
-    let kept = kept.filter(|session| !session.is_closed() && !session.is_expired(Instant::now()));
-    if let Some(session) = kept {
-        match ask(session, endpoint, deadline).await {
-            // The connection was closed behind our back; whether the target is down a new one will tell.
-            Err(failure) if failure.reason == Reason::Connection => {}
-            answer => return answer,
+    if let Some(session) = kept.filter(|session| !session.is_closed()) {
+        if session.is_expired(Instant::now()) {
+            session.close().await;
+        } else {
+            match ask(session, endpoint).await {
+                // The connection was closed behind our back; whether the target is down a new one will tell.
+                Err(failure) if failure.reason == Reason::Connection => {}
+                answer => return answer,
+            }
         }
     }
-    let session = endpoint.connect(connect_deadline).await?;
-    let deadline = Instant::now() + endpoint.connect_timeout;
-    ask(session, endpoint, deadline).await
+    // Unlike a statement, a connect may have several hosts to try.
+    let deadline = Instant::now() + endpoint.longest_connect();
+    let session = endpoint.connect(deadline).await?;
+    ask(session, endpoint).await
 }
 
-async fn ask(
-    mut session: Session,
-    endpoint: &Endpoint,
-    deadline: Instant,
-) -> Result<(Session, State, Lag), Failure> {
+async fn ask(mut session: Session, endpoint: &Endpoint) -> Result<(Session, State, Lag), Failure> {
     let limit = endpoint.connect_timeout;
+    let deadline = Instant::now() + limit;
     let answer = match timeout_at(deadline.into(), query(&mut session, limit, deadline)).await {
-        Ok(Ok((state, lag))) => endpoint
-            .check_role(&mut session, state == State::Replica)
-            .map(|()| (state, lag)),
         Ok(answer) => answer,
         Err(_) => Err(Failure::timeout("the probe was not answered in time")),
     };
-    match answer {
-        Ok((state, lag)) => Ok((session, state, lag)),
+    let (state, lag) = match answer {
+        Ok(answer) => answer,
         Err(failure) => {
             session.abandon();
-            Err(failure)
+            return Err(failure);
         }
+    };
+    if let Err(failure) = endpoint.check_role(&mut session, state == State::Replica) {
+        session.close().await;
+        return Err(failure);
     }
+    Ok((session, state, lag))
 }
 
 async fn query(session: &mut Session, limit: Duration, deadline: Instant) -> Result<(State, Lag), Failure> {

@@ -9,11 +9,11 @@ use futures_util::StreamExt as _;
 use futures_util::future::{FutureExt, join};
 use futures_util::stream::FuturesOrdered;
 use postgres_types::{ToSql, Type};
-use tokio::time::timeout_at;
-use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio::time::{sleep, timeout, timeout_at};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::claims::Asker;
+use super::connect::way::Way;
 use super::failure::{Failure, Reason};
 use super::pool::Place;
 use super::rows::{ResultColumn, columns_of};
@@ -27,6 +27,12 @@ const PREPARE_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long a cancel request may take; it runs in the background.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the server may take to say goodbye. One that does not answer at all has lost the connection by then.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a backend is given to notice that its client is gone, where that cannot be seen from here.
+const GRACE: Duration = Duration::from_millis(20);
 
 /// What answers at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +60,8 @@ pub(super) enum Prepared {
     Simple(Option<Arc<[ResultColumn]>>),
 }
 
-/// One connection. Dropping it closes the socket at once.
+/// One connection. Dropping it closes the socket at once; [`close`](Self::close) and [`abandon`](Self::abandon) see to it
+/// that the server's backend is gone before its place is free.
 #[derive(Debug)]
 pub struct Session {
     pub(super) client: Arc<Client>,
@@ -69,7 +76,7 @@ pub struct Session {
     driver: Driver,
     expires: Instant,
     /// Held, never read. Last, so that the place is freed after the socket is closed.
-    _place: Option<Place>,
+    place: Option<Place>,
 }
 
 /// The task that reads and writes a connection's socket.
@@ -80,8 +87,8 @@ pub(super) struct Driver {
     pub(super) notice: Arc<Mutex<Option<String>>>,
     /// Version of what answers, from the start-up exchange; 0 when unknown.
     pub(super) version: u32,
-    /// How the connection is protected, for cancel requests.
-    pub(super) tls: Option<MakeRustlsConnect>,
+    /// How to reach the server for cancel requests.
+    pub(super) way: Way,
 }
 
 impl fmt::Debug for Driver {
@@ -106,14 +113,14 @@ impl Session {
             in_recovery: None,
             driver,
             expires,
-            _place: None,
+            place: None,
         }
     }
 
     /// The session with its place under the cap of connections.
     pub(super) fn with_place(self, place: Place) -> Self {
         Self {
-            _place: Some(place),
+            place: Some(place),
             ..self
         }
     }
@@ -346,20 +353,36 @@ impl Session {
         self.prepared.retain(|key, _| keep(*key));
     }
 
+    /// Ends the connection in order: ready when the server's backend is gone, or does not go in time.
+    pub async fn close(self) {
+        let Self {
+            client,
+            mut driver,
+            place,
+            ..
+        } = self;
+        // With the last handle gone, the driver says goodbye and waits for the server to close its end.
+        drop(client);
+        // How it ended does not matter: what is left of it ends here.
+        let _ = timeout(FAREWELL, &mut driver.task).await;
+        drop(driver);
+        drop(place);
+    }
+
     /// Gives the session up while a statement may be running: asks the server, in the background and with a bound, to
     /// cancel it, and closes the connection then. Statements queued behind it end with the connection.
     pub fn abandon(self) {
-        let cancel = self.client.cancel_token();
+        if self.is_closed() {
+            return;
+        }
+        let token = self.client.cancel_token();
         tokio::spawn(async move {
-            let request = async {
-                match self.driver.tls.clone() {
-                    Some(tls) => cancel.cancel_query(tls).await,
-                    None => cancel.cancel_query(NoTls).await,
-                }
-            };
             // The answer does not matter: the server's own statement_timeout is the backstop.
-            let _ = tokio::time::timeout(CANCEL_TIMEOUT, request).await;
-            drop(self);
+            let _ = timeout(CANCEL_TIMEOUT, self.driver.way.cancel(&token)).await;
+            let Self { driver, place, .. } = self;
+            drop(driver);
+            sleep(GRACE).await;
+            drop(place);
         });
     }
 }

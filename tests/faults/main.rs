@@ -20,6 +20,7 @@ mod identity;
 mod lag;
 mod latency;
 mod leftovers;
+mod names;
 mod network;
 mod passwords;
 mod path;

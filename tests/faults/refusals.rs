@@ -1,14 +1,15 @@
 //! The server answers, and says no.
 
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 use pg_exporter_lab::process::{Signal, signal};
-use pg_exporter_lab::{Cluster, Exporter, Session, newest_major, wait_until};
+use pg_exporter_lab::{Cluster, Exporter, Session, newest_major, tool, wait_until};
 
 use crate::support::{
     HEALTH_LIMIT, Layer, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_reason,
-    assert_recovers, builder, cluster, exporter_of, page_within, wait_for_page, wait_for_state,
+    assert_recovers, builder, cluster, count, exporter_of, page_within, wait_for_page, wait_for_state,
 };
 
 /// Takes every connection that there is. A slot that is being left counts as taken for a moment, so one refusal
@@ -46,6 +47,56 @@ fn too_many_connections() {
     assert_eq!(page_within(&connected, 5.0).0.value("pg_up", &[]), Some(1.0));
     drop(sessions);
     assert_recovers(&late, State::Primary);
+}
+
+/// As in libpq: the next host is for when one is not there, not for when it will not have us.
+#[test]
+fn a_refusal_is_no_reason_to_try_the_next_host() {
+    let (first, second) = (cluster(), cluster());
+    for cluster in [&first, &second] {
+        cluster.psql("create role monitor login; grant pg_monitor to monitor");
+    }
+    let open = "host all all 127.0.0.1/32 trust\n";
+    first.write_file(
+        "pg_hba.conf",
+        &format!("host all monitor 127.0.0.1/32 reject\n{open}"),
+    );
+    first.reload();
+    first.wait_for(
+        "select count(*) from pg_hba_file_rules where auth_method = 'reject'",
+        "1",
+    );
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
+    let url = format!("postgresql://monitor@{hosts}/postgres");
+    let psql = || {
+        let mut command = Command::new(tool("psql"));
+        let output = command
+            .args(["-X", "-w", "-Atc", "show port", "-d", &url])
+            .output();
+        output.unwrap()
+    };
+    assert!(!psql().status.success(), "{:?}", psql());
+    let exporter = builder(&url).start();
+    wait_for_state(&exporter, State::Down, SOON);
+    assert_reason(
+        &exporter,
+        &format!("127.0.0.1:{}: pg_hba.conf rejects connection", first.port()),
+    );
+    assert_eq!(count(&second, "true"), 0, "the second host was not asked");
+    // One that is not there is passed over, by both.
+    first.stop();
+    assert_eq!(psql().stdout, format!("{}\n", second.port()).as_bytes());
+    assert_recovers(&exporter, State::Primary);
+    assert!(count(&second, "true") > 0);
+    // With none of them, both are named.
+    second.stop();
+    for cluster in [&first, &second] {
+        let refused = format!(
+            "127.0.0.1:{}: error connecting to server: Connection refused",
+            cluster.port()
+        );
+        assert_reason(&exporter, &refused);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which servers to try: `host`, `hostaddr` and `port` are lists that belong together.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
@@ -50,9 +51,38 @@ impl Host {
         matches!(self, Self::Tcp { .. })
     }
 
+    /// What a server's certificate is checked against: the name, else the address. A path beside an address is no name.
+    #[must_use]
+    pub fn certificate_name(&self) -> String {
+        match self {
+            Self::Tcp { host: Some(name), .. } if !name.starts_with('/') => name.clone(),
+            Self::Tcp { hostaddr, .. } => hostaddr.map(|address| address.to_string()).unwrap_or_default(),
+            Self::Unix { .. } => String::new(),
+        }
+    }
+
     /// Whether the socket is there now.
     fn has_socket(&self) -> bool {
         matches!(self, Self::Unix { dir, port } if dir.join(format!(".s.PGSQL.{port}")).exists())
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix { dir, port } => write!(f, "socket {}/.s.PGSQL.{port}", dir.display()),
+            Self::Tcp {
+                host: Some(host),
+                port,
+                ..
+            } => write!(f, "{host}:{port}"),
+            Self::Tcp {
+                hostaddr: Some(address),
+                port,
+                ..
+            } => write!(f, "{}", SocketAddr::new(*address, *port)),
+            Self::Tcp { port, .. } => write!(f, "port {port}"),
+        }
     }
 }
 

@@ -196,6 +196,12 @@ impl ConnInfo {
         self.session.balance
     }
 
+    /// How a silent connection is noticed.
+    #[must_use]
+    pub fn keepalives(&self) -> &Keepalives {
+        &self.session.keepalives
+    }
+
     /// `connect_timeout`, for each server; none if not given.
     #[must_use]
     pub fn connect_timeout(&self) -> Option<Duration> {

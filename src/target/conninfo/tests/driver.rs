@@ -1,15 +1,11 @@
 //! What the driver is told.
 
-use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{
-    ChannelBinding, Host, LoadBalanceHosts, SslMode, SslNegotiation, TargetSessionAttrs,
-};
+use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation, TargetSessionAttrs};
 
-use super::super::{Secret, Transport};
+use super::super::{Keepalives, LoadBalanceHosts, Secret, Transport};
 use super::parse_ok;
 
 /// The configuration for the first host.
@@ -17,7 +13,7 @@ fn config(text: &str, transport: Transport) -> Config {
     let info = parse_ok(text);
     let host = info.hosts()[0].clone();
     let lookup = info.resolve_password(&host);
-    info.config_for(&host, transport, lookup.password.as_ref())
+    info.config_for(transport, lookup.password.as_ref())
 }
 
 #[test]
@@ -27,25 +23,13 @@ fn everything_given_is_passed_on() {
                 channel_binding=require load_balance_hosts=random sslmode=require sslnegotiation=direct \
                 target_session_attrs=read-write";
     let config = config(text, Transport::Tls);
-    assert_eq!(config.get_hosts(), [Host::Tcp("h".into())]);
-    assert_eq!(config.get_hostaddrs(), ["127.0.0.1".parse::<IpAddr>().unwrap()]);
-    assert_eq!(
-        (config.get_ports(), config.get_user(), config.get_dbname()),
-        (&[7][..], Some("u"), Some("d"))
-    );
+    assert_eq!((config.get_user(), config.get_dbname()), (Some("u"), Some("d")));
     assert_eq!(config.get_password(), Some(&b"p"[..]));
     assert_eq!(
         (config.get_options(), config.get_application_name()),
         (Some("-c a=b"), Some("me"))
     );
-    assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(3)));
-    assert!(config.get_keepalives());
-    assert_eq!(config.get_keepalives_idle(), Duration::from_secs(4));
-    assert_eq!(config.get_keepalives_interval(), Some(Duration::from_secs(5)));
-    assert_eq!(config.get_keepalives_retries(), Some(6));
-    assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_millis(7)));
     assert_eq!(config.get_channel_binding(), ChannelBinding::Require);
-    assert_eq!(config.get_load_balance_hosts(), LoadBalanceHosts::Random);
     assert_eq!(
         (config.get_ssl_mode(), config.get_ssl_negotiation()),
         (SslMode::Require, SslNegotiation::Direct)
@@ -55,6 +39,17 @@ fn everything_given_is_passed_on() {
         TargetSessionAttrs::Any,
         "asked by whoever connects"
     );
+    let info = parse_ok(text);
+    assert_eq!(info.connect_timeout(), Some(Duration::from_secs(3)));
+    assert_eq!(info.load_balance_hosts(), LoadBalanceHosts::Random);
+    let keepalives = Keepalives {
+        is_on: true,
+        idle: Some(Duration::from_secs(4)),
+        interval: Some(Duration::from_secs(5)),
+        count: Some(6),
+        user_timeout: Some(Duration::from_millis(7)),
+    };
+    assert_eq!(info.keepalives(), &keepalives);
 }
 
 #[test]
@@ -66,39 +61,22 @@ fn what_is_not_given_has_quiet_defaults() {
     );
     assert_eq!((config.get_password(), config.get_options()), (None, None));
     assert_eq!(config.get_application_name(), Some("pg_exporter"));
-    assert_eq!(
-        (config.get_connect_timeout(), config.get_ssl_mode()),
-        (None, SslMode::Disable)
-    );
-    assert!(config.get_keepalives());
-    assert!(
-        !parse_ok("host=h keepalives=0")
-            .config_for(&host("h"), Transport::Plain, None)
-            .get_keepalives()
-    );
+    assert_eq!(config.get_ssl_mode(), SslMode::Disable);
+    assert_eq!(parse_ok("host=h").connect_timeout(), None);
+    assert!(parse_ok("host=h").keepalives().is_on);
+    assert!(!parse_ok("host=h keepalives=0").keepalives().is_on);
     let fallback = self::config("host=h fallback_application_name=me", Transport::Plain);
     assert_eq!(fallback.get_application_name(), Some("me"));
 }
 
-fn host(name: &str) -> super::Host {
-    super::Host::Tcp {
-        host: Some(name.to_owned()),
-        hostaddr: None,
-        port: 5432,
-    }
-}
-
 #[test]
-fn places_are_told_so_that_the_driver_connects_there() {
-    let hosts = |text| config(text, Transport::TlsIfOffered).get_hosts().to_vec();
-    assert_eq!(hosts("host=/run/pg"), [Host::Unix("/run/pg".into())]);
-    assert_eq!(hosts("host=@pg"), [Host::Unix(Path::new("\0pg").into())]);
-    assert_eq!(hosts("host=::1"), [Host::Tcp("::1".into())]);
-    assert_eq!(hosts("hostaddr=::1"), [Host::Tcp("::1".into())]);
-    assert_eq!(
-        hosts("host=/run/pg hostaddr=127.0.0.1"),
-        [Host::Tcp("127.0.0.1".into())]
-    );
+fn a_certificate_is_checked_against_the_name_else_the_address() {
+    let name = |text| parse_ok(text).hosts()[0].certificate_name();
+    assert_eq!(name("host=h hostaddr=127.0.0.1"), "h");
+    assert_eq!(name("host=::1"), "::1");
+    assert_eq!(name("hostaddr=::1"), "::1");
+    assert_eq!(name("host=/run/pg hostaddr=127.0.0.1"), "127.0.0.1");
+    assert_eq!(name("host=/run/pg"), "", "no TLS there");
 }
 
 #[test]

@@ -20,9 +20,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use pg_exporter_lab::Cluster;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Connection, NoTls, SimpleQueryMessage};
 
 use super::connector;
+use crate::target::connect::socket::{Address, Socket};
 use crate::target::conninfo::{ConnInfo, Environment, Host, Transport};
 use certificates::Pair;
 
@@ -135,11 +137,15 @@ fn connect(cluster: &Cluster, host: &str, parameters: &str) -> Result<String, St
 
 async fn attempt(info: &ConnInfo, host: &Host, transport: Transport) -> Result<String, Box<dyn Error>> {
     let password = info.resolve_password(host).password;
-    let config = info.config_for(host, transport, password.as_ref());
-    match transport {
-        Transport::Plain => ask(config.connect(NoTls).await?).await,
-        _ => ask(config.connect(connector(info.tls())?).await?).await,
+    let config = info.config_for(transport, password.as_ref());
+    let address = &Address::of(host).await?[0];
+    let open = address.open(info.keepalives());
+    if transport == Transport::Plain {
+        return ask(config.connect_raw(open.await?, NoTls).await?).await;
     }
+    let name = host.certificate_name();
+    let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut connector(info.tls())?, &name)?;
+    ask(config.connect_raw(open.await?, tls).await?).await
 }
 
 async fn ask<S, T>((client, connection): (Client, Connection<S, T>)) -> Result<String, Box<dyn Error>>

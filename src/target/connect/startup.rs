@@ -1,0 +1,223 @@
+//! The start-up exchange with a server: one way of connecting after another, then the session's settings.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+
+use super::attributes;
+use super::guard::Guard;
+use super::socket::{Address, Socket};
+use super::way::Way;
+use crate::target::conninfo::{ConnInfo, Host, Secret, TargetSessionAttrs, Transport};
+use crate::target::facts::dotted_version;
+use crate::target::failure::Failure;
+use crate::target::session::{Driver, Kind, Session};
+use crate::target::tls::{self, Witness};
+
+/// An address of a host, and what is wanted of the server there.
+#[derive(Debug)]
+pub(super) struct Attempt<'a> {
+    pub(super) info: &'a ConnInfo,
+    pub(super) host: &'a Host,
+    pub(super) address: &'a Address,
+    pub(super) password: Option<&'a Secret>,
+    pub(super) wanted: TargetSessionAttrs,
+    /// What statements may take until they bring their own limits.
+    pub(super) limit: Duration,
+}
+
+impl Attempt<'_> {
+    /// Opens a session, by the first transport that leads to one. The caller bounds it.
+    ///
+    /// # Errors
+    /// What became of the last transport.
+    pub(super) async fn run(&self) -> Result<Session, Failure> {
+        let mut last = Failure::connection("there is no way to connect");
+        for transport in self.info.tls().transports(self.host) {
+            let config = self.info.config_for(*transport, self.password);
+            let handshake = Arc::default();
+            match self.open(&config, *transport, &handshake).await {
+                Ok(session) => return Ok(session),
+                Err(failure) => last = failure,
+            }
+            // What failed without TLS would only fail once more.
+            if *transport == Transport::TlsIfOffered && !handshake.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        Err(last)
+    }
+
+    async fn open(
+        &self,
+        config: &Config,
+        transport: Transport,
+        handshake: &Arc<AtomicBool>,
+    ) -> Result<Session, Failure> {
+        let start = |config, kind| self.start(config, transport, handshake, kind);
+        if self.info.is_pgbouncer() {
+            return start(config, Kind::Pgbouncer).await;
+        }
+        let mut guarded = config.clone();
+        let guard = Guard::new(self.limit);
+        guarded.options(guard.options(config.get_options()));
+        match start(&guarded, Kind::Postgres).await {
+            Ok(session) => {
+                if session.has_statement_timeout(&guard.shown()).await? {
+                    session.client.batch_execute(settings(session.version())).await?;
+                    return Ok(session);
+                }
+                tracing::debug!("connected through a pooler that ignores options");
+                session.close().await;
+            }
+            Err(failure) if failure.is_unsupported_option() => {
+                tracing::debug!("connected through a pooler: {failure}");
+            }
+            Err(failure) => return Err(failure),
+        }
+        start(config, Kind::Pooled).await
+    }
+
+    async fn start(
+        &self,
+        config: &Config,
+        transport: Transport,
+        handshake: &Arc<AtomicBool>,
+        kind: Kind,
+    ) -> Result<Session, Failure> {
+        let mut way = Way {
+            address: self.address.clone(),
+            keepalives: *self.info.keepalives(),
+            tls: None,
+        };
+        if transport == Transport::Plain {
+            let (client, connection) = config.connect_raw(way.open().await?, NoTls).await?;
+            return self.set_up(client, connection, way, kind).await;
+        }
+        let connector = tls::connector(self.info.tls()).map_err(|error| {
+            // As in libpq, files that cannot be used are a handshake that failed.
+            handshake.store(true, Ordering::Relaxed);
+            Failure::connection(error.to_string())
+        })?;
+        let mut watched = Witness {
+            inner: connector.clone(),
+            begun: Arc::clone(handshake),
+        };
+        let name = self.host.certificate_name();
+        let watched = MakeTlsConnect::<Socket>::make_tls_connect(&mut watched, &name)
+            .map_err(|error| Failure::connection(format!("error performing TLS handshake: {error}")))?;
+        way.tls = Some((connector, name));
+        let (client, connection) = config.connect_raw(way.open().await?, watched).await?;
+        self.set_up(client, connection, way, kind).await
+    }
+
+    async fn set_up<T>(
+        &self,
+        client: Client,
+        connection: Connection<Socket, T>,
+        way: Way,
+        kind: Kind,
+    ) -> Result<Session, Failure>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let greeting = connection
+            .parameter("server_version")
+            .unwrap_or_default()
+            .to_owned();
+        let version = match kind {
+            Kind::Postgres | Kind::Pooled => server_version(&greeting),
+            Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
+        };
+        let notice = Arc::new(Mutex::new(None));
+        let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
+        let mut session = Session::new(
+            client,
+            kind,
+            Driver {
+                task,
+                notice,
+                version,
+                way,
+            },
+        );
+        if kind != Kind::Pgbouncer {
+            // Before our own settings, which make every session read-only.
+            attributes::check(&mut session, self.wanted).await?;
+        }
+        Ok(session)
+    }
+}
+
+/// What every session of ours alone is set to besides. Statements bring their own time limits.
+fn settings(version: u32) -> &'static str {
+    if version < 110_000 {
+        return "SET default_transaction_read_only = on; SET client_min_messages = warning; SET DateStyle = 'ISO'";
+    }
+    // Catalog statements over many relations look expensive to the planner and gain nothing from compilation.
+    "SET default_transaction_read_only = on; SET client_min_messages = warning; SET DateStyle = 'ISO'; SET jit = off"
+}
+
+/// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many.
+async fn drive<S, T>(mut connection: Connection<S, T>, notice: Arc<Mutex<Option<String>>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match std::future::poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notice(message))) => {
+                *notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.message().to_owned());
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(error = %Failure::from(error), "connection ended");
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+/// `server_version_num` of a `server_version` such as `15.18 (Debian 15.18-0+deb12u1)`, `18beta1` or `9.6.24`;
+/// 0 when it cannot be read.
+fn server_version(text: &str) -> u32 {
+    let mut numbers = text
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0).min(9_999));
+    let major = numbers.next().unwrap_or(0);
+    let second = numbers.next().unwrap_or(0);
+    let third = numbers.next().unwrap_or(0);
+    if major >= 10 {
+        major * 10_000 + second
+    } else {
+        major * 10_000 + second * 100 + third
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_the_greeting() {
+        assert_eq!(server_version("15.18 (Debian 15.18-0+deb12u1)"), 150_018);
+        assert_eq!(server_version("18beta1"), 180_000);
+        assert_eq!(server_version("9.6.24"), 90_624);
+        assert_eq!(server_version("19devel"), 190_000);
+        assert_eq!(server_version(""), 0);
+    }
+
+    #[test]
+    fn jit_is_not_set_where_it_does_not_exist() {
+        assert!(!settings(100_023).contains("jit"));
+        assert!(settings(110_022).contains("jit"));
+    }
+}

@@ -1,0 +1,46 @@
+//! How a connection was made, to reach the same server again for a cancel request.
+
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{CancelToken, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::socket::{Address, Socket};
+use crate::target::conninfo::Keepalives;
+use crate::target::failure::Failure;
+
+/// An address and how the connection to it is protected.
+#[derive(Clone)]
+pub(in crate::target) struct Way {
+    pub(super) address: Address,
+    pub(super) keepalives: Keepalives,
+    /// What makes TLS connections, and what the certificate is checked against.
+    pub(super) tls: Option<(MakeRustlsConnect, String)>,
+}
+
+impl Way {
+    /// Opens a socket. The caller bounds it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) async fn open(&self) -> Result<Socket, Failure> {
+        let opened = self.address.open(&self.keepalives).await;
+        opened.map_err(|error| Failure::connection(format!("error connecting to server: {error}")))
+    }
+
+    /// Asks the server to cancel what the connection runs, and waits until it has passed that on. The caller bounds it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub(in crate::target) async fn cancel(&self, token: &CancelToken) -> Result<(), Failure> {
+        let socket = self.open().await?;
+        match self.tls.clone() {
+            Some((mut connector, name)) => {
+                let connector = MakeTlsConnect::<Socket>::make_tls_connect(&mut connector, &name)
+                    .map_err(|error| Failure::connection(error.to_string()))?;
+                token.cancel_query_raw(socket, connector).await?;
+            }
+            None => token.cancel_query_raw(socket, NoTls).await?,
+        }
+        Ok(())
+    }
+}
