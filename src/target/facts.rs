@@ -102,10 +102,8 @@ async fn postgres(
         (&databases, Type::BOOL),
     ];
     let limit = deadline.saturating_duration_since(Instant::now());
-    let row = session
-        .one_row(KEY, STATEMENT, &parameters, limit, deadline)
-        .await?;
-    let cluster = cluster(session, limit, deadline).await?;
+    let row = session.one_row(KEY, STATEMENT, &parameters, limit).await?;
+    let cluster = cluster(session, limit).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
     let names = |index: usize| names(&row, index);
     let mut databases = names(4)?;
@@ -145,11 +143,11 @@ impl<'a> FromSql<'a> for Name {
 }
 
 /// The cluster's identifier, 0 when the server does not tell.
-async fn cluster(session: &mut Session, limit: Duration, deadline: Instant) -> Result<i64, Failure> {
+async fn cluster(session: &mut Session, limit: Duration) -> Result<i64, Failure> {
     if let Some(cluster) = session.cluster {
         return Ok(cluster);
     }
-    let cluster = match session.one_row(CLUSTER_KEY, CLUSTER, &[], limit, deadline).await {
+    let cluster = match session.one_row(CLUSTER_KEY, CLUSTER, &[], limit).await {
         Ok(row) => row.try_get(0).unwrap_or(0),
         Err(failure) if failure.sqlstate.is_some() && failure.reason != Reason::Connection => 0,
         Err(failure) => return Err(failure),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::{MissedTickBehavior, timeout_at};
+use tokio::time::{MissedTickBehavior, timeout};
 
 use super::backoff::Backoff;
 use super::connect::Endpoint;
@@ -107,8 +107,7 @@ async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, S
 
 async fn ask(mut session: Session, endpoint: &Endpoint) -> Result<(Session, State, Lag), Failure> {
     let limit = endpoint.connect_timeout;
-    let deadline = Instant::now() + limit;
-    let answer = match timeout_at(deadline.into(), query(&mut session, limit, deadline)).await {
+    let answer = match timeout(limit, query(&mut session, limit)).await {
         Ok(answer) => answer,
         Err(_) => Err(Failure::timeout("the probe was not answered in time")),
     };
@@ -126,7 +125,7 @@ async fn ask(mut session: Session, endpoint: &Endpoint) -> Result<(Session, Stat
     Ok((session, state, lag))
 }
 
-async fn query(session: &mut Session, limit: Duration, deadline: Instant) -> Result<(State, Lag), Failure> {
+async fn query(session: &mut Session, limit: Duration) -> Result<(State, Lag), Failure> {
     if session.kind() == Kind::Pgbouncer {
         session.ping().await?;
         return Ok((
@@ -143,7 +142,7 @@ async fn query(session: &mut Session, limit: Duration, deadline: Instant) -> Res
     } else {
         STATEMENT
     };
-    let row = session.one_row(KEY, sql, &[], limit, deadline).await?;
+    let row = session.one_row(KEY, sql, &[], limit).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the probe's answer has an unexpected form");
     let in_recovery: bool = row.try_get(0).map_err(unreadable)?;
     if !in_recovery {

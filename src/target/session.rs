@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::{FutureExt, join};
+use futures_util::future::{FutureExt, join, join3};
 use futures_util::stream::FuturesOrdered;
 use postgres_types::{ToSql, Type};
 use tokio::time::{sleep, timeout, timeout_at};
-use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::claims::Asker;
 use super::connect::way::Way;
@@ -145,83 +145,46 @@ impl Session {
         Ok(self.client.batch_execute("SHOW VERSION").await?)
     }
 
-    /// Whether the server's limit on statements is the one given, as the server shows it.
-    pub(super) async fn has_statement_timeout(&self, shown: &str) -> Result<bool, Failure> {
-        let rows = self
-            .client
-            .simple_query("SELECT pg_catalog.current_setting('statement_timeout')")
-            .await?;
-        Ok(rows.iter().any(|message| match message {
-            SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten() == Some(shown),
-            _ => false,
-        }))
-    }
-
-    /// Whether the server is in recovery, and whether transactions are read-only by default.
-    pub(super) async fn recovery_and_read_only(&self) -> Result<(bool, bool), Failure> {
-        const SQL: &str = "SELECT pg_catalog.pg_is_in_recovery()::pg_catalog.text, \
-                           pg_catalog.current_setting('default_transaction_read_only')";
-        let row = self
-            .client
-            .simple_query(SQL)
-            .await?
-            .into_iter()
-            .find_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(row),
-                _ => None,
-            });
-        let is = |column: usize, word: &str| {
-            row.as_ref()
-                .and_then(|row| row.try_get(column).ok().flatten())
-                .is_some_and(|value| value == word)
-        };
-        Ok((is(0, "true"), is(1, "on")))
-    }
-
-    /// Runs a statement of one row, prepared where that is possible, within the limit on the server. The caller
-    /// bounds it on this side.
+    /// Runs a statement of one row within the limit on the server, in one round trip. The caller bounds it on this side.
+    ///
+    /// Where statements can be prepared it is, beside its first execution, for the next ones.
     pub(super) async fn one_row(
         &mut self,
         key: StatementKey,
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
         limit: Duration,
-        deadline: Instant,
     ) -> Result<Row, Failure> {
-        if let Some((_, failure)) = self.prepare(&[(key, sql)], limit, deadline).await?.pop() {
-            return Err(failure);
-        }
-        let limits = if self.kind == Kind::Postgres {
-            self.limits(limit)
-        } else {
-            None
-        };
-        let session: &Self = self;
+        let is_ours = self.kind == Kind::Postgres;
+        let limits = is_ours.then(|| self.limits(limit)).flatten();
+        let client = &self.client;
         let set = async {
             match &limits {
-                Some(limits) => session.client.batch_execute(limits).await,
+                Some(limits) => client.batch_execute(limits).await,
                 None => Ok(()),
             }
         };
-        // Polled in this order, so sent in this order: one round trip.
-        let (set, row) = join(set, session.query_row(key, sql, parameters)).await;
-        set?;
-        row
-    }
-
-    async fn query_row(
-        &self,
-        key: StatementKey,
-        sql: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Row, Failure> {
+        // Polled in this order, so sent in this order.
         if let Some(Prepared::Named(statement, _)) = self.prepared.get(&key) {
             let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-            return Ok(self.client.query_one(statement, &values).await?);
+            let (set, row) = join(set, client.query_one(statement, &values)).await;
+            set?;
+            return Ok(row?);
         }
-        let mut rows = self.client.query_typed(sql, parameters).await?;
-        rows.pop()
-            .ok_or_else(|| Failure::new(Reason::Other, "the server gave no row"))
+        let prepare = async {
+            match is_ours {
+                true => client.prepare(sql).await.map(Some),
+                false => Ok(None),
+            }
+        };
+        let (set, rows, statement) = join3(set, client.query_typed(sql, parameters), prepare).await;
+        set?;
+        let row = rows?.pop();
+        if let Some(statement) = statement? {
+            let columns = columns_of(statement.columns()).into();
+            self.prepared.insert(key, Prepared::Named(statement, columns));
+        }
+        row.ok_or_else(|| Failure::new(Reason::Other, "the server gave no row"))
     }
 
     /// Takes notice of the server's role. Whether it is the one that the session was opened on: a kept session survives a

@@ -108,3 +108,18 @@ fn check(what: &str, round_trip: u64, near: Duration, took: Duration) {
         "{what}: no delay was added: {paid:.1}"
     );
 }
+
+/// With the timeouts that nobody has set.
+#[test]
+fn a_server_at_the_other_end_of_the_world_is_up() {
+    let cluster = cluster();
+    let proxy = FaultProxy::start(cluster.port());
+    proxy.latency(Duration::from_millis(100));
+    let exporter = builder(&proxy.url("postgres")).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    wait_for(&exporter, "a whole page", |page| {
+        page.value("pg_up", &[]) == Some(1.0) && page.all("pg_relkind_count").count() > 0
+    });
+    let refused = exporter.stderr().matches("no connection to").count();
+    assert_eq!(refused, 0, "{}", exporter.stderr());
+}

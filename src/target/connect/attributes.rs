@@ -1,8 +1,8 @@
 //! `target_session_attrs`: whether a server is of the wanted kind.
 
+use super::introduction::Introduction;
 use crate::target::conninfo::TargetSessionAttrs;
 use crate::target::failure::Failure;
-use crate::target::session::Session;
 
 /// The rounds over the hosts: `prefer-standby` takes any server if there is no standby.
 pub(super) fn passes(attributes: TargetSessionAttrs) -> &'static [TargetSessionAttrs] {
@@ -18,13 +18,13 @@ pub(super) fn passes(attributes: TargetSessionAttrs) -> &'static [TargetSessionA
 }
 
 /// Whether the server is of the wanted kind, by libpq's rules.
-pub(super) async fn check(session: &mut Session, wanted: TargetSessionAttrs) -> Result<(), Failure> {
+pub(super) fn check(wanted: TargetSessionAttrs, server: Introduction) -> Result<(), Failure> {
     use TargetSessionAttrs as Attrs;
-    if wanted == Attrs::Any {
-        return Ok(());
-    }
-    let (in_recovery, read_only) = session.recovery_and_read_only().await?;
-    session.keeps_role(in_recovery);
+    let Introduction {
+        in_recovery,
+        read_only,
+        ..
+    } = server;
     let (fits, what) = match wanted {
         Attrs::Any | Attrs::PreferStandby => (true, ""),
         Attrs::Primary => (!in_recovery, "the server is in recovery"),
@@ -38,5 +38,35 @@ pub(super) async fn check(session: &mut Session, wanted: TargetSessionAttrs) -> 
         Err(Failure::connection(format!(
             "{what}, which target_session_attrs excludes"
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of primary, read-only primary and standby, which are taken.
+    #[test]
+    fn kinds_are_told_as_libpq_does() {
+        use TargetSessionAttrs as Attrs;
+        let server = |in_recovery, read_only| Introduction {
+            is_ours: true,
+            in_recovery,
+            read_only,
+        };
+        let servers = [server(false, false), server(false, true), server(true, false)];
+        for (wanted, taken) in [
+            (Attrs::Any, [true, true, true]),
+            (Attrs::ReadWrite, [true, false, false]),
+            (Attrs::ReadOnly, [false, true, true]),
+            (Attrs::Primary, [true, true, false]),
+            (Attrs::Standby, [false, false, true]),
+        ] {
+            assert_eq!(
+                servers.map(|server| check(wanted, server).is_ok()),
+                taken,
+                "{wanted:?}"
+            );
+        }
     }
 }

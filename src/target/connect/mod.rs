@@ -1,7 +1,7 @@
 //! From connection information to a session: hosts and their addresses in order, one bound on each.
 
 mod attributes;
-mod guard;
+mod introduction;
 pub(super) mod socket;
 mod startup;
 pub(super) mod way;

@@ -9,7 +9,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 
 use super::attributes;
-use super::guard::Guard;
+use super::introduction::{Guard, Introduction};
 use super::socket::{Address, Socket};
 use super::way::Way;
 use crate::target::conninfo::{ConnInfo, Host, Secret, TargetSessionAttrs, Transport};
@@ -67,9 +67,9 @@ impl Attempt<'_> {
         guarded.options(guard.options(config.get_options()));
         match start(&guarded, Kind::Postgres).await {
             Ok(session) => {
-                if session.has_statement_timeout(&guard.shown()).await? {
-                    session.client.batch_execute(settings(session.version())).await?;
-                    return Ok(session);
+                let introduction = session.introduction(&guard).await?;
+                if introduction.is_ours {
+                    return self.take_if_wanted(session, introduction);
                 }
                 tracing::debug!("connected through a pooler that ignores options");
                 session.close().await;
@@ -79,7 +79,15 @@ impl Attempt<'_> {
             }
             Err(failure) => return Err(failure),
         }
-        start(config, Kind::Pooled).await
+        let session = start(config, Kind::Pooled).await?;
+        let introduction = session.introduction(&guard).await?;
+        self.take_if_wanted(session, introduction)
+    }
+
+    fn take_if_wanted(&self, mut session: Session, introduction: Introduction) -> Result<Session, Failure> {
+        attributes::check(self.wanted, introduction)?;
+        session.keeps_role(introduction.in_recovery);
+        Ok(session)
     }
 
     async fn start(
@@ -96,7 +104,7 @@ impl Attempt<'_> {
         };
         if transport == Transport::Plain {
             let (client, connection) = config.connect_raw(way.open().await?, NoTls).await?;
-            return self.set_up(client, connection, way, kind).await;
+            return Ok(set_up(client, connection, way, kind));
         }
         let connector = tls::connector(self.info.tls()).map_err(|error| {
             // As in libpq, files that cannot be used are a handshake that failed.
@@ -112,54 +120,31 @@ impl Attempt<'_> {
             .map_err(|error| Failure::connection(format!("error performing TLS handshake: {error}")))?;
         way.tls = Some((connector, name));
         let (client, connection) = config.connect_raw(way.open().await?, watched).await?;
-        self.set_up(client, connection, way, kind).await
-    }
-
-    async fn set_up<T>(
-        &self,
-        client: Client,
-        connection: Connection<Socket, T>,
-        way: Way,
-        kind: Kind,
-    ) -> Result<Session, Failure>
-    where
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let greeting = connection
-            .parameter("server_version")
-            .unwrap_or_default()
-            .to_owned();
-        let version = match kind {
-            Kind::Postgres | Kind::Pooled => server_version(&greeting),
-            Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
-        };
-        let notice = Arc::new(Mutex::new(None));
-        let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
-        let mut session = Session::new(
-            client,
-            kind,
-            Driver {
-                task,
-                notice,
-                version,
-                way,
-            },
-        );
-        if kind != Kind::Pgbouncer {
-            // Before our own settings, which make every session read-only.
-            attributes::check(&mut session, self.wanted).await?;
-        }
-        Ok(session)
+        Ok(set_up(client, connection, way, kind))
     }
 }
 
-/// What every session of ours alone is set to besides. Statements bring their own time limits.
-fn settings(version: u32) -> &'static str {
-    if version < 110_000 {
-        return "SET default_transaction_read_only = on; SET client_min_messages = warning; SET DateStyle = 'ISO'";
-    }
-    // Catalog statements over many relations look expensive to the planner and gain nothing from compilation.
-    "SET default_transaction_read_only = on; SET client_min_messages = warning; SET DateStyle = 'ISO'; SET jit = off"
+fn set_up<T>(client: Client, connection: Connection<Socket, T>, way: Way, kind: Kind) -> Session
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let greeting = connection
+        .parameter("server_version")
+        .unwrap_or_default()
+        .to_owned();
+    let version = match kind {
+        Kind::Postgres | Kind::Pooled => server_version(&greeting),
+        Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
+    };
+    let notice = Arc::new(Mutex::new(None));
+    let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
+    let driver = Driver {
+        task,
+        notice,
+        version,
+        way,
+    };
+    Session::new(client, kind, driver)
 }
 
 /// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many.
@@ -213,11 +198,5 @@ mod tests {
         assert_eq!(server_version("9.6.24"), 90_624);
         assert_eq!(server_version("19devel"), 190_000);
         assert_eq!(server_version(""), 0);
-    }
-
-    #[test]
-    fn jit_is_not_set_where_it_does_not_exist() {
-        assert!(!settings(100_023).contains("jit"));
-        assert!(settings(110_022).contains("jit"));
     }
 }

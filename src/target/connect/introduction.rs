@@ -1,0 +1,124 @@
+//! The first statement of a session: what answers, its role, and the settings of a session that is ours alone.
+
+use std::time::Duration;
+
+use tokio_postgres::SimpleQueryMessage;
+
+use crate::target::failure::{Failure, Reason};
+use crate::target::session::Session;
+
+/// What a server says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Introduction {
+    /// Whether the session is ours alone, and set up: there is no pooler in between.
+    pub(super) is_ours: bool,
+    /// Whether the server is in recovery.
+    pub(super) in_recovery: bool,
+    /// Whether transactions were read-only by default, before our own settings.
+    pub(super) read_only: bool,
+}
+
+impl Session {
+    /// Asks the server for its introduction, in one round trip.
+    pub(super) async fn introduction(&self, guard: &Guard) -> Result<Introduction, Failure> {
+        let answer = self
+            .client
+            .simple_query(&statement(self.version(), guard))
+            .await?;
+        let row = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let row = row.ok_or_else(|| Failure::new(Reason::Other, "the server does not introduce itself"))?;
+        let is = |column: usize, word: &str| row.try_get(column).ok().flatten() == Some(word);
+        Ok(Introduction {
+            is_ours: is(0, "t"),
+            in_recovery: is(1, "t"),
+            read_only: is(2, "on"),
+        })
+    }
+}
+
+/// What is asked, and set only where the guard shows that nobody else's session could be meant.
+fn statement(version: u32, guard: &Guard) -> String {
+    // Statements bring their own time limits. Catalog statements over many relations look expensive to the planner and
+    // gain nothing from compilation, which there is from 11 on.
+    let mut settings = vec![
+        ("default_transaction_read_only", "on"),
+        ("client_min_messages", "warning"),
+        ("DateStyle", "ISO"),
+    ];
+    if version >= 110_000 {
+        settings.push(("jit", "off"));
+    }
+    let set = |(name, value)| format!(", pg_catalog.set_config('{name}', '{value}', false)");
+    let set: String = settings.into_iter().map(set).collect();
+    format!(
+        "SELECT s.is_ours, s.in_recovery, s.read_only, CASE WHEN s.is_ours THEN pg_catalog.concat(''{set}) END FROM \
+         (SELECT pg_catalog.current_setting('statement_timeout') OPERATOR(pg_catalog.=) '{shown}' AS is_ours, \
+         pg_catalog.pg_is_in_recovery() AS in_recovery, \
+         pg_catalog.current_setting('default_transaction_read_only') AS read_only OFFSET 0) s",
+        shown = guard.shown()
+    )
+}
+
+/// A statement limit as an option of the start-up exchange, and the proof that the server got it.
+///
+/// A pooler refuses options, or ignores them. Either way it is known before anything is set: settings made through it
+/// would go to whoever gets the pooled connection next.
+#[derive(Debug)]
+pub(super) struct Guard {
+    /// The connect timeout and some milliseconds that make it a value that nobody else has set.
+    milliseconds: u128,
+}
+
+impl Guard {
+    pub(super) fn new(limit: Duration) -> Self {
+        let whole = limit.as_millis().clamp(1, 1_000_000);
+        Self {
+            milliseconds: whole / 1_000 * 1_000 + u128::from(fastrand::u32(1..1_000)) + 1_000,
+        }
+    }
+
+    /// The options given, and the limit.
+    pub(super) fn options(&self, given: Option<&str>) -> String {
+        let ours = format!("-c statement_timeout={}", self.milliseconds);
+        given.map_or_else(|| ours.clone(), |given| format!("{given} {ours}"))
+    }
+
+    /// The limit as the server shows it: never a whole number of seconds.
+    pub(super) fn shown(&self) -> String {
+        format!("{}ms", self.milliseconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jit_is_not_set_where_it_does_not_exist() {
+        let guard = Guard::new(Duration::from_secs(1));
+        assert!(!statement(100_023, &guard).contains("jit"));
+        assert!(statement(110_022, &guard).contains("jit"));
+    }
+
+    #[test]
+    fn options_given_are_kept() {
+        let guard = Guard::new(Duration::from_secs(1));
+        let milliseconds = guard.milliseconds;
+        assert_eq!(
+            guard.options(None),
+            format!("-c statement_timeout={milliseconds}")
+        );
+        assert!(
+            guard
+                .options(Some("-c work_mem=1MB"))
+                .starts_with("-c work_mem=1MB -c statement")
+        );
+        assert!(
+            !milliseconds.is_multiple_of(1_000),
+            "the server would show {milliseconds} in seconds"
+        );
+    }
+}
