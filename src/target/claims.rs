@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout_at;
 use tokio_postgres::Client;
 
 use super::failure::{Failure, Reason};
+use super::patience::within;
 
 /// The names of the databases that someone holds such a lock on, or waits for one, and what finding out took the server in
 /// seconds: that column is evaluated last. Everyone may read `pg_locks`; what it costs grows with the number of locks: less than
@@ -44,7 +44,7 @@ impl Asker {
     /// What the server says, the loss of the connection, or a timeout at the deadline.
     pub async fn ask(&self, deadline: Instant) -> Result<Claims, Failure> {
         let answer = self.0.query_typed(STATEMENT, &[]);
-        let rows = timeout_at(deadline.into(), answer)
+        let rows = within(deadline, answer)
             .await
             .map_err(|_| Failure::timeout("the server did not answer in time"))??;
         let unreadable = |_| Failure::new(Reason::Other, "the server's answer has an unexpected form");

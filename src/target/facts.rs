@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use postgres_types::{FromSql, ToSql, Type};
-use tokio::time::timeout_at;
 use tokio_postgres::Row;
 
 use super::failure::{Failure, Reason};
+use super::patience::within;
 use super::session::{Kind, Session, StatementKey};
 
 /// Facts of one database.
@@ -83,8 +83,7 @@ pub async fn read(
             Kind::Pgbouncer => pgbouncer(session).await,
         }
     };
-    let moment = deadline.into();
-    match timeout_at(moment, facts).await {
+    match within(deadline, facts).await {
         Ok(facts) => facts,
         Err(_) => Err(Failure::timeout("the server did not answer in time")),
     }

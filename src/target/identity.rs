@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use postgres_types::{ToSql, Type};
-use tokio::time::timeout_at;
 
 use super::failure::{Failure, Reason};
+use super::patience::within;
 use super::session::{Session, StatementKey};
 
 /// What a PostgreSQL server says about itself and the role.
@@ -116,7 +116,7 @@ async fn ask(
 ) -> Result<tokio_postgres::Row, Failure> {
     let limit = deadline.saturating_duration_since(Instant::now());
     let answer = session.one_row(key, sql, parameters, limit);
-    timeout_at(deadline.into(), answer)
+    within(deadline, answer)
         .await
         .unwrap_or_else(|_| Err(Failure::timeout("the server did not answer in time")))
 }

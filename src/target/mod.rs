@@ -11,6 +11,7 @@ pub mod failure;
 pub mod health;
 pub mod identity;
 mod limits;
+pub mod patience;
 pub mod pipeline;
 pub mod plan;
 pub mod pool;

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::MissedTickBehavior;
 
 use super::backoff::Backoff;
 use super::connect::Endpoint;
 use super::failure::{Failure, Reason};
 use super::health::{Health, Lag, Snapshot, State};
+use super::patience::within;
 use super::session::{Kind, Session, StatementKey};
 
 /// The statement's key on the probe's connection.
@@ -107,7 +108,7 @@ async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, S
 
 async fn ask(mut session: Session, endpoint: &Endpoint) -> Result<(Session, State, Lag), Failure> {
     let limit = endpoint.connect_timeout;
-    let answer = match timeout(limit, query(&mut session, limit)).await {
+    let answer = match within(Instant::now() + limit, query(&mut session, limit)).await {
         Ok(answer) => answer,
         Err(_) => Err(Failure::timeout("the probe was not answered in time")),
     };

@@ -9,12 +9,13 @@ use futures_util::StreamExt as _;
 use futures_util::future::{FutureExt, join, join3};
 use futures_util::stream::FuturesOrdered;
 use postgres_types::{ToSql, Type};
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::claims::Asker;
 use super::connect::way::Way;
 use super::failure::{Failure, Reason};
+use super::patience::within;
 use super::pool::Place;
 use super::rows::{ResultColumn, columns_of};
 
@@ -260,7 +261,7 @@ impl Session {
         let mut answers: FuturesOrdered<_> = all.collect();
         loop {
             let limit = deadline.min(Instant::now() + PREPARE_LIMIT + grace);
-            let answer = timeout_at(limit.into(), answers.next())
+            let answer = within(limit, answers.next())
                 .await
                 .map_err(|_| Failure::timeout("the server did not prepare the statements in time"))?;
             match answer {
@@ -282,7 +283,7 @@ impl Session {
     /// # Errors
     /// What the server says, the loss of the connection, or a timeout at the deadline.
     pub async fn describe(&self, sql: &str, deadline: Instant) -> Result<Vec<ResultColumn>, Failure> {
-        match timeout_at(deadline.into(), self.client.prepare(sql)).await {
+        match within(deadline, self.client.prepare(sql)).await {
             Ok(answer) => Ok(columns_of(answer?.columns())),
             Err(_) => Err(Failure::timeout(
                 "the server did not prepare the statement in time",

@@ -24,6 +24,7 @@ mod names;
 mod network;
 mod passwords;
 mod path;
+mod pauses;
 mod pooler;
 mod protocol;
 mod refusals;

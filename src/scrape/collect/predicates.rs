@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout_at;
-
 use super::outcome::{fail, too_late, with_slot};
 use super::{Due, Env};
 use crate::scrape::database::Database;
 use crate::target::failure::{Failure, Reason};
+use crate::target::patience::within;
 use crate::target::pipeline::{self, Flight, Order};
 use crate::target::session::{Session, StatementKey};
 
@@ -83,7 +82,7 @@ async fn ask(
         let Some(flight) = flights.pop_front() else { break };
         let began = Instant::now();
         let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
-        match timeout_at(limit.into(), holds(flight)).await {
+        match within(limit, holds(flight)).await {
             Err(_) => return Err(too_late(item, env)),
             Ok(Err(failure)) if failure.reason == Reason::Connection => return Err(failure),
             Ok(Err(failure)) => fail(database, item, failure, Some(began.elapsed()), env),

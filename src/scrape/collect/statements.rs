@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout_at;
-
 use super::outcome::{fail, too_late, with_slot};
 use super::{Due, Env};
 use crate::scrape::batch::Batch;
@@ -12,6 +10,7 @@ use crate::scrape::database::Database;
 use crate::scrape::decode::Decoder;
 use crate::scrape::slot::Execution;
 use crate::target::failure::{Failure, Reason};
+use crate::target::patience::within;
 use crate::target::pipeline::{self, Flight, Order};
 use crate::target::rows::{Format, Row};
 use crate::target::session::Session;
@@ -131,7 +130,7 @@ async fn execute(
         };
         with_slot(database, item, |slot| slot.run(execution));
         let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
-        let answer = timeout_at(limit.into(), receive(flight, item))
+        let answer = within(limit, receive(flight, item))
             .await
             .unwrap_or_else(|_| Err(too_late(item, env)));
         match answer {

@@ -9,13 +9,12 @@ pub(super) mod way;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::time::{timeout, timeout_at};
-
 use self::attributes::passes;
 use self::socket::Address;
 use self::startup::Attempt;
 use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs};
 use super::failure::Failure;
+use super::patience::within;
 use super::session::Session;
 
 /// Where and how to connect.
@@ -135,7 +134,7 @@ impl Endpoint {
 
     /// The addresses of a host, in the order of trying.
     async fn addresses(&self, host: &Host, until: Instant) -> Result<Vec<Address>, Failure> {
-        let answer = timeout_at(until.into(), Address::of(host)).await;
+        let answer = within(until, Address::of(host)).await;
         let answer = answer.map_err(|_| Failure::timeout("the name was not resolved in time"))?;
         let mut addresses =
             answer.map_err(|error| Failure::connection(format!("the name is not resolved: {error}")))?;
@@ -181,7 +180,7 @@ impl Endpoint {
                 wanted,
                 limit: self.connect_timeout,
             };
-            match timeout(limit, attempt.run()).await {
+            match within(Instant::now() + limit, attempt.run()).await {
                 Ok(Ok(session)) => return Ok((session, address.clone())),
                 Ok(Err(failure)) if failure.is_final() => return Err(failure.at(place)),
                 Ok(Err(failure)) => failures.push(failure.at(place)),
