@@ -218,7 +218,7 @@ async fn columns(
         sql,
         timeout: PATIENCE,
     }];
-    let mut flights = pipeline::send(session, &orders).await;
+    let mut flights = pipeline::send(session, &orders, deadline).await;
     let Some(mut flight) = flights.pop_front() else {
         return Ok(None);
     };

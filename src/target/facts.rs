@@ -8,6 +8,7 @@ use futures_util::TryStreamExt as _;
 use postgres_types::{FromSql, ToSql, Type};
 use tokio_postgres::Row;
 
+use super::expiry::ServerClock;
 use super::failure::{Failure, Reason};
 use super::patience::within;
 use super::session::{Kind, Session, StatementKey};
@@ -62,7 +63,8 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
        ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[])),
-       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
+       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
 
 /// Asked for once per connection, by itself: the function is from 9.6 on, and may be revoked.
 const CLUSTER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
@@ -102,8 +104,9 @@ async fn postgres(
     ];
     let limit = deadline.saturating_duration_since(Instant::now());
     let row = session.one_row(KEY, STATEMENT, &parameters, limit).await?;
-    let cluster = cluster(session, limit).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
+    session.clock = Some(ServerClock::now(row.try_get(8).map_err(unreadable)?));
+    let cluster = cluster(session, limit).await?;
     let names = |index: usize| names(&row, index);
     let mut databases = names(4)?;
     databases.sort_unstable();

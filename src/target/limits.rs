@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::session::{Kind, Session};
 
 /// The first version that has `lock_timeout`.
-const HAS_LOCK_TIMEOUT: u32 = 90_300;
+pub(super) const HAS_LOCK_TIMEOUT: u32 = 90_300;
 
 impl Session {
     /// What to send before a statement that may take so long; `None` where nothing is to be changed.

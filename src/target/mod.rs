@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod claims;
 pub mod connect;
 pub mod conninfo;
+mod expiry;
 pub mod facts;
 pub mod failure;
 pub mod health;

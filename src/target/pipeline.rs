@@ -49,12 +49,21 @@ impl Flight<'_> {
     }
 }
 
-/// Sends the statements in order, each with the server's time limit, without waiting for an answer.
+/// Sends the statements in order, each with the server's time limit, without waiting for an answer. Nothing of them runs on
+/// the server 2 s after the deadline, even if it does not hear of us again.
 ///
 /// Each has its own synchronisation point: an error in one leaves the others alone. The server is told a limit only
 /// where it differs from that of the statement before.
-pub async fn send<'a>(session: &'a mut Session, orders: &'a [Order<'a>]) -> VecDeque<Flight<'a>> {
-    let limits: Vec<_> = orders.iter().map(|order| session.limits(order.timeout)).collect();
+pub async fn send<'a>(
+    session: &'a mut Session,
+    orders: &'a [Order<'a>],
+    deadline: Instant,
+) -> VecDeque<Flight<'a>> {
+    let mut course = session.course(deadline);
+    let limits: Vec<_> = orders
+        .iter()
+        .map(|order| session.limits_on(&mut course, order.timeout))
+        .collect();
     let session: &'a Session = session;
     let mut flights = VecDeque::with_capacity(orders.len());
     for (order, limit) in orders.iter().zip(limits) {

@@ -14,6 +14,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::claims::Asker;
 use super::connect::way::Way;
+use super::expiry::ServerClock;
 use super::failure::{Failure, Reason};
 use super::patience::within;
 use super::pool::Place;
@@ -70,6 +71,8 @@ pub struct Session {
     pub(super) prepared: HashMap<StatementKey, Prepared>,
     /// What the server's `statement_timeout` is set to.
     pub(super) server_timeout: Option<Duration>,
+    /// The server's clock, as read with the last facts.
+    pub(super) clock: Option<ServerClock>,
     /// The cluster's system identifier, once it was asked for; 0 when the server does not tell.
     pub(super) cluster: Option<i64>,
     /// Whether the server was in recovery when the session was opened, once that is known.
@@ -110,6 +113,7 @@ impl Session {
             kind,
             prepared: HashMap::new(),
             server_timeout: None,
+            clock: None,
             cluster: None,
             in_recovery: None,
             driver,

@@ -6,10 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pg_exporter_lab::process::Signal;
-use pg_exporter_lab::{Cluster, Exporter, Page, wait_until};
+use pg_exporter_lab::proxy::Mode;
+use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Page, majors, newest_major, wait_until};
 
 use crate::support::{
-    Layer, SOON, State, answer, backends, builder, cluster, count, exporter_of, page_within, wait_for_state,
+    Layer, SOON, State, answer, backends, builder, cluster, count, exporter_of, page_within, wait_for_page,
+    wait_for_state,
 };
 
 const SLEEPING: &str = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
@@ -51,6 +53,52 @@ fn no_statement_outlives_the_deadline() {
     assert_eq!(page.value("slow_value", &[]), None);
     assert_nothing_runs_after(&cluster, begun + Duration::from_millis(3500));
     assert_eq!(answer(&exporter, "/primary"), (200, "primary".into()));
+}
+
+/// Eight collectors that need 2 seconds each and may take 3: all are sent at once, and nobody can cancel them any more.
+fn queue_of_slow_ones() -> Layer {
+    let slow = |number| {
+        format!(
+            "slow_{number}:\n  query: SELECT {number} AS value FROM pg_catalog.pg_sleep(2)\n  tags: [cluster]\n  timeout: 3\n  \
+             metrics:\n    - value: {{ usage: GAUGE, description: Its number. }}\n"
+        )
+    };
+    Layer::new(&(1..=8).map(slow).collect::<String>())
+}
+
+/// What is left of them at the deadline ends 2 seconds later at the latest, by the server itself.
+#[test]
+fn no_statement_outlives_a_silent_network_or_a_frozen_exporter() {
+    let layer = queue_of_slow_ones();
+    for major in [majors()[0], newest_major()] {
+        let cluster = Cluster::start(major);
+        let proxy = FaultProxy::start(cluster.port());
+        let exporter = builder(&proxy.url("postgres"))
+            .args([layer.flag(), "--no-builtin".into()])
+            .start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        for frozen in [false, true] {
+            let deadline = Instant::now() + Duration::from_secs(3);
+            let _client = give_up(&exporter, 3.0);
+            cluster.wait_for(SLEEPING, "1");
+            if frozen {
+                exporter.signal(Signal::STOP);
+            } else {
+                proxy.mode(Mode::Hang);
+            }
+            let before_the_deadline =
+                deadline.saturating_duration_since(Instant::now() + Duration::from_millis(300));
+            thread::sleep(before_the_deadline);
+            assert_eq!(cluster.psql(SLEEPING), "1", "nobody could cancel it");
+            assert_nothing_runs_after(&cluster, deadline + Duration::from_secs(2));
+            thread::sleep(Duration::from_secs(1));
+            assert_eq!(cluster.psql(SLEEPING), "0", "nor does the next one begin");
+            exporter.signal(Signal::CONT);
+            proxy.mode(Mode::Pass);
+            wait_for_state(&exporter, State::Primary, SOON);
+        }
+        wait_for_page(&exporter, 1.0);
+    }
 }
 
 #[test]

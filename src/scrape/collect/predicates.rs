@@ -77,7 +77,7 @@ async fn ask(
         }
     }
     let orders: Vec<Order<'_>> = ready.iter().map(|(_, order)| order.clone()).collect();
-    let mut flights = pipeline::send(session, &orders).await;
+    let mut flights = pipeline::send(session, &orders, env.deadline()).await;
     for (item, _) in ready {
         let Some(flight) = flights.pop_front() else { break };
         let began = Instant::now();

@@ -116,7 +116,7 @@ async fn execute(
             timeout: env.limit(&item.collector),
         })
         .collect();
-    let mut flights = pipeline::send(session, &orders).await;
+    let mut flights = pipeline::send(session, &orders, env.deadline()).await;
     let mut stale = Vec::new();
     let mut lost = None;
     for item in &due {

@@ -1,0 +1,111 @@
+//! When the server itself ends what we have sent.
+//!
+//! Statements are sent all at once, each with its own limit. If nobody can cancel them any more, because the network went
+//! silent or the exporter was frozen, the server would run one after the other until the sum of their limits is used up.
+//! Where that sum reaches beyond the scrape's deadline, a checkpoint is put in front: it shortens the limit to what is left,
+//! and ends the session when nothing is. It goes by the server's clock, which is read with the facts.
+
+use std::time::{Duration, Instant};
+
+use super::limits::HAS_LOCK_TIMEOUT;
+use super::session::{Kind, Session};
+
+/// How long after the deadline a checkpoint lets statements run: what the clocks may be apart by the way of the facts.
+const SLACK: Duration = Duration::from_millis(500);
+
+/// How long after the deadline the last statement may end at the latest, whatever happens.
+const LATEST: Duration = Duration::from_millis(1_900);
+
+/// The server's clock at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServerClock {
+    read: Instant,
+    /// Seconds since 1970 by the server.
+    epoch: f64,
+}
+
+impl ServerClock {
+    /// The clock, as just read.
+    pub(super) fn now(epoch: f64) -> Self {
+        Self {
+            read: Instant::now(),
+            epoch,
+        }
+    }
+
+    /// What it shows at a moment, in milliseconds.
+    fn at(self, moment: Instant) -> f64 {
+        (self.epoch + moment.saturating_duration_since(self.read).as_secs_f64()) * 1e3
+    }
+}
+
+/// Where a pipeline of statements may be at the latest.
+#[derive(Debug)]
+pub(super) struct Course {
+    /// When what was sent so far has ended, if each statement takes all that it may.
+    ended: Instant,
+    deadline: Instant,
+    clock: Option<ServerClock>,
+}
+
+impl Session {
+    /// The course of statements that are sent from now on, for a scrape with that deadline. Where the session is not ours alone
+    /// nothing is watched.
+    pub(super) fn course(&self, deadline: Instant) -> Course {
+        Course {
+            ended: Instant::now(),
+            deadline,
+            clock: self.clock.filter(|_| self.kind == Kind::Postgres),
+        }
+    }
+
+    /// What to send before a statement that may take so long: its limit, or a checkpoint; `None` where nothing is to be
+    /// changed.
+    pub(super) fn limits_on(&mut self, course: &mut Course, timeout: Duration) -> Option<String> {
+        let ends = course.ended + timeout;
+        let Some(clock) = course.clock.filter(|_| ends > course.deadline + LATEST) else {
+            course.ended = ends;
+            return self.limits(timeout);
+        };
+        let end = course.deadline + SLACK;
+        course.ended = end;
+        // What is set depends on when the server gets there.
+        self.server_timeout = None;
+        Some(checkpoint(clock.at(end), timeout, self.version()))
+    }
+}
+
+/// Ends the session at that time of the server's clock, in milliseconds; before it, limits what follows to the rest.
+fn checkpoint(end: f64, timeout: Duration, version: u32) -> String {
+    let limit = timeout.as_millis().clamp(1, i32::MAX as u128);
+    let lock = if version < HAS_LOCK_TIMEOUT {
+        ""
+    } else {
+        ", pg_catalog.set_config('lock_timeout', pg_catalog.text(greatest(s.most * 4 / 5, 1)), false)"
+    };
+    format!(
+        "SELECT CASE WHEN s.most <= 0 THEN pg_catalog.text(pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())) \
+         ELSE pg_catalog.set_config('statement_timeout', pg_catalog.text(s.most), false) END{lock} \
+         FROM (SELECT greatest(-1, least({limit}, {end:.0} - pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000))\
+         ::pg_catalog.int4 AS most OFFSET 0) s"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_clock_goes_on() {
+        let clock = ServerClock::now(1_000.5);
+        let later = clock.at(clock.read + Duration::from_millis(250));
+        assert!((later - 1_000_750.0).abs() < 1e-3, "{later}");
+    }
+
+    #[test]
+    fn a_server_without_lock_timeout_is_not_told_one() {
+        let limit = Duration::from_secs(1);
+        assert!(!checkpoint(1.0, limit, 90_224).contains("lock_timeout"));
+        assert!(checkpoint(1.0, limit, 180_000).contains("lock_timeout"));
+    }
+}
