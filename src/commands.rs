@@ -90,7 +90,7 @@ fn overview(setup: &Setup, selection: Selection) -> Result<Overview, Stop> {
 /// One page and what is known after it.
 pub(crate) fn scraped(setup: &Setup, selection: Selection) -> Result<(Page, Overview), Stop> {
     let endpoint = setup.endpoint()?;
-    let (scraper, _telemetry) = setup.scraper(&endpoint, setup.catalog()?, &setup.health())?;
+    let (scraper, _telemetry) = setup.scraper(&endpoint, setup.catalog()?, &setup.health(&endpoint))?;
     let deadline = Instant::now() + setup.settings.scrape_timeout;
     runtime()?.block_on(async {
         let page = scraper

@@ -20,6 +20,9 @@ use crate::target::probe;
 use crate::telemetry::Telemetry;
 use crate::{check, commands, doctor, logging, new, web};
 
+/// How long a server may be silent while connecting when neither flag, variable nor connection string says.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The program cannot do what was asked, with the code it ends with. The text is one line where it can be.
 #[derive(Debug)]
 pub(crate) struct Stop {
@@ -165,7 +168,8 @@ impl Setup {
             Some(path) => info.with_url_file(path.clone()),
             None => info,
         };
-        Ok(Endpoint::new(info, self.settings.connect_timeout))
+        let given = self.settings.connect_timeout.or(info.connect_timeout());
+        Ok(Endpoint::new(info, given.unwrap_or(CONNECT_TIMEOUT)))
     }
 
     fn config(&self, endpoint: &Endpoint) -> Config {
@@ -226,12 +230,12 @@ impl Setup {
     }
 
     /// A view of the probe that is not yet running.
-    pub(crate) fn health(&self) -> Health {
+    pub(crate) fn health(&self, endpoint: &Endpoint) -> Health {
         let interval = self.settings.health_interval;
         // At the default interval of 1 s a snapshot holds for 3 s.
         let max_age = (interval * 2 + Duration::from_secs(1)).max(Duration::from_secs(3));
-        // A turn connects to each host and asks, each within the connect timeout; three of them are a stuck task.
-        let turn = (interval + self.settings.connect_timeout * 4) * 3;
+        // A turn ends a connection, connects to each host, and asks; three of them are a stuck task.
+        let turn = (interval + endpoint.connect_timeout * 3 + endpoint.longest_connect()) * 3;
         Health::new(max_age, turn.max(Duration::from_secs(10)))
     }
 }
@@ -251,7 +255,7 @@ fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
         fail_fast(&runtime, &endpoint)?;
     }
     let collectors = catalog.live().collectors.len();
-    let health = setup.health();
+    let health = setup.health(&endpoint);
     let (scraper, telemetry) = setup.scraper(&endpoint, Arc::clone(&catalog), &health)?;
     let (tls, passwords) = (security.has_tls(), security.has_users());
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();

@@ -57,8 +57,8 @@ pub struct Settings {
     pub namespace: Option<String>,
     /// Exit when the target cannot be reached at start.
     pub fail_fast: bool,
-    /// Longest wait for a connection and for each step of reading the server's facts.
-    pub connect_timeout: Duration,
+    /// Longest silence of a server while connecting, and longest wait for its facts; `None` where the connection string says.
+    pub connect_timeout: Option<Duration>,
     /// Longest scrape when the client names no limit.
     pub scrape_timeout: Duration,
     /// Time between two health probes.

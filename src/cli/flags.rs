@@ -71,8 +71,8 @@ pub struct Flags {
     #[arg(short, long, value_name = "true|false")]
     pub fail_fast: Option<bool>,
 
-    /// Longest wait for a connection, in milliseconds or as 500ms, 2s
-    /// [env: PG_EXPORTER_CONNECT_TIMEOUT] [default: 1s]
+    /// Longest silence of a server while connecting, in milliseconds or as 500ms, 2s
+    /// [env: PG_EXPORTER_CONNECT_TIMEOUT] [default: the URL's connect_timeout, or 1s]
     #[arg(short = 'T', long, value_name = "TIME", allow_hyphen_values = true)]
     pub connect_timeout: Option<String>,
 

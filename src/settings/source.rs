@@ -32,9 +32,6 @@ pub const VARIABLES: [&str; 18] = [
 /// Names the file that holds the connection string.
 pub(super) const URL_FILE: &str = "PG_EXPORTER_URL_FILE";
 
-/// Wait for a connection that holds when none, or none above zero, is given.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// A setting that cannot be used. Values are not quoted where they may hold a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -184,15 +181,15 @@ impl<'a> Source<'a> {
         duration::positive(&text, 1.0).ok_or(Error::Value { origin, expected })
     }
 
-    /// Milliseconds unless a unit is given, as ever; nothing above zero means the default.
-    pub(super) fn connect_timeout(&self, flag: Option<String>) -> Result<Duration, Error> {
+    /// Milliseconds unless a unit is given, as ever; nothing above zero means that none is given.
+    pub(super) fn connect_timeout(&self, flag: Option<String>) -> Result<Option<Duration>, Error> {
         let Some((text, origin)) = self.named(flag, "--connect-timeout", "PG_EXPORTER_CONNECT_TIMEOUT")
         else {
-            return Ok(CONNECT_TIMEOUT);
+            return Ok(None);
         };
         match duration::seconds(&text, 1e-3) {
-            Some(seconds) if seconds <= 0.0 => Ok(CONNECT_TIMEOUT),
-            _ => duration::positive(&text, 1e-3).ok_or(Error::Value {
+            Some(seconds) if seconds <= 0.0 => Ok(None),
+            _ => duration::positive(&text, 1e-3).map(Some).ok_or(Error::Value {
                 origin,
                 expected: "milliseconds, or a time with its unit such as 2s",
             }),

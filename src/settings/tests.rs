@@ -37,7 +37,7 @@ fn defaults() {
         (settings.namespace(false), settings.namespace(true)),
         ("pg", "pgbouncer")
     );
-    assert_eq!(settings.connect_timeout, Duration::from_secs(1));
+    assert_eq!(settings.connect_timeout, None);
     assert_eq!(settings.scrape_timeout, Duration::from_secs(10));
     assert_eq!(settings.health_interval, Duration::from_secs(1));
     assert_eq!((settings.parallel, settings.max_connections), (4, 8));
@@ -110,9 +110,13 @@ fn flag_wins_over_variable_over_default() {
             "false true false",
             |s| s.fail_fast.to_string(),
         ),
-        ("-T 20", "PG_EXPORTER_CONNECT_TIMEOUT", "2s", "20ms 2s 1s", |s| {
-            format!("{:?}", s.connect_timeout)
-        }),
+        (
+            "-T 20",
+            "PG_EXPORTER_CONNECT_TIMEOUT",
+            "2s",
+            "Some(20ms) Some(2s) None",
+            |s| format!("{:?}", s.connect_timeout),
+        ),
         (
             "-P /f",
             "PG_EXPORTER_TELEMETRY_PATH",
@@ -225,11 +229,10 @@ fn connect_timeout_that_is_not_above_zero_means_the_default() {
             resolve(&format!("--connect-timeout {value}"), &[])
                 .unwrap()
                 .connect_timeout,
-            CONNECT,
+            None,
             "{value}"
         );
     }
-    const CONNECT: Duration = Duration::from_secs(1);
 }
 
 #[test]

@@ -22,12 +22,28 @@ fn connect_timeout() {
         assert_eq!(exporter.scrape().value("pg_up", &[]), Some(0.0));
         begun.elapsed().as_secs_f64()
     };
-    assert!((0.9..3.0).contains(&time(&base)), "a second by default");
+    let took = time(&base);
+    assert!((0.9..3.0).contains(&took), "a second by default: {took}");
     let short = ["--connect-timeout=200", "-T 200ms", "-T 0.2s"];
     for (way, builder) in ways(&base, &short, &[("PG_EXPORTER_CONNECT_TIMEOUT", "200")]) {
         // By default, none takes less than a second; a busy machine does not slow all of them.
         let took = (0..4).map(|_| time(&builder)).fold(f64::INFINITY, f64::min);
         assert!((0.19..0.8).contains(&took), "{way}: {took}");
+    }
+    // The connection string's holds, as for psql; the exporter's own way to say it comes before.
+    let url = |parameters: &str| {
+        let port = silent.local_addr().unwrap().port();
+        program().url(&format!("postgresql://127.0.0.1:{port}/x{parameters}"))
+    };
+    let by_url = [
+        ("the URL", url("?connect_timeout=2")),
+        ("a variable", url("").env("PGCONNECT_TIMEOUT", "2")),
+    ];
+    for (way, builder) in by_url {
+        let took = time(&builder);
+        assert!((1.9..4.0).contains(&took), "{way}: {took}");
+        let took = time(&builder.arg("--connect-timeout=200"));
+        assert!(took < 1.8, "{way} and the flag: {took}");
     }
 }
 

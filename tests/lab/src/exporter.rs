@@ -157,6 +157,8 @@ impl Builder {
             _ => Command::new(program),
         };
         clear_environment(&mut command);
+        // That is for the servers' own programs: how long the exporter waits is under test.
+        command.env_remove("PGCONNECT_TIMEOUT");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(&self.arguments);
         if let (None, Some(port)) = (&self.activation, port) {
