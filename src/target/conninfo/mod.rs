@@ -54,7 +54,7 @@ use error::{Place, Problem};
 use host::Hosts;
 use keywords::Keyword;
 use session::SessionParameters;
-use settings::Settings;
+use settings::{Setting, Settings};
 
 /// The database whose name makes a target pgbouncer's console.
 const PGBOUNCER: &str = "pgbouncer";
@@ -68,6 +68,8 @@ pub struct ConnInfo {
     password: Option<Secret>,
     /// Where the password comes from if a service file gave it.
     password_section: Option<service::Section>,
+    /// The section of a service file that the pass phrase of the client's key came from.
+    key_section: Option<service::Section>,
     password_file: Option<PathBuf>,
     /// The file that the connection string came from, to be looked at again.
     url_file: Option<PathBuf>,
@@ -95,13 +97,13 @@ impl ConnInfo {
         let printable = Printable::new(syntax, &settings);
         let section = service::fill(&mut settings, environment)?;
         environment::fill(&mut settings, environment);
-        Self::from_settings(&settings, environment, section, printable)
+        Self::from_settings(&settings, environment, section.as_ref(), printable)
     }
 
     fn from_settings(
         settings: &Settings,
         environment: &dyn Environment,
-        section: Option<service::Section>,
+        section: Option<&service::Section>,
         printable: Printable,
     ) -> Result<Self, ConnInfoError> {
         settings.check()?;
@@ -115,8 +117,10 @@ impl ConnInfo {
         let password = settings
             .get(Keyword::Password)
             .filter(|setting| !setting.bytes.is_empty());
-        let is_from_service =
-            password.is_some_and(|setting| matches!(setting.place, Place::ServiceFile { .. }));
+        let of_service = |setting: Option<&Setting>| {
+            let is_of_it = setting.is_some_and(|setting| matches!(setting.place, Place::ServiceFile { .. }));
+            section.filter(|_| is_of_it).cloned()
+        };
         let password_file = match settings.text(Keyword::PassFile)? {
             Some(path) => Some(path.into()),
             None => environment.home_dir().map(|home| home.join(".pgpass")),
@@ -124,7 +128,8 @@ impl ConnInfo {
         Ok(Self {
             database: settings.text(Keyword::Database)?.unwrap_or(&user).to_owned(),
             password: password.map(|setting| Secret::new(setting.bytes.as_slice())),
-            password_section: section.filter(|_| is_from_service),
+            password_section: of_service(password),
+            key_section: of_service(settings.get(Keyword::SslPassword)),
             password_file,
             url_file: None,
             tls: Tls::from_settings(settings, environment, hosts.is_local_default)?,

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::keywords::Keyword;
 use super::passfile::{self, PasswordWarning};
-use super::{ConnInfo, Host, ProcessEnvironment, Secret};
+use super::{ConnInfo, Host, ProcessEnvironment, Secret, Tls};
 
 /// A password, or none, and why a file that could have had one was not used.
 #[derive(Debug, Default)]
@@ -34,6 +35,31 @@ impl ConnInfo {
         }
     }
 
+    /// How the connection is protected as of now: the pass phrase of the client's key is read again, as the password is.
+    /// Where that fails, the one that was known is used.
+    #[must_use]
+    pub fn resolve_tls(&self) -> Tls {
+        let mut tls = self.tls.clone();
+        let now = match (self.url_file.as_deref(), &self.key_section) {
+            (Some(path), _) => self
+                .read_again(path)
+                .ok()
+                .and_then(|now| now.resolve_key_password()),
+            (None, Some(_)) => self.resolve_key_password(),
+            (None, None) => return tls,
+        };
+        if let (Some(client), Some(_)) = (&mut tls.client, &now) {
+            client.key_password = now;
+        }
+        tls
+    }
+
+    fn resolve_key_password(&self) -> Option<Secret> {
+        let of_section = self.key_section.as_ref();
+        let of_section = of_section.and_then(|section| section.secret(Keyword::SslPassword).ok().flatten());
+        of_section.or_else(|| self.tls.client.as_ref()?.key_password.clone())
+    }
+
     /// What the file says now.
     fn read_again(&self, path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| error.kind().to_string())?;
@@ -47,7 +73,7 @@ impl ConnInfo {
             warning: None,
         };
         match (&self.password_section, &self.password) {
-            (Some(section), known) => match section.password() {
+            (Some(section), known) => match section.secret(Keyword::Password) {
                 Ok(Some(password)) => given(password),
                 Ok(None) => self.look_up(host),
                 Err(reason) => {

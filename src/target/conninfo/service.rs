@@ -98,13 +98,11 @@ fn candidates(settings: &Settings, environment: &dyn Environment) -> Result<Vec<
 }
 
 impl Section {
-    /// The password that the section gives now; an empty one is none.
-    pub(super) fn password(&self) -> Result<Option<Secret>, ConnInfoError> {
+    /// The secret that the section gives now, a password or a pass phrase; an empty one is none.
+    pub(super) fn secret(&self, wanted: Keyword) -> Result<Option<Secret>, ConnInfoError> {
         let settings = self.read()?.unwrap_or_default();
-        let password = settings
-            .into_iter()
-            .find(|(keyword, _)| *keyword == Keyword::Password);
-        Ok(password
+        let secret = settings.into_iter().find(|(keyword, _)| *keyword == wanted);
+        Ok(secret
             .filter(|(_, value)| !value.bytes.is_empty())
             .map(|(_, value)| Secret::new(value.bytes)))
     }

@@ -193,3 +193,38 @@ fn a_password_in_the_service_file_is_read_anew_too() {
     let given = ConnInfo::parse("host=h password=given", &environment).unwrap();
     assert_eq!(password(&given).as_deref(), Some("given"));
 }
+
+#[test]
+fn a_pass_phrase_is_read_anew_as_the_password_is() {
+    let (home, environment) = home("");
+    let pass_phrase = |info: &ConnInfo| {
+        let tls = info.resolve_tls();
+        let secret = tls.client.and_then(|client| client.key_password);
+        secret.map(|secret| String::from_utf8(secret.expose().to_vec()).unwrap())
+    };
+    let service = home.path().join(".pg_service.conf");
+    fs::write(&service, "[app]\nhost=h\nsslpassword=old\n").unwrap();
+    let info = ConnInfo::parse("service=app", &environment).unwrap();
+    assert_eq!(pass_phrase(&info).as_deref(), Some("old"));
+    fs::write(&service, "[app]\nhost=h\nsslpassword=new\n").unwrap();
+    assert_eq!(pass_phrase(&info).as_deref(), Some("new"));
+    fs::remove_file(&service).unwrap();
+    assert_eq!(
+        pass_phrase(&info).as_deref(),
+        Some("old"),
+        "better an old one than none"
+    );
+
+    let file = home.path().join("url");
+    let text = "host=h user=u sslpassword=";
+    fs::write(&file, format!("{text}new")).unwrap();
+    let info = ConnInfo::parse(&format!("{text}old"), &environment).unwrap();
+    assert_eq!(pass_phrase(&info).as_deref(), Some("old"));
+    let info = info.with_url_file(file.clone());
+    assert_eq!(pass_phrase(&info).as_deref(), Some("new"));
+    fs::remove_file(&file).unwrap();
+    assert_eq!(pass_phrase(&info).as_deref(), Some("old"));
+
+    let given = ConnInfo::parse("host=h sslpassword=given", &environment).unwrap();
+    assert_eq!(pass_phrase(&given).as_deref(), Some("given"));
+}
