@@ -105,6 +105,9 @@ impl Database {
                 answer => return answer,
             }
         }
+        if let Some(failure) = &env.refused {
+            return Err(failure.clone());
+        }
         if !self.may_connect(env) {
             return Err(self.last_failure());
         }

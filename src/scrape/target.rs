@@ -26,6 +26,7 @@ use super::{DatabaseRows, Page, Request, Selection};
 use crate::catalog::Catalog;
 use crate::target::connect::Endpoint;
 use crate::target::facts;
+use crate::target::failure::Failure;
 use crate::target::health::Health;
 use crate::target::pool::Pool;
 use crate::telemetry::{Process, Telemetry};
@@ -134,7 +135,7 @@ impl Target {
     /// is known as such on the pages that leave at it.
     pub async fn run(&self, start: Instant, deadline: &Cell<Instant>, selection: &Selection) {
         let live = self.catalog.live();
-        let env = Env {
+        let mut env = Env {
             start,
             on: &self.on,
             deadline,
@@ -143,6 +144,7 @@ impl Target {
             live: &live,
             selection,
             pool: &self.pool,
+            refused: None,
             health: &self.surroundings.health,
             grace: self.endpoint.connect_timeout,
             config: &self.config,
@@ -167,9 +169,10 @@ impl Target {
                 self.scrape_all(Some(self.main.collect(session, &env)), &env)
                     .await;
             }
-            // The server answers, just not for the URL's database: the others may be well.
+            // The server answers, just not for the URL's database: the others may be well, those at least that are connected.
             Err(failure) if failure.sqlstate.is_some() && !failure.is_starting() => {
                 self.main.fail(start, &failure);
+                env.refused = Some(failure).filter(Failure::concerns_all_databases);
                 self.scrape_all(None::<std::future::Ready<()>>, &env).await;
             }
             Err(failure) => {

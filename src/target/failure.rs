@@ -150,6 +150,15 @@ impl Failure {
             .is_some_and(|code| code.starts_with("28") || code == "3D000")
     }
 
+    /// Whether it is a matter of the role or of the whole server, so that another database would be refused as well: wrong
+    /// password, `pg_hba`, no more connections.
+    #[must_use]
+    pub fn concerns_all_databases(&self) -> bool {
+        self.sqlstate
+            .as_deref()
+            .is_some_and(|code| code.starts_with("28") || code == "53300")
+    }
+
     /// Whether a start-up option is refused: 08P01 is pgbouncer's answer, 0A000 that of vendors' proxies.
     #[must_use]
     pub fn is_unsupported_option(&self) -> bool {
@@ -236,6 +245,8 @@ fn is_fatal(error: &DbError) -> bool {
 fn classify(code: &str, message: &str, is_fatal: bool) -> Reason {
     match code {
         "57014" if message.contains("lock timeout") => Reason::LockTimeout,
+        // By somebody else: our own requests come when nobody waits for the answer any more.
+        "57014" if message.contains("user request") => Reason::Other,
         "57014" | "25P03" | "25P04" => Reason::Timeout,
         "55P03" => Reason::LockTimeout,
         "42501" => Reason::Permission,
@@ -304,6 +315,7 @@ mod tests {
                 "canceling statement due to lock timeout",
                 Reason::LockTimeout,
             ),
+            ("57014", "canceling statement due to user request", Reason::Other),
             (
                 "55P03",
                 "canceling statement due to lock timeout",

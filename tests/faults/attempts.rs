@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::{Cluster, Exporter, newest_major};
 
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, assert_nothing_of_the_target, assert_recovers, builder, page_within,
+    HEALTH_LIMIT, SOON, State, assert_nothing_of_the_target, assert_recovers, builder, page_within, wait_for,
     wait_for_state,
 };
 
@@ -50,15 +50,60 @@ fn refused_connects_back_off() {
     );
     let exporter = builder(&cluster.url("postgres").replace("postgres@", "monitor@")).start();
     wait_for_state(&exporter, State::Down, HEALTH_LIMIT);
+    // The probe alone tries as often as its waits let it, at most once a second: at 0, 1, 2, 3, 4, 6, 10 s or so.
+    std::thread::sleep(Duration::from_secs(12));
     let before = refused(&cluster, "pg_hba.conf rejects connection");
+    assert!(
+        (4..=9).contains(&before),
+        "{before} attempts of the probe in 12 s"
+    );
     let pages = scrape_often(&exporter);
     let attempts = refused(&cluster, "pg_hba.conf rejects connection") - before;
-    eprintln!("{pages} pages in {WATCHED:?}: {attempts} attempts to connect");
-    // The probe's one a second, and the scrapes' at 0, 0.1, 0.3, 0.7, 1.5, 3.1, 6.3 s, with jitter.
+    eprintln!(
+        "{pages} pages in {WATCHED:?}: {attempts} attempts to connect, {before} of the probe in 12 s before"
+    );
+    // The scrapes' at 0, 0.1, 0.3, 0.7, 1.5, 3.1, 6.3 s, with jitter, and one or two of the probe.
     assert!(pages > 60, "{pages}");
-    assert!((8..=19).contains(&attempts), "{attempts}");
+    assert!((5..=11).contains(&attempts), "{attempts}");
     cluster.write_file("pg_hba.conf", allowed);
     cluster.reload();
+    assert_recovers(&exporter, State::Primary);
+}
+
+/// What concerns the role is not tried out on every database: accounts are locked for less.
+#[test]
+fn a_password_that_is_wrong_for_all_is_tried_on_one() {
+    let cluster = logging();
+    cluster.psql("create role monitor login password 'old'; grant pg_monitor to monitor");
+    for number in 1..=20 {
+        cluster.create_database(&format!("app_{number}"));
+    }
+    cluster.write_file(
+        "pg_hba.conf",
+        "host all monitor 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n",
+    );
+    cluster.reload();
+    cluster.wait_for(
+        "select count(*) from pg_hba_file_rules where auth_method = 'scram-sha-256'",
+        "1",
+    );
+    let url = cluster.url("postgres").replace("postgres@", "monitor:old@");
+    let exporter = builder(&url).arg("--max-connections=30").start();
+    wait_for(&exporter, "all databases", |page| {
+        let connected = page.all("pg_exporter_server_scrape_total_count");
+        connected.filter(|sample| sample.value > 0.0).count() == 21
+    });
+    cluster.psql("alter role monitor password 'new'");
+    cluster.psql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_exporter'",
+    );
+    let pages = scrape_often(&exporter);
+    let attempts = refused(&cluster, "password authentication failed for user");
+    eprintln!("{pages} pages in {WATCHED:?}: {attempts} attempts with the wrong password, 21 databases");
+    // The probe's and the URL's database's, as above.
+    assert!(pages > 40, "{pages}");
+    assert!((6..=17).contains(&attempts), "{attempts}");
+    cluster.psql("alter role monitor password 'old'");
     assert_recovers(&exporter, State::Primary);
 }
 

@@ -13,6 +13,7 @@ use crate::scrape::Selection;
 use crate::scrape::config::Config;
 use crate::scrape::encode::Encoder;
 use crate::scrape::slot::Execution;
+use crate::target::failure::Failure;
 use crate::target::health::Health;
 use crate::target::pool::Pool;
 use crate::target::session::StatementKey;
@@ -39,6 +40,8 @@ pub struct Env<'a> {
     pub selection: &'a Selection,
     /// The connections.
     pub pool: &'a Pool,
+    /// Why no connection is opened: the URL's database was refused for a reason that concerns all of them.
+    pub refused: Option<Failure>,
     /// What the probe says of the target.
     pub health: &'a Health,
     /// Allowance for the network on top of each statement's limit.
