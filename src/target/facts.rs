@@ -46,12 +46,11 @@ pub struct Wanted {
     pub extensions: Vec<String>,
 }
 
-/// The statements' keys on every connection; collectors' keys begin behind them.
+/// The statement's key on every connection; collectors' keys begin behind it.
 const KEY: StatementKey = StatementKey(0);
-const CLUSTER_KEY: StatementKey = StatementKey(1);
 
 /// The first key that is free for others.
-pub const FIRST_FREE_KEY: u64 = 2;
+pub const FIRST_FREE_KEY: u64 = 1;
 
 const STATEMENT: &str = "\
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
@@ -66,7 +65,10 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
 
-/// Asked for once per connection, by itself: the function is from 9.6 on, and may be revoked.
+/// The first version with the function that tells the system identifier.
+const HAS_CONTROL_SYSTEM: u32 = 90_600;
+
+/// Asked for once per connection, by itself: the function may be revoked.
 const CLUSTER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
 
 /// Reads the facts, the list of databases only if `databases` is true.
@@ -103,7 +105,7 @@ async fn postgres(
         (&databases, Type::BOOL),
     ];
     let limit = deadline.saturating_duration_since(Instant::now());
-    let row = session.one_row(KEY, STATEMENT, &parameters, limit).await?;
+    let row = session.one_row(Some(KEY), STATEMENT, &parameters, limit).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
     session.clock = Some(ServerClock::now(row.try_get(8).map_err(unreadable)?));
     let cluster = cluster(session, limit).await?;
@@ -149,7 +151,10 @@ async fn cluster(session: &mut Session, limit: Duration) -> Result<i64, Failure>
     if let Some(cluster) = session.cluster {
         return Ok(cluster);
     }
-    let cluster = match session.one_row(CLUSTER_KEY, CLUSTER, &[], limit).await {
+    if session.version() < HAS_CONTROL_SYSTEM {
+        return Ok(0);
+    }
+    let cluster = match session.one_row(None, CLUSTER, &[], limit).await {
         Ok(row) => row.try_get(0).unwrap_or(0),
         Err(failure) if failure.sqlstate.is_some() && failure.reason != Reason::Connection => 0,
         Err(failure) => return Err(failure),

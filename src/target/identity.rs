@@ -115,7 +115,7 @@ async fn ask(
     deadline: Instant,
 ) -> Result<tokio_postgres::Row, Failure> {
     let limit = deadline.saturating_duration_since(Instant::now());
-    let answer = session.one_row(key, sql, parameters, limit);
+    let answer = session.one_row(Some(key), sql, parameters, limit);
     within(deadline, answer)
         .await
         .unwrap_or_else(|_| Err(Failure::timeout("the server did not answer in time")))

@@ -1,6 +1,8 @@
 //! How long an answer is waited for.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::{timeout, timeout_at};
@@ -21,12 +23,113 @@ pub struct TooLate;
 /// # Errors
 /// When there is none.
 pub async fn within<F: Future>(deadline: Instant, answer: F) -> Result<F::Output, TooLate> {
+    let was_in_time = Instant::now() < deadline;
     let mut answer = pin!(answer);
     if let Ok(answer) = timeout_at(deadline.into(), answer.as_mut()).await {
         return Ok(answer);
     }
-    if deadline.elapsed() < LATE {
-        return Err(TooLate);
+    if was_in_time && deadline.elapsed() >= LATE {
+        return timeout(LAST_LOOK, answer).await.map_err(|_| TooLate);
     }
-    timeout(LAST_LOOK, answer).await.map_err(|_| TooLate)
+    Err(TooLate)
+}
+
+/// When something was last heard of the other end.
+#[derive(Clone, Debug)]
+pub struct Pulse {
+    origin: Instant,
+    /// Microseconds since the origin.
+    last: Arc<AtomicU64>,
+}
+
+impl Default for Pulse {
+    /// A pulse that beats now for the first time.
+    fn default() -> Self {
+        Self {
+            origin: Instant::now(),
+            last: Arc::default(),
+        }
+    }
+}
+
+impl Pulse {
+    /// Something was heard.
+    pub fn beat(&self) {
+        let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Instant {
+        self.origin + Duration::from_micros(self.last.load(Ordering::Relaxed))
+    }
+
+    /// Waits for the end of an exchange of many steps for as long as the other end is not silent for longer than the limit,
+    /// and until then at the latest. Time in which this process did not run counts as none.
+    ///
+    /// # Errors
+    /// When it was silent, or the time is over.
+    pub async fn lasting<F: Future>(
+        &self,
+        silence: Duration,
+        mut until: Instant,
+        exchange: F,
+    ) -> Result<F::Output, TooLate> {
+        let mut exchange = pin!(exchange);
+        loop {
+            let moment = until.min(self.last() + silence);
+            if let Ok(end) = timeout_at(moment.into(), exchange.as_mut()).await {
+                return Ok(end);
+            }
+            let late = moment.elapsed();
+            if late >= LATE {
+                until += late;
+                self.beat();
+            }
+            let now = Instant::now();
+            if now >= until || now >= self.last() + silence {
+                return Err(TooLate);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const STEP: Duration = Duration::from_millis(60);
+
+    #[tokio::test]
+    async fn who_goes_on_talking_is_listened_to() {
+        let pulse = Pulse::default();
+        let talk = async {
+            for _ in 0..5 {
+                sleep(STEP).await;
+                pulse.beat();
+            }
+        };
+        let until = Instant::now() + STEP * 100;
+        assert_eq!(pulse.lasting(STEP * 3, until, talk).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn silence_and_the_end_are_limits() {
+        let pulse = Pulse::default();
+        let far = Instant::now() + Duration::from_secs(60);
+        assert_eq!(pulse.lasting(STEP, far, pending::<()>()).await, Err(TooLate));
+        let near = Instant::now() + STEP;
+        let silence = Duration::from_secs(60);
+        assert_eq!(pulse.lasting(silence, near, pending::<()>()).await, Err(TooLate));
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_is_past_grants_nothing() {
+        let past = Instant::now() - STEP;
+        assert_eq!(within(past, sleep(Duration::from_millis(1))).await, Err(TooLate));
+        assert_eq!(within(past, async { 1 }).await, Ok(1), "but what is there counts");
+    }
 }

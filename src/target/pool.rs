@@ -33,23 +33,23 @@ pub struct Pool {
 struct Places {
     taken: AtomicUsize,
     /// Who waits for one.
-    waiting: AtomicUsize,
-    /// Sessions that are being closed for those who wait.
-    leaving: AtomicUsize,
+    waiting: Arc<AtomicUsize>,
+    /// Sessions that are being closed.
+    leaving: Arc<AtomicUsize>,
     freed: Notify,
 }
 
 /// One more in a count for as long as it lives.
-struct Counted<'a>(&'a AtomicUsize);
+struct Counted(Arc<AtomicUsize>);
 
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+        Self(Arc::clone(count))
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -110,7 +110,7 @@ impl Pool {
         if is_of_use {
             return Some(idle.session);
         }
-        tokio::spawn(idle.session.close());
+        self.close(idle.session);
         None
     }
 
@@ -140,7 +140,10 @@ impl Pool {
                 since: Instant::now(),
                 discovered,
             };
-            self.idle.borrow_mut().insert(database.to_owned(), idle);
+            // Another run may have handed one back already.
+            if let Some(other) = self.idle.borrow_mut().insert(database.to_owned(), idle) {
+                self.close(other.session);
+            }
             self.places.freed.notify_one();
         }
     }
@@ -148,7 +151,7 @@ impl Pool {
     /// Closes the idle session of a database that is gone.
     pub fn forget(&self, database: &str) {
         if let Some(idle) = self.idle.borrow_mut().remove(database) {
-            tokio::spawn(idle.session.close());
+            self.close(idle.session);
         }
     }
 
@@ -170,7 +173,7 @@ impl Pool {
     /// Closes what has idled too long: sessions of discovered databases, and any that is lost or too old.
     pub fn sweep(&self, now: Instant) {
         for (_, idle) in self.idle.borrow_mut().extract_if(.., |_, idle| idle.is_over(now)) {
-            tokio::spawn(idle.session.close());
+            self.close(idle.session);
         }
     }
 
@@ -196,12 +199,17 @@ impl Pool {
             .iter()
             .min_by_key(|(_, idle)| (!idle.discovered, idle.since))
             .map(|(name, _)| name.clone());
-        if let Some(Idle { session, .. }) = oldest.and_then(|name| idle.remove(&name)) {
-            let places = Arc::clone(&self.places);
-            tokio::spawn(async move {
-                let _leaving = Counted::new(&places.leaving);
-                session.close().await;
-            });
+        if let Some(oldest) = oldest.and_then(|name| idle.remove(&name)) {
+            self.close(oldest.session);
         }
+    }
+
+    /// Closes a session in the background. It counts as leaving from now on, so that nobody closes another in its stead.
+    fn close(&self, session: Session) {
+        let leaving = Counted::new(&self.places.leaving);
+        tokio::spawn(async move {
+            session.close().await;
+            drop(leaving);
+        });
     }
 }

@@ -143,7 +143,7 @@ async fn query(session: &mut Session, limit: Duration) -> Result<(State, Lag), F
     } else {
         STATEMENT
     };
-    let row = session.one_row(KEY, sql, &[], limit).await?;
+    let row = session.one_row(Some(KEY), sql, &[], limit).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the probe's answer has an unexpected form");
     let in_recovery: bool = row.try_get(0).map_err(unreadable)?;
     if !in_recovery {

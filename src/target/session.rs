@@ -152,10 +152,10 @@ impl Session {
 
     /// Runs a statement of one row within the limit on the server, in one round trip. The caller bounds it on this side.
     ///
-    /// Where statements can be prepared it is, beside its first execution, for the next ones.
+    /// With a key it is prepared beside its first execution, for the next ones, where statements can be.
     pub(super) async fn one_row(
         &mut self,
-        key: StatementKey,
+        key: Option<StatementKey>,
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
         limit: Duration,
@@ -170,22 +170,22 @@ impl Session {
             }
         };
         // Polled in this order, so sent in this order.
-        if let Some(Prepared::Named(statement, _)) = self.prepared.get(&key) {
+        if let Some(Prepared::Named(statement, _)) = key.and_then(|key| self.prepared.get(&key)) {
             let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
             let (set, row) = join(set, client.query_one(statement, &values)).await;
             set?;
             return Ok(row?);
         }
         let prepare = async {
-            match is_ours {
-                true => client.prepare(sql).await.map(Some),
-                false => Ok(None),
+            match key {
+                Some(key) if is_ours => client.prepare(sql).await.map(|statement| Some((key, statement))),
+                _ => Ok(None),
             }
         };
         let (set, rows, statement) = join3(set, client.query_typed(sql, parameters), prepare).await;
         set?;
         let row = rows?.pop();
-        if let Some(statement) = statement? {
+        if let Some((key, statement)) = statement? {
             let columns = columns_of(statement.columns()).into();
             self.prepared.insert(key, Prepared::Named(statement, columns));
         }

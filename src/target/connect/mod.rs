@@ -14,7 +14,7 @@ use self::socket::Address;
 use self::startup::Attempt;
 use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs};
 use super::failure::Failure;
-use super::patience::within;
+use super::patience::{Pulse, within};
 use super::session::Session;
 
 /// Where and how to connect.
@@ -75,33 +75,37 @@ impl Endpoint {
     #[must_use]
     pub fn longest_connect(&self) -> Duration {
         let attempts = self.info.hosts().len().max(1) * passes(self.info.target_session_attrs()).len();
-        self.connect_timeout
+        self.longest_exchange()
             .saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX))
+    }
+
+    /// What one host may take that answers, but is far away: the exchange has up to seven round trips.
+    fn longest_exchange(&self) -> Duration {
+        self.connect_timeout.saturating_mul(2)
     }
 
     /// Opens a session on the first host that lets it and is of the wanted kind.
     ///
-    /// As in libpq, a server that refuses the user, the database or one more connection ends the search: the next
-    /// host is for when one is not there, not ready, or of another kind.
+    /// A server that refuses the user, the database or one more connection ends the search, as in libpq: the next host is
+    /// for when one is not there, not ready, or of another kind.
     ///
     /// # Errors
     /// What became of every host that was tried.
     pub async fn connect(&self, deadline: Instant) -> Result<Session, Failure> {
         let mut failures: Vec<Failure> = Vec::new();
-        for wanted in passes(self.info.target_session_attrs()) {
-            let hosts = self.hosts();
-            for ((place, host), to_go) in hosts.iter().zip((1..=hosts.len() as u32).rev()) {
+        let passes = passes(self.info.target_session_attrs());
+        let mut to_go = passes.len() * self.info.hosts().len();
+        for wanted in passes {
+            for (place, host) in self.hosts() {
                 // One that is silent must not use up the time of those behind it.
-                let Some(limit) = share(deadline, to_go) else {
+                let Some(share) = share(deadline, to_go) else {
                     break;
                 };
-                let until = Instant::now() + self.connect_timeout.min(limit);
-                match self.connect_to(host, *wanted, until).await {
+                to_go = to_go.saturating_sub(1);
+                let until = Instant::now() + self.longest_exchange().min(share);
+                match self.connect_to(&host, *wanted, until).await {
                     Ok((session, address)) => {
-                        let good = Good {
-                            place: *place,
-                            address,
-                        };
+                        let good = Good { place, address };
                         *self.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Some(good);
                         return Ok(session);
                     }
@@ -164,14 +168,16 @@ impl Endpoint {
             .await
             .map_err(|failure| failure.at(host))?;
         let mut failures: Vec<Failure> = Vec::new();
-        for (address, to_go) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
+        for (address, to_go) in addresses.iter().zip((1..=addresses.len()).rev()) {
             let place = match address {
                 Address::Tcp(address) if addresses.len() > 1 => format!("{host} ({})", address.ip()),
                 _ => host.to_string(),
             };
-            let Some(limit) = share(until, to_go) else {
+            // Whether an address is dead is known when its socket opens: only that has to share the time.
+            let Some(opening) = share(until, to_go) else {
                 break;
             };
+            let pulse = Pulse::default();
             let attempt = Attempt {
                 info: &self.info,
                 host,
@@ -179,13 +185,16 @@ impl Endpoint {
                 password: lookup.password.as_ref(),
                 wanted,
                 limit: self.connect_timeout,
+                opening: opening.min(self.connect_timeout / u32::try_from(to_go).unwrap_or(u32::MAX)),
+                pulse: pulse.clone(),
             };
-            match within(Instant::now() + limit, attempt.run()).await {
+            match pulse.lasting(self.connect_timeout, until, attempt.run()).await {
                 Ok(Ok(session)) => return Ok((session, address.clone())),
                 Ok(Err(failure)) if failure.is_final() => return Err(failure.at(place)),
                 Ok(Err(failure)) => failures.push(failure.at(place)),
                 Err(_) => failures.push(Failure::timeout(format!(
-                    "no connection to {place} within {limit:.1?}"
+                    "{place}: the server did not answer within {:.1?}",
+                    self.connect_timeout
                 ))),
             }
         }
@@ -195,7 +204,7 @@ impl Endpoint {
 }
 
 /// What one of those that are still to be tried may take of the time that is left; none is left at the end of it.
-fn share(until: Instant, to_go: u32) -> Option<Duration> {
+fn share(until: Instant, to_go: usize) -> Option<Duration> {
     let left = until.saturating_duration_since(Instant::now());
-    (!left.is_zero()).then(|| left / to_go)
+    (!left.is_zero()).then(|| left / u32::try_from(to_go.max(1)).unwrap_or(u32::MAX))
 }

@@ -15,6 +15,7 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio_util::either::Either;
 
 use crate::target::conninfo::{Host, Keepalives};
+use crate::target::patience::Pulse;
 
 /// Where a host is reached: one of the addresses of its name, or its socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,11 @@ impl Address {
     /// # Errors
     /// What the system says.
     pub(in crate::target) async fn open(&self, keepalives: &Keepalives) -> io::Result<Socket> {
+        self.open_watched(keepalives, Pulse::default()).await
+    }
+
+    /// The same, with a pulse that beats whenever something is read.
+    pub(super) async fn open_watched(&self, keepalives: &Keepalives, pulse: Pulse) -> io::Result<Socket> {
         let stream = match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
@@ -73,9 +79,11 @@ impl Address {
             }
             Self::Unix(path) => Either::Right(UnixStream::connect(path).await?),
         };
+        pulse.beat();
         Ok(Socket {
             stream,
             is_shut: false,
+            pulse,
         })
     }
 }
@@ -114,6 +122,7 @@ fn keep_alive(socket: &SockRef<'_>, keepalives: &Keepalives) -> io::Result<()> {
 pub(in crate::target) struct Socket {
     stream: Either<TcpStream, UnixStream>,
     is_shut: bool,
+    pulse: Pulse,
 }
 
 impl AsyncRead for Socket {
@@ -122,7 +131,9 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.pulse.beat();
+        Poll::Ready(Ok(()))
     }
 }
 

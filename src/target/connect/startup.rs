@@ -2,19 +2,20 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 
 use super::attributes;
-use super::introduction::{Guard, Introduction};
+use super::introduction::Guard;
 use super::socket::{Address, Socket};
 use super::way::Way;
 use crate::target::conninfo::{ConnInfo, Host, Secret, TargetSessionAttrs, Transport};
 use crate::target::facts::dotted_version;
 use crate::target::failure::Failure;
+use crate::target::patience::{Pulse, within};
 use crate::target::session::{Driver, Kind, Session};
 use crate::target::tls::{self, Witness};
 
@@ -28,6 +29,28 @@ pub(super) struct Attempt<'a> {
     pub(super) wanted: TargetSessionAttrs,
     /// What statements may take until they bring their own limits.
     pub(super) limit: Duration,
+    /// What opening a socket may take: a dead address shows by that.
+    pub(super) opening: Duration,
+    /// Beats with each answer of the server.
+    pub(super) pulse: Pulse,
+}
+
+/// How one transport failed.
+enum Refused {
+    /// Before the server had let us in: without TLS, or with it, it may.
+    Outside(Failure),
+    /// By a server that would say the same by any transport.
+    Inside(Failure),
+}
+
+impl Refused {
+    /// As libpq takes it: what fails before or while the server finds out who we are may be a matter of the transport.
+    fn at_the_door(failure: Failure) -> Self {
+        match failure.sqlstate.as_deref() {
+            Some(code) if !code.starts_with("28") => Self::Inside(failure),
+            _ => Self::Outside(failure),
+        }
+    }
 }
 
 impl Attempt<'_> {
@@ -42,7 +65,8 @@ impl Attempt<'_> {
             let handshake = Arc::default();
             match self.open(&config, *transport, &handshake).await {
                 Ok(session) => return Ok(session),
-                Err(failure) => last = failure,
+                Err(Refused::Inside(failure)) => return Err(failure),
+                Err(Refused::Outside(failure)) => last = failure,
             }
             // What failed without TLS would only fail once more.
             if *transport == Transport::TlsIfOffered && !handshake.load(Ordering::Relaxed) {
@@ -57,35 +81,38 @@ impl Attempt<'_> {
         config: &Config,
         transport: Transport,
         handshake: &Arc<AtomicBool>,
-    ) -> Result<Session, Failure> {
+    ) -> Result<Session, Refused> {
         let start = |config, kind| self.start(config, transport, handshake, kind);
         if self.info.is_pgbouncer() {
-            return start(config, Kind::Pgbouncer).await;
+            return start(config, Kind::Pgbouncer).await.map_err(Refused::at_the_door);
         }
         let mut guarded = config.clone();
         let guard = Guard::new(self.limit);
         guarded.options(guard.options(config.get_options()));
-        match start(&guarded, Kind::Postgres).await {
-            Ok(session) => {
-                let introduction = session.introduction(&guard).await?;
-                if introduction.is_ours {
-                    return self.take_if_wanted(session, introduction);
-                }
-                tracing::debug!("connected through a pooler that ignores options");
-                session.close().await;
-            }
+        let session = match start(&guarded, Kind::Postgres).await {
             Err(failure) if failure.is_unsupported_option() => {
                 tracing::debug!("connected through a pooler: {failure}");
+                start(config, Kind::Pooled).await
             }
-            Err(failure) => return Err(failure),
-        }
-        let session = start(config, Kind::Pooled).await?;
-        let introduction = session.introduction(&guard).await?;
-        self.take_if_wanted(session, introduction)
+            started => started,
+        };
+        self.meet(session.map_err(Refused::at_the_door)?, &guard)
+            .await
+            .map_err(Refused::Inside)
     }
 
-    fn take_if_wanted(&self, mut session: Session, introduction: Introduction) -> Result<Session, Failure> {
-        attributes::check(self.wanted, introduction)?;
+    /// Finds out what the server is, and keeps the session if that is what is wanted.
+    async fn meet(&self, mut session: Session, guard: &Guard) -> Result<Session, Failure> {
+        let introduction = session.introduction(guard).await?;
+        if !introduction.is_ours && session.kind == Kind::Postgres {
+            tracing::debug!("connected through a pooler that ignores options");
+            session.kind = Kind::Pooled;
+        }
+        if let Err(failure) = attributes::check(self.wanted, introduction) {
+            // Its place on the server may be needed for the next try.
+            session.close().await;
+            return Err(failure);
+        }
         session.keeps_role(introduction.in_recovery);
         Ok(session)
     }
@@ -103,10 +130,10 @@ impl Attempt<'_> {
             tls: None,
         };
         if transport == Transport::Plain {
-            let (client, connection) = config.connect_raw(way.open().await?, NoTls).await?;
+            let (client, connection) = config.connect_raw(self.socket(&way).await?, NoTls).await?;
             return Ok(set_up(client, connection, way, kind));
         }
-        let connector = tls::connector(self.info.tls()).map_err(|error| {
+        let connector = tls::connector(&self.info.resolve_tls()).map_err(|error| {
             // As in libpq, files that cannot be used are a handshake that failed.
             handshake.store(true, Ordering::Relaxed);
             Failure::connection(error.to_string())
@@ -119,8 +146,21 @@ impl Attempt<'_> {
         let watched = MakeTlsConnect::<Socket>::make_tls_connect(&mut watched, &name)
             .map_err(|error| Failure::connection(format!("error performing TLS handshake: {error}")))?;
         way.tls = Some((connector, name));
-        let (client, connection) = config.connect_raw(way.open().await?, watched).await?;
+        let (client, connection) = config.connect_raw(self.socket(&way).await?, watched).await?;
         Ok(set_up(client, connection, way, kind))
+    }
+
+    async fn socket(&self, way: &Way) -> Result<Socket, Failure> {
+        let opening = way.address.open_watched(&way.keepalives, self.pulse.clone());
+        match within(Instant::now() + self.opening, opening).await {
+            Ok(opened) => {
+                opened.map_err(|error| Failure::connection(format!("error connecting to server: {error}")))
+            }
+            Err(_) => Err(Failure::timeout(format!(
+                "no connection within {:.1?}",
+                self.opening
+            ))),
+        }
     }
 }
 

@@ -18,21 +18,13 @@ pub(in crate::target) struct Way {
 }
 
 impl Way {
-    /// Opens a socket. The caller bounds it.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub(super) async fn open(&self) -> Result<Socket, Failure> {
-        let opened = self.address.open(&self.keepalives).await;
-        opened.map_err(|error| Failure::connection(format!("error connecting to server: {error}")))
-    }
-
     /// Asks the server to cancel what the connection runs, and waits until it has passed that on. The caller bounds it.
     ///
     /// # Errors
     /// When the server cannot be reached.
     pub(in crate::target) async fn cancel(&self, token: &CancelToken) -> Result<(), Failure> {
-        let socket = self.open().await?;
+        let opened = self.address.open(&self.keepalives).await;
+        let socket = opened.map_err(|error| Failure::connection(error.to_string()))?;
         match self.tls.clone() {
             Some((mut connector, name)) => {
                 let connector = MakeTlsConnect::<Socket>::make_tls_connect(&mut connector, &name)
