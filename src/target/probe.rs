@@ -19,6 +19,10 @@ const KEY: StatementKey = StatementKey(1);
 /// Lag is known only while a WAL receiver is connected: without one the positions that this server has say nothing
 /// about the primary's. The newest known position is the sender's report, which a role without `pg_monitor` does not
 /// see, or what was received. Time counts from the last replayed commit while bytes are outstanding.
+///
+/// A receiver asks a silent primary for a sign of life after half of `wal_receiver_timeout`, and has it at once: one that has
+/// heard nothing for longer, and two seconds, has lost the primary, though it will find out later. (Who does not see when
+/// it heard something last learns it then, too.)
 const STATEMENT: &str = "\
 SELECT r.in_recovery,
        CASE WHEN r.in_recovery THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END,
@@ -34,7 +38,11 @@ SELECT r.in_recovery,
                     greatest(latest_end_lsn,
                              CASE WHEN pg_catalog.pg_is_in_recovery()
                                   THEN pg_catalog.pg_last_wal_receive_lsn() END) AS newest
-               FROM pg_catalog.pg_stat_get_wal_receiver()) w ON w.pid IS NOT NULL AND r.in_recovery";
+               FROM pg_catalog.pg_stat_get_wal_receiver(),
+                    CAST(pg_catalog.current_setting('wal_receiver_timeout') AS pg_catalog.interval) AS given
+              WHERE (given > interval '0' AND pg_catalog.clock_timestamp() - last_msg_receipt_time
+                                              > given / 2 + interval '2 s') IS NOT TRUE) w
+         ON w.pid IS NOT NULL AND r.in_recovery";
 
 /// Before 10 the functions have other names and lag is not told.
 const STATEMENT_BEFORE_10: &str = "\

@@ -1,7 +1,9 @@
 //! How far behind a standby may be: `?lag=`.
 
+use std::thread;
 use std::time::Duration;
 
+use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, wait_until};
 
 use crate::support::{HEALTH_LIMIT, SOON, State, answer, builder, cluster, wait_for_state};
@@ -107,6 +109,41 @@ fn a_standby_without_its_receiver_does_not_know_its_lag() {
     assert_eq!(answer(&exporter, "/replica"), (200, "replica".into()));
     primary.start_again();
     wait_for_rule(&exporter, "1GB", 200, "replica");
+}
+
+/// Connected, but nothing comes: what the receiver knows of the primary is old.
+#[test]
+fn a_receiver_that_hears_nothing_does_not_know_the_lag() {
+    let primary = cluster();
+    let standby = primary.standby();
+    standby.set("wal_receiver_timeout", "20s");
+    standby.reload();
+    standby.wait_for("show wal_receiver_timeout", "20s");
+    let exporter = replica(&standby);
+    wait_for_rule(&exporter, "1h", 200, "replica");
+    // Longer than the receiver waits before it asks for a sign of life: a primary without changes is heard of.
+    thread::sleep(Duration::from_secs(12));
+    for rule in ["1h", "1GB"] {
+        assert_eq!(
+            answer(&exporter, &format!("/replica?lag={rule}")).0,
+            200,
+            "an idle primary"
+        );
+    }
+    let sender = primary
+        .psql("select pid from pg_stat_replication")
+        .parse()
+        .unwrap();
+    signal(sender, Signal::STOP).unwrap();
+    wait_for_rule(&exporter, "1h", 503, "not known");
+    wait_for_rule(&exporter, "1GB", 503, "not known");
+    let connected = standby.psql("select status from pg_stat_wal_receiver");
+    assert_eq!(
+        connected, "streaming",
+        "it is not the receiver's end that was noticed"
+    );
+    signal(sender, Signal::CONT).unwrap();
+    wait_for_rule(&exporter, "1h", 200, "replica");
 }
 
 #[test]
