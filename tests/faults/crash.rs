@@ -7,9 +7,11 @@ use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, majors, wait_until};
 
 use crate::support::{
-    HEALTH_LIMIT, Layer, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers,
-    backends, builder, cluster, count, exporter_of, page_within, wait_for_page, wait_for_state,
+    HEALTH_LIMIT, Layer, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_reason,
+    assert_recovers, backends, builder, cluster, exporter_of, page_within, wait_for_page, wait_for_state,
+    wrong_answers,
 };
+use crate::views::assert_quiet;
 
 #[test]
 fn a_killed_backend_costs_a_recovery() {
@@ -19,8 +21,20 @@ fn a_killed_backend_costs_a_recovery() {
     let own = "select pid from pg_stat_activity where application_name = 'pg_exporter' limit 1";
     cluster.kill_backend(cluster.psql(own).parse().unwrap());
     // The server ends all connections and recovers; the page comes meanwhile, whatever it says.
-    let (page, _) = page_within(&exporter, 2.0);
-    assert!(page.value("pg_up", &[]).is_some());
+    // The health paths say what they know: that of before, or of a server that starts or is away, and nothing else.
+    let (page, _) = thread::scope(|scope| {
+        let scrape = scope.spawn(|| page_within(&exporter, 2.0));
+        while !scrape.is_finished() {
+            let (status, state) = answer(&exporter, "/rw");
+            let is_known = [(200, "primary"), (503, "starting"), (503, "down")].contains(&(status, &*state));
+            assert!(is_known, "{status} {state}");
+        }
+        scrape.join().unwrap()
+    });
+    match page.value("pg_up", &[]) {
+        Some(1.0) => {}
+        _ => assert_nothing_of_the_target(&page),
+    }
     // Before the server has noticed, everything is as ever.
     wait_until("the server noticed", SOON, || {
         cluster.log().contains("terminated by signal 9")
@@ -29,6 +43,7 @@ fn a_killed_backend_costs_a_recovery() {
     wait_until("there are as many backends as before", SOON, || {
         backends(&cluster) == before
     });
+    assert_quiet(&cluster);
 }
 
 #[test]
@@ -122,10 +137,7 @@ fn freeze_watched(cluster: &Cluster) {
     }
     cluster.resume();
     assert_recovers(&exporter, State::Primary);
-    cluster.wait_for(
-        "select count(*) < 8 from pg_stat_activity where application_name = 'pg_exporter'",
-        "t",
-    );
+    assert_quiet(cluster);
 }
 
 #[test]
@@ -148,6 +160,7 @@ fn a_server_that_freezes_during_a_scrape() {
     });
     cluster.resume();
     assert_recovers(&exporter, State::Primary);
+    assert_quiet(&cluster);
 }
 
 #[test]
@@ -223,11 +236,15 @@ fn a_server_that_starts_up_says_so() {
                 page.value("pg_exporter_health_state", &[("state", "starting")]),
                 Some(1.0)
             );
+            assert_reason(&exporter, "57P03");
+            let wrong = wrong_answers(&exporter, State::Starting);
+            assert!(wrong.is_empty(), "{wrong:?}");
         }));
         slow.finish();
         starting.unwrap();
     });
     assert_recovers(&exporter, State::Primary);
+    assert_quiet(&cluster);
 }
 
 #[test]
@@ -238,6 +255,5 @@ fn an_exporter_that_starts_before_its_server() {
     assert_down(&exporter, HEALTH_LIMIT);
     cluster.start_again();
     assert_recovers(&exporter, State::Primary);
-    assert_eq!(count(&cluster, "state <> 'idle'"), 0);
-    wait_for_page(&exporter, 1.0);
+    assert_quiet(&cluster);
 }

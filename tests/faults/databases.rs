@@ -7,8 +7,9 @@ use pg_exporter_lab::{Page, wait_until};
 
 use crate::support::{
     Layer, SOON, State, answer, assert_recovers, builder, cluster, count, exporter_of, page_within, wait_for,
-    wait_for_state,
+    wait_for_state, wrong_answers,
 };
+use crate::views::assert_quiet;
 
 /// Whether the page has series of the database's tables.
 fn has_tables_of(page: &Page, database: &str) -> bool {
@@ -77,6 +78,8 @@ fn dropped_and_recreated_in_the_middle_of_a_scrape() {
         cluster.psql("drop database app with (force)");
         cluster.create_database("app");
         cluster.psql_in("app", "create table after_the_drop(n int)");
+        let wrong = wrong_answers(&exporter, State::Primary);
+        assert!(wrong.is_empty(), "{wrong:?}");
         assert!(!scrape.is_finished(), "the scrape is still on");
         let (page, took) = scrape.join().unwrap();
         assert!(took < Duration::from_secs(15), "{took:?}");
@@ -90,6 +93,8 @@ fn dropped_and_recreated_in_the_middle_of_a_scrape() {
     wait_for(&exporter, "its new table", |page| {
         mentions(page, "after_the_drop")
     });
+    wait_for_state(&exporter, State::Primary, SOON);
+    assert_quiet(&cluster);
 }
 
 /// Without force, and while nobody scrapes: at once, as an idle connection makes room; and one that nobody wants closes within

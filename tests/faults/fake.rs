@@ -1,14 +1,19 @@
 //! A server that says whatever a test wants: for answers that no real server gives.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write, copy};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use pg_exporter_lab::Cluster;
 
 /// Listens until the test process ends.
 pub(crate) struct Fake {
     port: u16,
+    /// The real server's port that new connections get to; 0 for none.
+    real: Arc<AtomicU16>,
 }
 
 /// What the server does after it has said its piece.
@@ -61,18 +66,43 @@ impl Fake {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let serve = Arc::new(serve);
+        let real = Arc::new(AtomicU16::new(0));
+        let behind = Arc::clone(&real);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let serve = Arc::clone(&serve);
-                thread::spawn(move || serve(client));
+                match behind.load(Ordering::SeqCst) {
+                    0 => thread::spawn(move || serve(client)),
+                    port => thread::spawn(move || relay(&client, port)),
+                };
             }
         });
-        Self { port }
+        Self { port, real }
+    }
+
+    /// From now on, a real server is behind the port.
+    pub(crate) fn give_way_to(&self, server: &Cluster) {
+        self.real.store(server.port(), Ordering::SeqCst);
     }
 
     pub(crate) fn url(&self) -> String {
         format!("postgresql://postgres@127.0.0.1:{}/postgres", self.port)
     }
+}
+
+/// Carries all that both sides say, until one of them ends.
+fn relay(client: &TcpStream, port: u16) {
+    let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    thread::scope(|scope| {
+        for (mut from, mut to) in [(client, &server), (&server, client)] {
+            to.set_nodelay(true).unwrap();
+            scope.spawn(move || {
+                let _ = copy(&mut from, &mut to);
+                // The other end may be gone already.
+                let _ = to.shutdown(Shutdown::Both);
+            });
+        }
+    });
 }
 
 fn drain(mut client: &TcpStream) {

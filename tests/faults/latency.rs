@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Page};
 
-use crate::support::{SOON, State, builder, cluster, page_within, wait_for, wait_for_state};
+use crate::support::{
+    SOON, State, assert_recovers, builder, cluster, page_within, wait_for, wait_for_state, wrong_answers,
+};
+use crate::views::{assert_quiet, while_primary};
 
 /// Databases besides the URL's.
 const DATABASES: [&str; 3] = ["one", "two", "three"];
@@ -22,6 +25,8 @@ fn fastest(exporter: &Exporter, what: &str, is_whole: impl Fn(&Page) -> bool) ->
     let mut times = Vec::new();
     for _ in 0..4 * PAGES {
         let (page, took) = page_within(exporter, 20.0);
+        let wrong = wrong_answers(exporter, State::Primary);
+        assert!(wrong.is_empty(), "{what}: {wrong:?}");
         if page.value("pg_up", &[]) == Some(1.0) && is_whole(&page) {
             times.push(took);
         }
@@ -84,6 +89,9 @@ fn a_scrape_of_the_full_set_pays_for_it_a_few_times() {
         let took = fastest(&several, &format!("at {round_trip} ms"), is_whole);
         check("4 databases", round_trip, near, took);
     }
+    proxy.latency(Duration::ZERO);
+    assert_recovers(&several, State::Primary);
+    assert_quiet(&cluster);
 }
 
 #[track_caller]
@@ -137,6 +145,8 @@ fn a_server_at_the_other_end_of_the_world_is_up() {
     wait_for(&exporter, "a whole page", |page| {
         page.value("pg_up", &[]) == Some(1.0) && page.all("pg_relkind_count").count() > 0
     });
+    while_primary(&exporter, || page_within(&exporter, 10.0));
+    assert_quiet(&cluster);
     let log = exporter.stderr();
     assert!(
         !log.contains("did not answer") && !log.contains("to=down"),

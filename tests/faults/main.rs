@@ -37,3 +37,4 @@ mod soak;
 mod strings;
 mod support;
 mod switchover;
+mod views;

@@ -3,18 +3,23 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use pg_exporter_lab::{Exporter, FaultProxy, tool};
 
 use crate::path::BlackHole;
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, assert_down, assert_reason, assert_recovers, builder, cluster, page_within,
-    wait_for_page, wait_for_state,
+    HEALTH_LIMIT, SOON, State, assert_down, assert_nothing_of_the_target, assert_reason, assert_recovers,
+    backends, builder, cluster, page_within, wait_for_page, wait_for_state,
 };
+use crate::views::assert_quiet;
 
 /// The name, which no resolver but the test's knows.
 const NAME: &str = "db.test";
+
+/// Seconds that the next file's time is ahead of the real one.
+static AHEAD: AtomicU64 = AtomicU64::new(0);
 
 /// A file of hosts that one process resolves names by.
 struct Names(PathBuf);
@@ -22,9 +27,20 @@ struct Names(PathBuf);
 impl Names {
     fn new(test: &str, addresses: &[&str]) -> Self {
         let path = std::env::temp_dir().join(format!("pgx-faults-{}-{test}.hosts", std::process::id()));
+        let names = Self(path);
+        names.set(addresses);
+        names
+    }
+
+    fn set(&self, addresses: &[&str]) {
         let lines = addresses.iter().map(|address| format!("{address} {NAME}\n"));
-        fs::write(&path, lines.collect::<String>()).unwrap();
-        Self(path)
+        // One more, as a file without any is none to the resolver.
+        let lines = lines.chain(["127.0.0.1 another.test\n".to_owned()]);
+        fs::write(&self.0, lines.collect::<String>()).unwrap();
+        // The resolver reads it anew when its time differs by a second.
+        let later = Duration::from_secs(AHEAD.fetch_add(2, Ordering::Relaxed));
+        let file = fs::File::options().write(true).open(&self.0).unwrap();
+        file.set_modified(SystemTime::now() + later).unwrap();
     }
 
     fn exporter(&self, url: &str) -> Exporter {
@@ -109,4 +125,19 @@ fn every_address_is_named_when_none_answers() {
             &format!("({address}): error connecting to server: Connection refused"),
         );
     }
+}
+
+/// A name that nobody knows, until somebody does.
+#[test]
+fn a_name_that_does_not_resolve() {
+    let cluster = cluster();
+    let names = Names::new("unknown", &[]);
+    let exporter = names.exporter(&cluster.url("postgres"));
+    assert_nothing_of_the_target(&page_within(&exporter, 5.0).0);
+    assert_down(&exporter, SOON);
+    assert_reason(&exporter, NAME);
+    assert_eq!(backends(&cluster), 0);
+    names.set(&["127.0.0.1"]);
+    assert_recovers(&exporter, State::Primary);
+    assert!(assert_quiet(&cluster) > 0);
 }

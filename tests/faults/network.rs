@@ -7,14 +7,24 @@ use pg_exporter_lab::{Exporter, FaultProxy, Mode, Page, newest_major, shared, wa
 
 use crate::path::{BlackHole, Path};
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers, builder,
-    exporter_of, page_within, wait_for_page, wait_for_state,
+    HEALTH_LIMIT, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers, backends,
+    builder, cluster, count, exporter_of, page_within, wait_for_state,
 };
+use crate::views::{CAP, assert_quiet_of, named, while_primary};
 
-fn through_proxy() -> (FaultProxy, Exporter) {
+/// The way to the server that tests share; the server knows the exporter by that name.
+fn through_proxy(name: &str) -> (FaultProxy, Exporter) {
     let proxy = FaultProxy::start(shared(newest_major()).port());
-    let exporter = exporter_of(&proxy.url("postgres"));
+    let exporter = exporter_of(&named(&proxy.url("postgres"), name));
     (proxy, exporter)
+}
+
+/// All is well again: the paths, the page, and the server, which has nothing left over of the fault.
+#[track_caller]
+fn assert_well_again(exporter: &Exporter, name: &str) {
+    assert_recovers(exporter, State::Primary);
+    let backends = assert_quiet_of(shared(newest_major()), name);
+    assert!(backends > 0, "the server knows nobody of the name {name}");
 }
 
 /// Series of the target, without the exporter's own.
@@ -25,7 +35,7 @@ fn series(page: &Page) -> usize {
 
 #[test]
 fn a_network_that_hangs() {
-    let (proxy, exporter) = through_proxy();
+    let (proxy, exporter) = through_proxy("hangs");
     proxy.mode(Mode::Hang);
     let (page, took) = page_within(&exporter, 4.0);
     assert_nothing_of_the_target(&page);
@@ -34,13 +44,15 @@ fn a_network_that_hangs() {
     // In between, with the back-off, there is nothing to wait for.
     let quickest = (0..5).map(|_| page_within(&exporter, 4.0).1).min();
     assert!(quickest < Some(Duration::from_millis(300)), "{quickest:?}");
+    // The server has heard of no end, and runs nothing of ours.
+    assert_quiet_of(shared(newest_major()), "hangs");
     proxy.mode(Mode::Pass);
-    assert_recovers(&exporter, State::Primary);
+    assert_well_again(&exporter, "hangs");
 }
 
 #[test]
 fn connections_reset_closed_and_refused() {
-    let (proxy, exporter) = through_proxy();
+    let (proxy, exporter) = through_proxy("cut");
     for mode in [Mode::Reset, Mode::Close, Mode::Refuse] {
         proxy.mode(mode);
         let (page, took) = page_within(&exporter, 4.0);
@@ -50,14 +62,17 @@ fn connections_reset_closed_and_refused() {
             "{mode:?} is known at once, not after {took:?}"
         );
         assert_down(&exporter, HEALTH_LIMIT);
+        wait_until("no backend outlives its connection", SOON, || {
+            assert_quiet_of(shared(newest_major()), "cut") == 0
+        });
         proxy.mode(Mode::Pass);
-        assert_recovers(&exporter, State::Primary);
+        assert_well_again(&exporter, "cut");
     }
 }
 
 #[test]
 fn connections_reset_between_scrapes_cost_nothing() {
-    let (proxy, exporter) = through_proxy();
+    let (proxy, exporter) = through_proxy("reset_between");
     for mode in [Mode::Reset, Mode::Close] {
         proxy.mode(mode);
         proxy.mode(Mode::Pass);
@@ -67,12 +82,13 @@ fn connections_reset_between_scrapes_cost_nothing() {
             Some(1.0),
             "{mode:?}: the scrape connects anew"
         );
+        assert_well_again(&exporter, "reset_between");
     }
 }
 
 #[test]
 fn an_answer_cut_off_at_any_place() {
-    let (proxy, exporter) = through_proxy();
+    let (proxy, exporter) = through_proxy("cut_off");
     for bytes in [1, 30, 300, 600, 3_000, 10_000, 50_000] {
         proxy.cut_after(bytes);
         // Ends the connections that have got more than that already.
@@ -88,14 +104,16 @@ fn an_answer_cut_off_at_any_place() {
         );
     }
     proxy.cut_after(0);
-    assert_recovers(&exporter, State::Primary);
+    assert_well_again(&exporter, "cut_off");
 }
 
 /// Silence instead of an end: the connections that hang are given up, and none of them is waited for beyond the deadline.
 #[test]
 fn an_answer_that_stops_at_any_place() {
     let proxy = FaultProxy::start(shared(newest_major()).port());
-    let exporter = builder(&proxy.url("postgres")).arg("--disable-cache").start();
+    let exporter = builder(&named(&proxy.url("postgres"), "stops"))
+        .arg("--disable-cache")
+        .start();
     wait_for_state(&exporter, State::Primary, SOON);
     for bytes in [1, 300, 3_000, 20_000, 60_000, 120_000] {
         proxy.hang_after(bytes);
@@ -131,7 +149,7 @@ fn an_answer_that_stops_at_any_place() {
             );
         }
         proxy.hang_after(0);
-        assert_recovers(&exporter, State::Primary);
+        assert_well_again(&exporter, "stops");
     }
 }
 
@@ -140,26 +158,31 @@ fn one_byte_at_a_time() {
     let cluster = shared(newest_major());
     let expected = series(&page_within(&exporter_of(&cluster.url("postgres")), 10.0).0);
     let path = Path::to(cluster.port());
-    path.byte_by_byte();
-    let exporter = exporter_of(&path.url("postgres"));
-    let (page, _) = page_within(&exporter, 10.0);
+    path.byte_by_byte(true);
+    let exporter = exporter_of(&named(&path.url("postgres"), "by_byte"));
+    let (page, _) = while_primary(&exporter, || page_within(&exporter, 10.0));
     let found = series(&page);
     // Other tests share the server: counts of databases differ a little.
     assert!(
         found * 10 > expected * 8,
         "{found} series, {expected} without the path"
     );
+    path.byte_by_byte(false);
+    assert_well_again(&exporter, "by_byte");
 }
 
 #[test]
 fn a_slow_line() {
     let proxy = FaultProxy::start(shared(newest_major()).port());
-    let exporter = builder(&proxy.url("postgres")).arg("--disable-cache").start();
+    let exporter = builder(&named(&proxy.url("postgres"), "slow_line"))
+        .arg("--disable-cache")
+        .start();
     wait_for_state(&exporter, State::Primary, SOON);
     proxy.rate(5_000_000);
-    let (page, took) = page_within(&exporter, 10.0);
+    let (page, took) = while_primary(&exporter, || page_within(&exporter, 10.0));
     assert_eq!(page.value("pg_up", &[]), Some(1.0));
     eprintln!("5 MB/s: the page came after {took:.2?}");
+    assert_quiet_of(shared(newest_major()), "slow_line");
     // So slow that not even a connection comes to be.
     proxy.rate(100);
     proxy.mode(Mode::Reset);
@@ -167,13 +190,13 @@ fn a_slow_line() {
     assert_nothing_of_the_target(&page_within(&exporter, 4.0).0);
     assert_down(&exporter, HEALTH_LIMIT);
     proxy.rate(0);
-    assert_recovers(&exporter, State::Primary);
+    assert_well_again(&exporter, "slow_line");
 }
 
 #[test]
 fn a_blackholed_connect() {
     let hole = BlackHole::open();
-    let exporter = builder(&hole.url()).start();
+    let exporter = builder(&named(&hole.url(), "hole")).start();
     let (page, took) = page_within(&exporter, 4.0);
     assert_nothing_of_the_target(&page);
     assert!(took > Duration::from_millis(500), "the hole is none: {took:?}");
@@ -189,18 +212,37 @@ fn a_blackholed_connect() {
         quickest < Some(Duration::from_millis(800)),
         "the flag is not heeded: {quickest:?}"
     );
+    // A server is there after all.
+    let port = hole.port();
+    drop(hole);
+    let path = Path::at(port, shared(newest_major()).port());
+    assert_well_again(&exporter, "hole");
+    assert!(path.opened() > 0);
 }
 
 #[test]
 fn connections_forgotten_by_a_firewall() {
-    let cluster = shared(newest_major());
+    let cluster = cluster();
     let path = Path::to(cluster.port());
     let exporter = exporter_of(&path.url("postgres"));
-    let before = path.opened();
+    let (before, forgotten) = (path.opened(), backends(&cluster));
     path.forget_connections();
     let begun = Instant::now();
     // No page may be wrong, and the next but one at the latest is whole again.
-    wait_for_page(&exporter, 1.0);
+    loop {
+        // The probe may lose an answer as well; what it knows is then nothing, and never another role.
+        let (status, state) = answer(&exporter, "/replica");
+        assert!(
+            [(404, "primary"), (503, "down")].contains(&(status, &*state)),
+            "{status} {state}"
+        );
+        let (page, _) = page_within(&exporter, 5.0);
+        if page.value("pg_up", &[]) == Some(1.0) {
+            break;
+        }
+        assert_nothing_of_the_target(&page);
+        assert!(begun.elapsed() < SOON, "no page is whole again");
+    }
     wait_for_state(&exporter, State::Primary, SOON);
     let took = begun.elapsed();
     eprintln!("half-open connections: replaced after {took:.2?}");
@@ -208,17 +250,13 @@ fn connections_forgotten_by_a_firewall() {
         path.opened() > before && took < Duration::from_secs(8),
         "{took:?}"
     );
-}
-
-#[test]
-fn a_name_that_does_not_resolve() {
-    let exporter = builder("postgresql://postgres@no-such-host.invalid/postgres").start();
-    assert_nothing_of_the_target(&page_within(&exporter, 5.0).0);
-    wait_until("the probe has failed", SOON, || {
-        answer(&exporter, "/up") == (503, "down".into())
+    // The server has heard of no end, so what was forgotten is there still, and does nothing. All others are within the cap.
+    wait_until("nothing of ours runs", SOON, || {
+        count(&cluster, "state <> 'idle'") == 0
     });
+    let all = backends(&cluster);
     assert!(
-        exporter.get("/").text().contains("no-such-host.invalid"),
-        "people see which host"
+        (forgotten + 1..=forgotten + CAP).contains(&all),
+        "{all} backends, {forgotten} of them forgotten"
     );
 }

@@ -25,7 +25,12 @@ struct Shared {
 
 impl Path {
     pub(crate) fn to(target: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        Self::at(0, target)
+    }
+
+    /// At a port of its own; the kernel's choice for 0.
+    pub(crate) fn at(port: u16, target: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::<Shared>::default();
         let acceptor = Arc::clone(&shared);
@@ -49,8 +54,8 @@ impl Path {
         format!("postgresql://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    pub(crate) fn byte_by_byte(&self) {
-        self.shared.by_byte.store(true, Ordering::SeqCst);
+    pub(crate) fn byte_by_byte(&self, on: bool) {
+        self.shared.by_byte.store(on, Ordering::SeqCst);
     }
 
     /// Every connection that is open goes silent, as when a firewall has forgotten it; new ones work.

@@ -5,7 +5,11 @@ use std::time::Duration;
 use pg_exporter_lab::wait_until;
 
 use crate::fake::{Fake, Then, message, ready};
-use crate::support::{SOON, State, assert_nothing_of_the_target, builder, page_within, wait_for_state};
+use crate::support::{
+    SOON, State, assert_down, assert_nothing_of_the_target, assert_recovers, backends, builder, cluster,
+    page_within, wait_for_state,
+};
+use crate::views::assert_quiet;
 
 /// What the exporter's memory may reach, whatever a server sends.
 const MEMORY: u64 = 120 << 20;
@@ -151,4 +155,33 @@ fn a_flood_of_notices() {
         "parameters",
         &Fake::flooding(&message(b'S', b"application_name\0x\0")),
     );
+}
+
+/// What was broken is forgotten: the same port, and all is well. For one of each kind, all of them at once.
+#[test]
+fn a_real_server_takes_the_port_of_a_broken_one() {
+    let cluster = cluster();
+    let oversized = [&b"R"[..], &[0x7f, 0xff, 0xff, 0xff], &[0; 64]].concat();
+    let truncated = &message(b'E', b"SFATAL\0C53300\0Msorry\0\0")[..12];
+    let columns = [message(b'T', &[0, 4, 1]), ready()].concat();
+    let fakes = [
+        Fake::saying(&[0xff; 64], Then::Close),
+        Fake::saying(&oversized, Then::Silence),
+        Fake::saying(truncated, Then::Silence),
+        Fake::answering(&columns),
+    ];
+    let exporters: Vec<_> = fakes.iter().map(|fake| builder(&fake.url()).start()).collect();
+    for exporter in &exporters {
+        assert_down(exporter, SOON);
+    }
+    assert_eq!(backends(&cluster), 0);
+    for fake in &fakes {
+        fake.give_way_to(&cluster);
+    }
+    for exporter in &exporters {
+        let page = assert_recovers(exporter, State::Primary);
+        assert!(page.all("pg_relkind_count").count() > 0, "a whole page");
+    }
+    // A scrape's and the probe's of each: nothing is left of the tries.
+    assert_eq!(assert_quiet(&cluster), 8);
 }

@@ -11,6 +11,7 @@ use crate::support::{
     HEALTH_LIMIT, Layer, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_reason,
     assert_recovers, builder, cluster, count, exporter_of, page_within, wait_for_page, wait_for_state,
 };
+use crate::views::{assert_quiet, while_primary};
 
 /// Takes every connection that there is. A slot that is being left counts as taken for a moment, so one refusal
 /// does not mean much.
@@ -35,7 +36,7 @@ fn too_many_connections() {
         .set("max_connections", "12")
         .start();
     let connected = exporter_of(&cluster.url("postgres"));
-    let sessions = fill(&cluster);
+    let mut sessions = fill(&cluster);
     let late = builder(&cluster.url("postgres")).start();
     assert_down(&late, HEALTH_LIMIT);
     assert_reason(&late, "53300");
@@ -43,10 +44,16 @@ fn too_many_connections() {
     assert_nothing_of_the_target(&page);
     assert!(took < Duration::from_secs(1), "{took:?}");
     // Who has connections keeps them.
-    assert_eq!(answer(&connected, "/primary"), (200, "primary".into()));
-    assert_eq!(page_within(&connected, 5.0).0.value("pg_up", &[]), Some(1.0));
+    let (page, _) = while_primary(&connected, || page_within(&connected, 5.0));
+    assert_eq!(page.value("pg_up", &[]), Some(1.0));
+    // Its own and no more: the other has none.
+    let ours = "select count(*) from pg_stat_activity where application_name = 'pg_exporter'";
+    assert_eq!(sessions[0].exec(ours), "2");
     drop(sessions);
     assert_recovers(&late, State::Primary);
+    wait_for_state(&connected, State::Primary, SOON);
+    // One database: two of each.
+    assert!(assert_quiet(&cluster) <= 4);
 }
 
 /// As in libpq: the next host is for when one is not there, not for when it will not have us.

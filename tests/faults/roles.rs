@@ -6,9 +6,10 @@ use pg_exporter_lab::{Cluster, Page, majors, newest_major};
 
 use crate::path::BlackHole;
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, answer, assert_down, assert_recovers, builder, cluster, exporter_of,
+    HEALTH_LIMIT, SOON, State, assert_down, assert_recovers, backends, builder, cluster, exporter_of,
     page_within, wait_for, wait_for_page, wait_for_state,
 };
+use crate::views::assert_quiet;
 
 /// Families that only a server in recovery has.
 const OF_REPLICAS: [&str; 2] = ["pg_recv_pid", "pg_db_confl_confl_lock"];
@@ -54,6 +55,9 @@ fn promote_watched(primary: &Cluster) {
     );
     assert!(page.value("pg_insert_lsn", &[]).is_some_and(|lsn| lsn > 0.0));
     let took = wait_for_state(&exporter, State::Primary, HEALTH_LIMIT);
+    // A promotion ends no session: the same connections go on, and none of them is to the old primary.
+    assert!(assert_quiet(&standby) > 0);
+    assert_eq!(backends(primary), 0);
     let major = standby.major();
     eprintln!(
         "promotion of {major}: a page in {page_took:.2?}, then every health path says primary after {took:.2?}"
@@ -140,7 +144,13 @@ fn a_failover_with_two_hosts_in_the_url() {
         Some(0.0)
     );
     wait_for_state(&exporter, State::Primary, HEALTH_LIMIT);
-    assert_eq!(answer(&exporter, "/rw"), (200, "primary".into()));
+    assert!(assert_quiet(&standby) > 0);
+    // Whoever answers is kept: the old primary, as it comes back, is not asked.
+    primary.start_again();
+    let page = assert_recovers(&exporter, State::Primary);
+    assert_eq!(page.value("pg_in_recovery", &[]), Some(0.0));
+    assert_eq!(backends(&primary), 0);
+    assert!(assert_quiet(&standby) > 0);
 }
 
 #[test]
@@ -157,6 +167,7 @@ fn a_failover_follows_the_session_attributes() {
     standby.promote();
     let page = assert_recovers(&exporter, State::Primary);
     assert_eq!(page.value("pg_in_recovery", &[]), Some(0.0));
+    assert!(assert_quiet(&standby) > 0);
 }
 
 /// A host that does not even refuse uses up its share of the time, not that of the others.

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::{Cluster, newest_major};
 
 use crate::support::{
-    Layer, SOON, State, answer, assert_nothing_of_the_target, backends, builder, cluster, exporter_of,
-    page_within, wait_for, wait_for_state,
+    Layer, SOON, State, answer, assert_nothing_of_the_target, builder, cluster, exporter_of, page_within,
+    wait_for, wait_for_page, wait_for_state,
 };
+use crate::views::{assert_failed, assert_quiet};
 
 const TERMINATE: &str = "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity where application_name = 'pg_exporter'";
 
@@ -49,10 +50,16 @@ fn terminated_during_a_scrape() {
         let (page, took) = scrape.join().unwrap();
         assert!(took < Duration::from_secs(10), "{took:?}");
         assert_eq!(page.value("slow_value", &[]), None);
-        let of = [("query", "slow"), ("reason", "connection")];
-        assert_eq!(page.value("pg_exporter_query_failures_total", &of), Some(1.0));
+        // The session of the URL's database is lost, as when the server has gone: the probe knows that it has not.
+        assert_eq!(page.value("pg_up", &[]), Some(0.0));
+        assert_failed(&exporter, &page, "slow", "connection", "57P01");
     });
     wait_for_state(&exporter, State::Primary, SOON);
+    // Without what keeps it waiting, the next page is whole.
+    layer.replace("{}");
+    assert_eq!(exporter.get("/reload").status, 200);
+    wait_for_page(&exporter, 1.0);
+    assert_quiet(&cluster);
 }
 
 #[test]
@@ -72,7 +79,10 @@ fn a_cancelled_statement_costs_its_collector_alone() {
         assert!(took < Duration::from_secs(10), "{took:?}");
         assert_eq!(page.value("pg_up", &[]), Some(1.0));
         assert_eq!(page.value("slow_value", &[]), None);
+        assert_failed(&exporter, &page, "slow", "other", "57014");
     });
+    wait_for_state(&exporter, State::Primary, SOON);
+    assert_quiet(&cluster);
 }
 
 /// Replay does not wait for a standby's statements: one that needs rows which the primary has vacuumed away is cancelled.
@@ -103,13 +113,15 @@ fn a_recovery_conflict_costs_its_collector_alone() {
         assert!(took < Duration::from_secs(30), "{took:?}");
         assert_eq!(page.value("pg_up", &[]), Some(1.0));
         assert_eq!(page.value("slow_value", &[]), None);
+        assert_failed(&exporter, &page, "slow", "other", "40001");
     });
     assert!(
         exporter.stderr().contains("(SQLSTATE 40001)"),
         "{}",
         exporter.stderr()
     );
-    assert_eq!(answer(&exporter, "/replica"), (200, "replica".into()));
+    wait_for_state(&exporter, State::Replica, SOON);
+    assert_quiet(&standby);
 }
 
 #[test]
@@ -138,19 +150,28 @@ fn idle_sessions_ended_by_the_server() {
     }
     assert!(pages >= 4, "{pages}");
     assert!(cluster.log().contains("idle-session timeout"));
+    // An end between scrapes is no failure of anything.
+    let (page, _) = page_within(&exporter, 5.0);
+    let failures = page.all("pg_exporter_query_failures_total");
+    let failed: Vec<_> = failures.filter(|sample| sample.value > 0.0).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    cluster.psql("alter system reset idle_session_timeout");
+    cluster.reload();
+    wait_for_state(&exporter, State::Primary, SOON);
+    assert_quiet(&cluster);
 }
 
 #[test]
 fn every_statement_times_out() {
     let cluster = cluster();
-    let slow = |name: &str| {
+    let slow = |name: &str, seconds: u32| {
         format!(
-            "{name}:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep(60)\n  metrics:\n    \
+            "{name}:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep({seconds})\n  metrics:\n    \
              - value: {{ usage: GAUGE, description: Always one. }}\n"
         )
     };
     let names: Vec<String> = (0..10).map(|number| format!("slow_{number}")).collect();
-    let layer = Layer::new(&names.iter().map(|name| slow(name)).collect::<String>());
+    let layer = Layer::new(&names.iter().map(|name| slow(name, 60)).collect::<String>());
     let exporter = builder(&cluster.url("postgres"))
         .args([layer.flag(), "--no-builtin".into()])
         .start();
@@ -178,8 +199,18 @@ fn every_statement_times_out() {
             .count(),
         10
     );
-    assert!(backends(&cluster) <= 2);
-    assert_eq!(answer(&exporter, "/primary"), (200, "primary".into()));
+    assert!(assert_quiet(&cluster) <= 2);
+    wait_for_state(&exporter, State::Primary, SOON);
+    // Made quick, all of them answer.
+    layer.replace(&names.iter().map(|name| slow(name, 0)).collect::<String>());
+    assert_eq!(exporter.get("/reload").status, 200);
+    let (page, _) = page_within(&exporter, 10.0);
+    for name in &names {
+        assert_eq!(page.value(&format!("{name}_value"), &[]), Some(1.0), "{name}");
+    }
+    assert_eq!(page.value("pg_up", &[]), Some(1.0));
+    wait_for_state(&exporter, State::Primary, SOON);
+    assert_quiet(&cluster);
 }
 
 /// A fatal collector that fails: the target counts as down on the page, and not on the health paths.

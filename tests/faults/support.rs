@@ -225,6 +225,11 @@ impl Layer {
         ))
     }
 
+    /// Writes it anew.
+    pub(crate) fn replace(&self, yaml: &str) {
+        fs::write(&self.0, yaml).unwrap();
+    }
+
     /// The flag that has the exporter load it.
     pub(crate) fn flag(&self) -> String {
         format!("--config={}", self.0.display())
