@@ -1,16 +1,16 @@
 //! The way to the server: slow, silent, cut.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pg_exporter_lab::page::Sample;
 use pg_exporter_lab::{Exporter, FaultProxy, Mode, Page, newest_major, shared, wait_until};
 
 use crate::path::{BlackHole, Path};
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers, backends,
-    builder, cluster, count, exporter_of, page_within, wait_for_state,
+    HEALTH_LIMIT, SOON, State, assert_down, assert_nothing_of_the_target, assert_recovers, builder,
+    exporter_of, page_within, wait_for_state,
 };
-use crate::views::{CAP, assert_quiet_of, named, while_primary};
+use crate::views::{assert_quiet_of, named, while_primary};
 
 /// The way to the server that tests share; the server knows the exporter by that name.
 fn through_proxy(name: &str) -> (FaultProxy, Exporter) {
@@ -218,45 +218,4 @@ fn a_blackholed_connect() {
     let path = Path::at(port, shared(newest_major()).port());
     assert_well_again(&exporter, "hole");
     assert!(path.opened() > 0);
-}
-
-#[test]
-fn connections_forgotten_by_a_firewall() {
-    let cluster = cluster();
-    let path = Path::to(cluster.port());
-    let exporter = exporter_of(&path.url("postgres"));
-    let (before, forgotten) = (path.opened(), backends(&cluster));
-    path.forget_connections();
-    let begun = Instant::now();
-    // No page may be wrong, and the next but one at the latest is whole again.
-    loop {
-        // The probe may lose an answer as well; what it knows is then nothing, and never another role.
-        let (status, state) = answer(&exporter, "/replica");
-        assert!(
-            [(404, "primary"), (503, "down")].contains(&(status, &*state)),
-            "{status} {state}"
-        );
-        let (page, _) = page_within(&exporter, 5.0);
-        if page.value("pg_up", &[]) == Some(1.0) {
-            break;
-        }
-        assert_nothing_of_the_target(&page);
-        assert!(begun.elapsed() < SOON, "no page is whole again");
-    }
-    wait_for_state(&exporter, State::Primary, SOON);
-    let took = begun.elapsed();
-    eprintln!("half-open connections: replaced after {took:.2?}");
-    assert!(
-        path.opened() > before && took < Duration::from_secs(8),
-        "{took:?}"
-    );
-    // The server has heard of no end, so what was forgotten is there still, and does nothing. All others are within the cap.
-    wait_until("nothing of ours runs", SOON, || {
-        count(&cluster, "state <> 'idle'") == 0
-    });
-    let all = backends(&cluster);
-    assert!(
-        (forgotten + 1..=forgotten + CAP).contains(&all),
-        "{all} backends, {forgotten} of them forgotten"
-    );
 }

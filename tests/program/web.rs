@@ -8,7 +8,7 @@ use pg_exporter_lab::http::{Response, parse};
 use pg_exporter_lab::{Cluster, Exporter, Page, newest_major, promtool_check};
 use serde_json::Value;
 
-use crate::support::{Folder, SOON, definition, on_server, program};
+use crate::support::{Folder, SOON, definition, on_server, program, server};
 
 fn exporter() -> Exporter {
     let exporter = on_server().start();
@@ -280,7 +280,14 @@ fn the_page_for_people() {
 /// Clients that send nothing, or little by little, cost a socket each and nothing else.
 #[test]
 fn a_hundred_slow_clients() {
-    let exporter = exporter();
+    // By a name of its own, as other tests have the server scraped too.
+    let exporter = on_server()
+        .url(&format!(
+            "{}?application_name=slow_clients",
+            server().url("postgres")
+        ))
+        .start();
+    exporter.wait_for_status("/primary", 200, SOON);
     let mut clients: Vec<TcpStream> = Vec::new();
     for number in 0..100 {
         let mut stream = TcpStream::connect(("127.0.0.1", exporter.port())).unwrap();
@@ -296,7 +303,7 @@ fn a_hundred_slow_clients() {
         assert_eq!(exporter.get("/primary").status, 200);
     }
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-    assert_eq!(exporter.scrape().value("pg_up", &[]), Some(1.0));
+    assert_well_served(&exporter);
     // Each is let go of when its time for a request's head is over.
     for mut stream in clients {
         stream.set_read_timeout(Some(SOON)).unwrap();
@@ -306,6 +313,22 @@ fn a_hundred_slow_clients() {
             ended.is_ok() || ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
         );
     }
+    assert_well_served(&exporter);
+}
+
+/// Every health path and the page are as ever; the server runs nothing of `slow_clients`, over a few connections.
+#[track_caller]
+fn assert_well_served(exporter: &Exporter) {
+    for (path, status) in HEALTH {
+        let answer = exporter.get(path);
+        assert_eq!((answer.status, &*answer.text()), (status, "primary"), "{path}");
+    }
+    assert_eq!(exporter.scrape().value("pg_up", &[]), Some(1.0));
+    server().wait_for(
+        "select count(*) filter (where state <> 'idle') = 0 and count(*) between 1 and 8 from pg_stat_activity \
+         where application_name = 'slow_clients'",
+        "t",
+    );
 }
 
 /// Ten thousand small requests leave no trace in memory or descriptors.
