@@ -103,6 +103,7 @@ fn scrape_all(cluster: &Cluster) {
         assert!((2..=CAP).contains(&most), "{most} backends, {CAP} are allowed");
     }
     assert_eq!(cluster.psql(lasting), before, "connected anew");
+    wait_for_state(&exporter, State::Primary, SOON);
     wait_until("no more than the cap are left", SOON, || backends(cluster) <= CAP);
     thread::sleep(Duration::from_secs(1));
     assert!(backends(cluster) <= CAP);
