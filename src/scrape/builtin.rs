@@ -94,7 +94,7 @@ fn server(target: &Target, start: Instant, page: &mut Page<'_>) {
     page.single(
         "up",
         "gauge",
-        "Whether the target answers: 1 when its facts could be read and no fatal collector failed.",
+        "Whether the target answers: 1 when its facts could be read, the connection held, and no fatal collector failed.",
         flag(state.is_up(start)),
     );
     page.single(
