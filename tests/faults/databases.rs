@@ -144,12 +144,13 @@ fn dropped_on_the_primary_of_a_standby() {
 #[test]
 fn one_that_refuses_connections_costs_only_itself() {
     let cluster = cluster();
-    for name in ["good", "crowded", "shut"] {
+    for name in ["good", "crowded", "shut", "half_dropped"] {
         cluster.create_database(name);
     }
     cluster.psql(
         "create role monitor login; grant pg_monitor to monitor; alter database crowded connection limit 0; \
-         revoke connect on database shut from public",
+         revoke connect on database shut from public; \
+         update pg_database set datconnlimit = -2 where datname = 'half_dropped'",
     );
     let exporter = exporter_of(&cluster.url("postgres").replace("postgres@", "monitor@"));
     let page = wait_for(&exporter, "databases", |page| {
@@ -167,11 +168,13 @@ fn one_that_refuses_connections_costs_only_itself() {
         ),
         Some(0.0)
     );
-    assert_eq!(
-        page.value("pg_exporter_server_scrape_error_count", &[("datname", "shut")]),
-        None,
-        "a database without the right to connect is no candidate"
-    );
+    for name in ["shut", "half_dropped"] {
+        assert_eq!(
+            page.value("pg_exporter_server_scrape_error_count", &[("datname", name)]),
+            None,
+            "{name}: without the right to connect, or left invalid by an interrupted DROP, it is no candidate"
+        );
+    }
     cluster.psql("alter database crowded connection limit -1");
     wait_for(&exporter, "tables of crowded", |page| {
         page.value("pg_exporter_server_scrape_duration", &[("datname", "crowded")])

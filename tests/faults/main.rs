@@ -9,6 +9,7 @@
 #![allow(clippy::print_stderr, reason = "measured times, shown with --nocapture")]
 
 mod attempts;
+mod bouncer;
 mod catalogs;
 mod clock;
 mod crash;

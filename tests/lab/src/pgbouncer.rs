@@ -1,6 +1,7 @@
 //! A pgbouncer in front of a cluster.
 
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::account::account;
@@ -8,7 +9,7 @@ use crate::cache::tool;
 use crate::cluster::Cluster;
 use crate::error::{OrFail, Result};
 use crate::port::{Port, lease};
-use crate::process::Process;
+use crate::process::{Process, Signal, signal};
 use crate::sandbox::Sandbox;
 use crate::session::{Session, run_script};
 use crate::wait::{PATIENCE, wait_until};
@@ -17,9 +18,10 @@ use crate::wait::{PATIENCE, wait_until};
 #[derive(Debug)]
 pub struct Pgbouncer {
     port: Port,
+    settings: PathBuf,
     // Dropped in this order, as in `Cluster`.
-    _sandbox: Sandbox,
-    _process: Process,
+    sandbox: Sandbox,
+    process: Option<Process>,
 }
 
 impl Pgbouncer {
@@ -31,13 +33,54 @@ impl Pgbouncer {
     #[must_use]
     #[track_caller]
     pub fn start(cluster: &Cluster) -> Self {
-        let pgbouncer = Self::launch(cluster).or_fail();
-        let answers = || run_script(&pgbouncer.admin_url(), "show version").is_ok();
-        wait_until("pgbouncer answers", PATIENCE, answers);
+        Self::start_with(cluster, "")
+    }
+
+    /// As [`start`](Self::start), with more lines for the section `[pgbouncer]` of its settings.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(cluster: &Cluster, lines: &str) -> Self {
+        let pgbouncer = Self::launch(cluster, lines).or_fail();
+        pgbouncer.wait_for_answer();
         pgbouncer
     }
 
-    fn launch(cluster: &Cluster) -> Result<Self> {
+    /// Kills it, with all its connections.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again on the same port after [`kill`](Self::kill).
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        self.process = Some(run(&self.settings, &self.sandbox).or_fail());
+        self.wait_for_answer();
+    }
+
+    /// Freezes it (`Signal::STOP`), or lets it go on (`Signal::CONT`).
+    ///
+    /// # Panics
+    /// When that fails.
+    #[track_caller]
+    pub fn signal(&self, name: Signal) {
+        if let Some(process) = &self.process {
+            signal(process.id(), name).or_fail();
+        }
+    }
+
+    #[track_caller]
+    fn wait_for_answer(&self) {
+        let answers = || run_script(&self.admin_url(), "show version").is_ok();
+        wait_until("pgbouncer answers", PATIENCE, answers);
+    }
+
+    fn launch(cluster: &Cluster, lines: &str) -> Result<Self> {
         let (port, sandbox) = (lease()?, Sandbox::new()?);
         let users = sandbox.write(
             "users.txt",
@@ -48,24 +91,18 @@ impl Pgbouncer {
             "[databases]\n* = host=127.0.0.1 port={} user=postgres pool_size=5\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nunix_socket_dir = {folder}\n\
              auth_type = trust\nauth_file = {}\nlogfile = {folder}/log\npool_mode = transaction\n\
-             admin_users = pgbadmin\nstats_users = pgbstats\n",
+             admin_users = pgbadmin\nstats_users = pgbstats\n{lines}\n",
             cluster.port(),
             port.number,
             users.display()
         );
         let settings = sandbox.write("pgbouncer.ini", &settings)?;
-        let mut command = account()?.command(tool("pgbouncer"));
-        command
-            .arg("-q")
-            .arg(settings)
-            .stdin(Stdio::null())
-            .process_group(0)
-            .current_dir(sandbox.path());
-        let process = Process::spawn(&mut command)?;
+        let process = Some(run(&settings, &sandbox)?);
         Ok(Self {
             port,
-            _sandbox: sandbox,
-            _process: process,
+            settings,
+            sandbox,
+            process,
         })
     }
 
@@ -111,4 +148,15 @@ impl Pgbouncer {
     pub fn admin(&self, command: &str) -> String {
         run_script(&self.admin_url(), command).or_fail()
     }
+}
+
+fn run(settings: &Path, sandbox: &Sandbox) -> Result<Process> {
+    let mut command = account()?.command(tool("pgbouncer"));
+    command
+        .arg("-q")
+        .arg(settings)
+        .stdin(Stdio::null())
+        .process_group(0)
+        .current_dir(sandbox.path());
+    Process::spawn(&mut command)
 }
