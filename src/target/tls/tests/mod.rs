@@ -11,25 +11,27 @@ mod certificates;
 mod files;
 mod modes;
 
-use std::error::Error;
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use pg_exporter_lab::Cluster;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Connection, NoTls, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 use super::connector;
-use crate::target::connect::socket::{Address, Socket};
-use crate::target::conninfo::{ConnInfo, Environment, Host, Transport};
+use crate::target::connect::Endpoint;
+use crate::target::conninfo::{ConnInfo, Environment};
+use crate::target::failure::Failure;
 use certificates::Pair;
 
 /// The oldest server, one that knows channel binding, the newest.
 const MAJORS: [u32; 3] = [10, 14, 18];
+
+/// A busy machine is no failure.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The host by whose name the servers are known; the address is given beside it.
 const HOST: &str = "db.test";
@@ -112,8 +114,7 @@ fn show(cluster: &Cluster, server: &Pair) {
     cluster.restart();
 }
 
-/// Connects to a server as the exporter does, way after way, and says what the server sees: `none` or the version of
-/// TLS. The error has all its causes in it.
+/// Connects to a server as the exporter does, and says what the server sees: `none` or the version of TLS.
 fn connect(cluster: &Cluster, host: &str, parameters: &str) -> Result<String, String> {
     let place = format!(
         "host={host} hostaddr=127.0.0.1 port={} dbname=postgres",
@@ -124,52 +125,18 @@ fn connect(cluster: &Cluster, host: &str, parameters: &str) -> Result<String, St
         .enable_all()
         .build()
         .unwrap();
-    let host = &info.hosts()[0];
-    let mut last = String::new();
-    for transport in info.tls().transports(host) {
-        match runtime.block_on(attempt(&info, host, *transport)) {
-            Ok(seen) => return Ok(seen),
-            Err(error) => last = causes(error.as_ref()),
-        }
-    }
-    Err(last)
+    let seen = runtime.block_on(ask(&Endpoint::new(info, PATIENCE)));
+    seen.map_err(|failure| failure.to_string())
 }
 
-async fn attempt(info: &ConnInfo, host: &Host, transport: Transport) -> Result<String, Box<dyn Error>> {
-    let password = info.resolve_password(host).password;
-    let config = info.config_for(transport, password.as_ref());
-    let address = &Address::of(host).await?[0];
-    let open = address.open(info.keepalives());
-    if transport == Transport::Plain {
-        return ask(config.connect_raw(open.await?, NoTls).await?).await;
-    }
-    let name = host.certificate_name();
-    let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut connector(info.tls())?, &name)?;
-    ask(config.connect_raw(open.await?, tls).await?).await
-}
-
-async fn ask<S, T>((client, connection): (Client, Connection<S, T>)) -> Result<String, Box<dyn Error>>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    tokio::spawn(connection);
+async fn ask(endpoint: &Endpoint) -> Result<String, Failure> {
+    let session = endpoint.connect(Instant::now() + 2 * PATIENCE).await?;
     let sql =
         "select case when ssl then version else 'none' end from pg_stat_ssl where pid = pg_backend_pid()";
-    let answer = client.simple_query(sql).await?;
+    let answer = session.client.simple_query(sql).await?;
     let rows = answer.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
     });
     Ok(rows.collect())
-}
-
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -103,6 +103,14 @@ fn a_mode_means_what_it_means_in_libpq() {
         check(HOST, "sslmode=require ssl_min_protocol_version=TLSv1.3", TLS);
         let direct = if major >= 17 { TLS } else { Err("error") };
         check(HOST, "sslmode=require sslnegotiation=direct", direct);
+        // Before 12 a server has no bounds of its own.
+        if major >= 12 {
+            cluster.set("ssl_max_protocol_version", "TLSv1.2");
+            cluster.restart();
+            check(HOST, "sslmode=require", Ok("TLSv1.2"));
+            let too_old = "sslmode=require ssl_min_protocol_version=TLSv1.3";
+            check(HOST, too_old, Err("ProtocolVersion"));
+        }
         cluster.set("ssl", "off");
         cluster.restart();
         check(HOST, "sslmode=prefer", Ok("none"));
