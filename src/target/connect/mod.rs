@@ -4,6 +4,8 @@ mod attributes;
 mod introduction;
 pub(super) mod socket;
 mod startup;
+#[cfg(test)]
+mod tests;
 pub(super) mod way;
 
 use std::sync::{Arc, Mutex, PoisonError};
