@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use pg_exporter_lab::process::{Signal, signal};
-use pg_exporter_lab::{Cluster, Exporter, wait_until};
+use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
 
 use crate::support::{HEALTH_LIMIT, SOON, State, answer, builder, cluster, wait_for_state};
 
@@ -19,8 +19,22 @@ const PATHS: [&str; 7] = [
     "/readiness",
 ];
 
+/// A primary of the oldest server and of the newest, with a role that may read no more than anybody, and one that is a monitor.
+fn primaries() -> impl Iterator<Item = Cluster> {
+    [majors()[0], newest_major()].into_iter().map(|major| {
+        let primary = Cluster::start(major);
+        primary.psql("create role lagging login");
+        if major == newest_major() {
+            primary.psql("grant pg_monitor to lagging");
+        }
+        primary
+    })
+}
+
 fn replica(standby: &Cluster) -> Exporter {
-    let exporter = builder(&standby.url("postgres")).start();
+    let known = standby.psql("select count(*) from pg_roles where rolname = 'lagging'") == "1";
+    let role = if known { "lagging" } else { "postgres" };
+    let exporter = builder(&standby.url("postgres").replace("postgres@", &format!("{role}@"))).start();
     wait_for_state(&exporter, State::Replica, SOON);
     exporter
 }
@@ -40,38 +54,40 @@ fn wait_for_rule(exporter: &Exporter, rule: &str, status: u16, text: &str) {
 
 #[test]
 fn a_standby_that_keeps_up_meets_every_rule() {
-    let primary = cluster();
-    let standby = primary.standby();
-    let exporter = replica(&standby);
-    for rule in ["10s", "1MB", "10s&lag=1MB"] {
-        wait_for_rule(&exporter, rule, 200, "replica");
+    for primary in primaries() {
+        let standby = primary.standby();
+        let exporter = replica(&standby);
+        for rule in ["10s", "1MB", "10s&lag=1MB"] {
+            wait_for_rule(&exporter, rule, 200, "replica");
+        }
+        // A server without changes is not behind, however old its last one is.
+        standby.wait_for("select pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn()", "t");
+        wait_for_rule(&exporter, "0B", 200, "replica");
+        assert_eq!(answer(&exporter, "/replica?lag=10").0, 400);
+        assert_eq!(
+            answer(&exporter, "/primary?lag=0s"),
+            (404, "replica".into()),
+            "no rule for primaries"
+        );
     }
-    // A server without changes is not behind, however old its last one is.
-    standby.wait_for("select pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn()", "t");
-    wait_for_rule(&exporter, "0B", 200, "replica");
-    assert_eq!(answer(&exporter, "/replica?lag=10").0, 400);
-    assert_eq!(
-        answer(&exporter, "/primary?lag=0s"),
-        (404, "replica".into()),
-        "no rule for primaries"
-    );
 }
 
 #[test]
 fn a_standby_with_paused_replay_meets_none() {
-    let primary = cluster();
-    let standby = primary.standby();
-    let exporter = replica(&standby);
-    standby.psql("select pg_wal_replay_pause()");
-    wait_for_rule(&exporter, "1h", 503, "replay is paused");
-    wait_for_rule(&exporter, "1GB", 503, "replay is paused");
-    assert_eq!(
-        answer(&exporter, "/replica"),
-        (200, "replica".into()),
-        "without a rule it does not matter"
-    );
-    standby.psql("select pg_wal_replay_resume()");
-    wait_for_rule(&exporter, "1h", 200, "replica");
+    for primary in primaries() {
+        let standby = primary.standby();
+        let exporter = replica(&standby);
+        standby.psql("select pg_wal_replay_pause()");
+        wait_for_rule(&exporter, "1h", 503, "replay is paused");
+        wait_for_rule(&exporter, "1GB", 503, "replay is paused");
+        assert_eq!(
+            answer(&exporter, "/replica"),
+            (200, "replica".into()),
+            "without a rule it does not matter"
+        );
+        standby.psql("select pg_wal_replay_resume()");
+        wait_for_rule(&exporter, "1h", 200, "replica");
+    }
 }
 
 #[test]
@@ -99,16 +115,17 @@ fn a_standby_that_lags_by_bytes_and_by_time() {
 
 #[test]
 fn a_standby_without_its_receiver_does_not_know_its_lag() {
-    let primary = cluster();
-    let standby = primary.standby();
-    let exporter = replica(&standby);
-    wait_for_rule(&exporter, "1GB", 200, "replica");
-    primary.stop();
-    wait_for_rule(&exporter, "1GB", 503, "lag in bytes is not known");
-    wait_for_rule(&exporter, "1h", 503, "lag in time is not known");
-    assert_eq!(answer(&exporter, "/replica"), (200, "replica".into()));
-    primary.start_again();
-    wait_for_rule(&exporter, "1GB", 200, "replica");
+    for primary in primaries() {
+        let standby = primary.standby();
+        let exporter = replica(&standby);
+        wait_for_rule(&exporter, "1GB", 200, "replica");
+        primary.stop();
+        wait_for_rule(&exporter, "1GB", 503, "lag in bytes is not known");
+        wait_for_rule(&exporter, "1h", 503, "lag in time is not known");
+        assert_eq!(answer(&exporter, "/replica"), (200, "replica".into()));
+        primary.start_again();
+        wait_for_rule(&exporter, "1GB", 200, "replica");
+    }
 }
 
 /// Connected, but nothing comes: what the receiver knows of the primary is old.
@@ -148,15 +165,16 @@ fn a_receiver_that_hears_nothing_does_not_know_the_lag() {
 
 #[test]
 fn a_cascading_standby() {
-    let primary = cluster();
-    let first = primary.standby();
-    let second = first.standby();
-    let exporter = replica(&second);
-    wait_for_rule(&exporter, "10s&lag=1MB", 200, "replica");
-    first.stop();
-    wait_for_rule(&exporter, "10s", 503, "not known");
-    first.start_again();
-    wait_for_rule(&exporter, "10s", 200, "replica");
+    for primary in primaries() {
+        let first = primary.standby();
+        let second = first.standby();
+        let exporter = replica(&second);
+        wait_for_rule(&exporter, "10s&lag=1MB", 200, "replica");
+        first.stop();
+        wait_for_rule(&exporter, "10s", 503, "not known");
+        first.start_again();
+        wait_for_rule(&exporter, "10s", 200, "replica");
+    }
 }
 
 #[test]
