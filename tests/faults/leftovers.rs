@@ -101,6 +101,21 @@ fn no_statement_outlives_a_silent_network_or_a_frozen_exporter() {
     }
 }
 
+/// Who joins a run has what is there when the server ends it: the target is up.
+#[test]
+fn a_client_that_joins_late_is_told_no_failure_of_the_target() {
+    let cluster = cluster();
+    let layer = queue_of_slow_ones();
+    let exporter = slow_exporter(&cluster, &layer);
+    let _client = give_up(&exporter, 3.0);
+    cluster.wait_for(SLEEPING, "1");
+    let (page, took) = page_within(&exporter, 12.0);
+    eprintln!("a client of 12 s that joined one of 3 s has its page after {took:.1?}");
+    assert_eq!(page.value("pg_up", &[]), Some(1.0), "{}", exporter.stderr());
+    assert_eq!(page.value("slow_1_value", &[]), Some(1.0));
+    assert_eq!(page.value("slow_8_value", &[]), None);
+}
+
 #[test]
 fn no_statement_outlives_a_killed_exporter() {
     let cluster = cluster();
