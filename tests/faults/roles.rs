@@ -7,7 +7,7 @@ use pg_exporter_lab::{Cluster, Page, majors, newest_major};
 use crate::path::BlackHole;
 use crate::support::{
     HEALTH_LIMIT, SOON, State, assert_down, assert_recovers, backends, builder, cluster, exporter_of,
-    page_within, wait_for, wait_for_page, wait_for_state,
+    page_within, wait_for, wait_for_page, wait_for_state, wait_for_state_of,
 };
 use crate::views::assert_quiet;
 
@@ -54,7 +54,7 @@ fn promote_watched(primary: &Cluster) {
         "what only replicas have is gone"
     );
     assert!(page.value("pg_insert_lsn", &[]).is_some_and(|lsn| lsn > 0.0));
-    let took = wait_for_state(&exporter, State::Primary, HEALTH_LIMIT);
+    let took = wait_for_state_of(&standby, &exporter, State::Primary, HEALTH_LIMIT);
     // A promotion ends no session: the same connections go on, and none of them is to the old primary.
     assert!(assert_quiet(&standby) > 0);
     assert_eq!(backends(primary), 0);
@@ -135,7 +135,7 @@ fn a_failover_with_two_hosts_in_the_url() {
     let exporter = exporter_of(&format!("postgresql://postgres@{hosts}/postgres"));
     primary.kill9();
     // The other host answers, as what it is.
-    wait_for_state(&exporter, State::Replica, HEALTH_LIMIT);
+    wait_for_state_of(&standby, &exporter, State::Replica, HEALTH_LIMIT);
     let page = wait_for_page(&exporter, 1.0);
     assert_eq!(page.value("pg_in_recovery", &[]), Some(1.0));
     standby.promote();
@@ -143,7 +143,7 @@ fn a_failover_with_two_hosts_in_the_url() {
         page_within(&exporter, 5.0).0.value("pg_in_recovery", &[]),
         Some(0.0)
     );
-    wait_for_state(&exporter, State::Primary, HEALTH_LIMIT);
+    wait_for_state_of(&standby, &exporter, State::Primary, HEALTH_LIMIT);
     assert!(assert_quiet(&standby) > 0);
     // Whoever answers is kept: the old primary, as it comes back, is not asked.
     primary.start_again();

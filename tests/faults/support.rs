@@ -96,6 +96,41 @@ pub(crate) fn wait_for_state(exporter: &Exporter, state: State, limit: Duration)
     }
 }
 
+/// Waits until every health path says what a server is that lets clients in, from when on it does; how long it took.
+///
+/// On a busy machine a server may not get to accept anybody for a second or more: then `down` is the truth, and the limit
+/// counts anew. What tells is psql.
+#[track_caller]
+pub(crate) fn wait_for_state_of(
+    server: &Cluster,
+    exporter: &Exporter,
+    state: State,
+    limit: Duration,
+) -> Duration {
+    const PROMPT: Duration = Duration::from_millis(500);
+    let begun = Instant::now();
+    let mut since = begun;
+    loop {
+        let asked = Instant::now();
+        server.psql("select 1");
+        let took = asked.elapsed();
+        if took > PROMPT {
+            eprintln!("the server took {took:.1?} to let psql in");
+            since = Instant::now();
+        }
+        let wrong = wrong_answers(exporter, state);
+        if wrong.is_empty() {
+            return begun.elapsed();
+        }
+        assert!(
+            since.elapsed() < limit && begun.elapsed() < SOON,
+            "not {state:?} within {limit:?}: {wrong:?}\n{}\nof the server: {}",
+            exporter.stderr(),
+            server.log()
+        );
+    }
+}
+
 /// The health paths whose answer is not that of a state.
 pub(crate) fn wrong_answers(exporter: &Exporter, state: State) -> Vec<String> {
     let wrong = |(path, statuses): &(&str, [u16; 3])| {
