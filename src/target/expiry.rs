@@ -2,8 +2,8 @@
 //!
 //! Statements are sent all at once, each with its own limit. If nobody can cancel them any more, because the network went
 //! silent or the exporter was frozen, the server would run one after the other until the sum of their limits is used up.
-//! Where that sum reaches beyond the scrape's deadline, a checkpoint is put in front: it shortens the limit to what is left,
-//! and ends the session when nothing is. It goes by the server's clock, which is read with the facts.
+//! Where that sum reaches beyond the scrape's deadline, limits are set by checkpoints: statements that set what is left by the
+//! server's own clock, which is read with the facts. What begins after the end is cancelled after a millisecond.
 
 use std::time::{Duration, Instant};
 
@@ -19,23 +19,21 @@ const LATEST: Duration = Duration::from_millis(1_900);
 /// The server's clock at a moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ServerClock {
-    read: Instant,
+    asked: Instant,
     /// Seconds since 1970 by the server.
     epoch: f64,
 }
 
 impl ServerClock {
-    /// The clock, as just read.
-    pub(super) fn now(epoch: f64) -> Self {
-        Self {
-            read: Instant::now(),
-            epoch,
-        }
+    /// The clock, as asked for at a moment: by the time of the answer it has gone on, so statements end a little later
+    /// rather than too early.
+    pub(super) fn asked(at: Instant, epoch: f64) -> Self {
+        Self { asked: at, epoch }
     }
 
     /// What it shows at a moment, in milliseconds.
     fn at(self, moment: Instant) -> f64 {
-        (self.epoch + moment.saturating_duration_since(self.read).as_secs_f64()) * 1e3
+        (self.epoch + moment.saturating_duration_since(self.asked).as_secs_f64()) * 1e3
     }
 }
 
@@ -46,6 +44,8 @@ pub(super) struct Course {
     ended: Instant,
     deadline: Instant,
     clock: Option<ServerClock>,
+    /// Whether a checkpoint has been set: from then on no limit is set without one.
+    is_watched: bool,
 }
 
 impl Session {
@@ -56,6 +56,7 @@ impl Session {
             ended: Instant::now(),
             deadline,
             clock: self.clock.filter(|_| self.kind == Kind::Postgres),
+            is_watched: false,
         }
     }
 
@@ -63,30 +64,41 @@ impl Session {
     /// changed.
     pub(super) fn limits_on(&mut self, course: &mut Course, timeout: Duration) -> Option<String> {
         let ends = course.ended + timeout;
-        let Some(clock) = course.clock.filter(|_| ends > course.deadline + LATEST) else {
+        let is_far = ends > course.deadline + LATEST;
+        let Some(clock) = course.clock.filter(|_| is_far || course.is_watched) else {
             course.ended = ends;
             return self.limits(timeout);
         };
+        if course.is_watched && !is_far && self.server_timeout == Some(timeout) {
+            course.ended = ends;
+            return None;
+        }
         let end = course.deadline + SLACK;
         course.ended = end;
-        // What is set depends on when the server gets there.
-        self.server_timeout = None;
+        course.is_watched = true;
+        self.server_timeout = Some(timeout);
         Some(checkpoint(clock.at(end), timeout, self.version()))
+    }
+
+    /// The course has been sent. What checkpoints have set depends on when the server gets there.
+    pub(super) fn end_course(&mut self, course: &Course) {
+        if course.is_watched {
+            self.server_timeout = None;
+        }
     }
 }
 
-/// Ends the session at that time of the server's clock, in milliseconds; before it, limits what follows to the rest.
+/// Limits what follows to what is left until that time of the server's clock, in milliseconds.
 fn checkpoint(end: f64, timeout: Duration, version: u32) -> String {
-    let limit = timeout.as_millis().clamp(1, i32::MAX as u128);
+    let limit = timeout.as_millis().clamp(1, 1_000_000_000);
     let lock = if version < HAS_LOCK_TIMEOUT {
         ""
     } else {
-        ", pg_catalog.set_config('lock_timeout', pg_catalog.text(greatest(s.most * 4 / 5, 1)), false)"
+        ", pg_catalog.set_config('lock_timeout', pg_catalog.text(greatest(1, s.most / 5 * 4)), false)"
     };
     format!(
-        "SELECT CASE WHEN s.most <= 0 THEN pg_catalog.text(pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())) \
-         ELSE pg_catalog.set_config('statement_timeout', pg_catalog.text(s.most), false) END{lock} \
-         FROM (SELECT greatest(-1, least({limit}, {end:.0} - pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000))\
+        "SELECT pg_catalog.set_config('statement_timeout', pg_catalog.text(s.most), false){lock} \
+         FROM (SELECT greatest(1, least({limit}, {end:.0} - pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000))\
          ::pg_catalog.int4 AS most OFFSET 0) s"
     )
 }
@@ -97,8 +109,8 @@ mod tests {
 
     #[test]
     fn the_servers_clock_goes_on() {
-        let clock = ServerClock::now(1_000.5);
-        let later = clock.at(clock.read + Duration::from_millis(250));
+        let clock = ServerClock::asked(Instant::now(), 1_000.5);
+        let later = clock.at(clock.asked + Duration::from_millis(250));
         assert!((later - 1_000_750.0).abs() < 1e-3, "{later}");
     }
 

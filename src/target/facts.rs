@@ -104,10 +104,11 @@ async fn postgres(
         (&wanted.extensions, Type::NAME_ARRAY),
         (&databases, Type::BOOL),
     ];
-    let limit = deadline.saturating_duration_since(Instant::now());
+    let asked = Instant::now();
+    let limit = deadline.saturating_duration_since(asked);
     let row = session.one_row(Some(KEY), STATEMENT, &parameters, limit).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
-    session.clock = Some(ServerClock::now(row.try_get(8).map_err(unreadable)?));
+    session.clock = Some(ServerClock::asked(asked, row.try_get(8).map_err(unreadable)?));
     let cluster = cluster(session, limit).await?;
     let names = |index: usize| names(&row, index);
     let mut databases = names(4)?;

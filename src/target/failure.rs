@@ -150,12 +150,6 @@ impl Failure {
             .is_some_and(|code| code.starts_with("28") || code == "3D000")
     }
 
-    /// Whether the session was ended on purpose (57P01).
-    #[must_use]
-    pub fn is_termination(&self) -> bool {
-        self.sqlstate.as_deref() == Some("57P01")
-    }
-
     /// Whether it is a matter of the role or of the whole server, so that another database would be refused as well: wrong
     /// password, `pg_hba`, no more connections.
     #[must_use]

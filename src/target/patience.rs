@@ -82,7 +82,7 @@ impl Pulse {
             }
             let late = moment.elapsed();
             if late >= LATE {
-                until += late;
+                until += late + LAST_LOOK;
                 self.beat();
             }
             let now = Instant::now();

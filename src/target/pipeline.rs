@@ -64,6 +64,7 @@ pub async fn send<'a>(
         .iter()
         .map(|order| session.limits_on(&mut course, order.timeout))
         .collect();
+    session.end_course(&course);
     let session: &'a Session = session;
     let mut flights = VecDeque::with_capacity(orders.len());
     for (order, limit) in orders.iter().zip(limits) {

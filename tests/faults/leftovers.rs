@@ -101,7 +101,7 @@ fn no_statement_outlives_a_silent_network_or_a_frozen_exporter() {
     }
 }
 
-/// Who joins a run has what is there when the server ends it: the target is up.
+/// Who joins a run has what is there when its statements' time is over: the target is up, and its sessions are kept.
 #[test]
 fn a_client_that_joins_late_is_told_no_failure_of_the_target() {
     let cluster = cluster();
