@@ -55,6 +55,53 @@ fn no_statement_outlives_the_deadline() {
     assert_eq!(answer(&exporter, "/primary"), (200, "primary".into()));
 }
 
+/// By TLS, whoever speaks first, and by an abstract socket.
+#[test]
+fn a_request_to_cancel_goes_the_way_of_the_connection() {
+    let name = format!("@pgx_faults_{}", std::process::id());
+    let cluster = Cluster::builder(newest_major())
+        .set("unix_socket_directories", &name)
+        .start();
+    let pair = rcgen::generate_simple_self_signed(["db.test".to_owned()]).unwrap();
+    cluster.write_file("server.crt", &pair.cert.pem());
+    cluster.write_file("server.key", &pair.signing_key.serialize_pem());
+    cluster.set("ssl", "on");
+    let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\nhostnossl all postgres 127.0.0.1/32 trust\n";
+    cluster.write_file("pg_hba.conf", rules);
+    cluster.restart();
+    let by_socket = format!(
+        "host={name} port={} user=postgres dbname=postgres",
+        cluster.port()
+    );
+    let by_tls = |parameters: &str| format!("{}?sslmode=require{parameters}", cluster.url("postgres"));
+    // Longer than anybody waits, in a database that somebody wants for himself: only a request of ours ends it.
+    let layer = Layer::new(
+        "slow:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep(30)\n  tags: ['dbname:app']\n  timeout: 60\n  \
+         metrics:\n    - value: { usage: GAUGE, description: Always one. }\n",
+    );
+    let cancelled = || {
+        cluster
+            .log()
+            .matches("canceling statement due to user request")
+            .count()
+    };
+    for url in [by_tls(""), by_tls("&sslnegotiation=direct"), by_socket] {
+        cluster.create_database("app");
+        let exporter = builder(&url).arg(layer.flag()).start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        let before = cancelled();
+        thread::scope(|scope| {
+            let scrape = scope.spawn(|| page_within(&exporter, 25.0));
+            cluster.wait_for(SLEEPING, "1");
+            cluster.psql("drop database app");
+            let (page, _) = scrape.join().unwrap();
+            assert_eq!(page.value("pg_up", &[]), Some(1.0), "{url}");
+        });
+        assert_eq!(cluster.psql(SLEEPING), "0", "{url}");
+        assert_eq!(cancelled(), before + 1, "{url}: {}", cluster.log());
+    }
+}
+
 /// Eight collectors that need 2 seconds each and may take 3: all are sent at once, and nobody can cancel them any more.
 fn queue_of_slow_ones() -> Layer {
     let slow = |number| {
