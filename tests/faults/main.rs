@@ -11,6 +11,7 @@
 mod attempts;
 mod bouncer;
 mod catalogs;
+mod certificates;
 mod clock;
 mod crash;
 mod crowd;

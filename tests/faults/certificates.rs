@@ -1,0 +1,175 @@
+//! Certificates, keys and pass phrases that are renewed while the exporter runs.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use pg_exporter_lab::{Cluster, Exporter, newest_major};
+use pkcs8::der::pem::LineEnding;
+use pkcs8::pkcs5::pbes2::Parameters;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+use crate::support::{
+    HEALTH_LIMIT, SOON, State, assert_down, assert_reason, assert_recovers, builder, wait_for_page,
+    wait_for_state,
+};
+
+/// The role that comes in by its certificate.
+const ROLE: &str = "by_cert";
+
+/// Who signs, and its own certificate.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self {
+            pem,
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    /// A certificate for the role or for this machine's address, and its key.
+    fn sign(&self) -> (String, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, ROLE);
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key)
+    }
+}
+
+/// The key as `openssl pkcs8 -topk8` encrypts it.
+fn encrypt(key: &KeyPair, pass_phrase: &str) -> String {
+    let info = pkcs8::PrivateKeyInfoRef::try_from(key.serialized_der()).unwrap();
+    let parameters =
+        Parameters::generate_pbkdf2_sha256_aes256cbc(2048, b"some salt of 16.", [7; 16]).unwrap();
+    let document = info.encrypt_with_params(parameters, pass_phrase).unwrap();
+    let pem = document.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).unwrap();
+    pem.to_string()
+}
+
+/// Files that only their owner may read, removed when dropped.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("pgx-faults-{}-{test}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, content: &str) -> String {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // What is left of it is in the system's temporary folder.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server that shows a certificate and, for the role, wants one of that authority.
+fn server(of: &Authority, clients: &Authority) -> Cluster {
+    let cluster = Cluster::start(newest_major());
+    cluster.psql(&format!("create role {ROLE} login; grant pg_monitor to {ROLE}"));
+    cluster.write_file("clients.crt", &clients.pem);
+    cluster.set("ssl_ca_file", "clients.crt");
+    cluster.set("ssl", "on");
+    let rules = format!("hostssl all {ROLE} 127.0.0.1/32 cert\nhost all postgres 127.0.0.1/32 trust\n");
+    cluster.write_file("pg_hba.conf", &rules);
+    show(&cluster, of);
+    cluster.restart();
+    cluster
+}
+
+fn show(cluster: &Cluster, of: &Authority) {
+    let (certificate, key) = of.sign();
+    cluster.write_file("server.crt", &certificate);
+    cluster.write_file("server.key", &key.serialize_pem());
+}
+
+fn lose_connections(cluster: &Cluster) {
+    cluster.psql(&format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{ROLE}'"
+    ));
+}
+
+#[test]
+fn what_is_renewed_in_files_needs_no_restart() {
+    let [old, new, clients] = ["old", "new", "clients"].map(Authority::new);
+    let files = Files::new("renewed");
+    let cluster = server(&old, &clients);
+    let root = files.write("root.crt", &old.pem);
+    let renew_key = |pass_phrase: &str| {
+        let (certificate, key) = clients.sign();
+        files.write("client.crt", &certificate);
+        files.write("client.key", &encrypt(&key, pass_phrase));
+    };
+    let write_url = |pass_phrase: &str| {
+        let (certificate, key) = (files.path("client.crt"), files.path("client.key"));
+        let port = cluster.port();
+        let parameters = format!(
+            "sslmode=verify-full&sslrootcert={root}&sslcert={certificate}&sslkey={key}&sslpassword={pass_phrase}"
+        );
+        files.write(
+            "url",
+            &format!("postgresql://{ROLE}@127.0.0.1:{port}/postgres?{parameters}"),
+        )
+    };
+    renew_key("f1rst-s3cret");
+    let exporter = Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter"))
+        .env("PG_EXPORTER_URL_FILE", write_url("f1rst-s3cret"))
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    wait_for_page(&exporter, 1.0);
+
+    show(&cluster, &new);
+    cluster.restart();
+    lose_connections(&cluster);
+    assert_down(&exporter, HEALTH_LIMIT);
+    assert_reason(&exporter, "UnknownIssuer");
+    files.write("root.crt", &new.pem);
+    assert_recovers(&exporter, State::Primary);
+
+    renew_key("sec0nd-s3cret");
+    lose_connections(&cluster);
+    assert_down(&exporter, HEALTH_LIMIT);
+    assert_reason(&exporter, "client.key");
+    write_url("sec0nd-s3cret");
+    assert_recovers(&exporter, State::Primary);
+    assert!(!exporter.stderr().contains("s3cret"));
+}
+
+#[test]
+fn the_systems_certificates_are_those_that_it_is_told() {
+    let [authority, other] = ["authority", "other"].map(Authority::new);
+    let files = Files::new("system");
+    let cluster = server(&authority, &other);
+    let url = cluster.url("postgres") + "?sslrootcert=system";
+    let exporter = |roots: &Authority| {
+        let file = files.write("system.crt", &roots.pem);
+        builder(&url).env("SSL_CERT_FILE", file).start()
+    };
+    let trusting = exporter(&authority);
+    wait_for_state(&trusting, State::Primary, SOON);
+    wait_for_page(&trusting, 1.0);
+    let wary = exporter(&other);
+    assert_down(&wary, SOON);
+    assert_reason(&wary, "UnknownIssuer");
+}
