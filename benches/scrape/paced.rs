@@ -3,25 +3,13 @@
 
 use std::time::Duration;
 
-use pg_exporter_lab::load::{self, Clients};
+use pg_exporter_lab::load::{self, PROBES, SCRAPES};
 
 use crate::contender::Mode;
 use crate::options::Options;
 use crate::server::Server;
 use crate::table::Table;
 use crate::{Result, contenders};
-
-const PROBES: Clients = Clients {
-    path: "/primary",
-    count: 50,
-    pause: Duration::from_millis(50),
-};
-
-const SCRAPES: Clients = Clients {
-    path: "/metrics",
-    count: 5,
-    pause: Duration::from_millis(200),
-};
 
 /// Measures all exporters, with and without their caches, and prints a table. Any answer but 200 is an error.
 pub fn run(options: &Options, title: &str, server: &Server) -> Result<()> {

@@ -152,15 +152,19 @@ fn a_fast_job_gets_new_samples_while_a_slow_one_runs() {
     assert_eq!(executed, Some(11.0), "each job's scrapes and no more");
 }
 
-#[test]
-fn what_runs_for_one_job_serves_the_other_too() {
-    let url = database("selection_shared");
+/// A slow collector, which both jobs want, and one for each of them.
+fn of_two_jobs(name: &str) -> (pg_exporter_lab::Exporter, Directory) {
     let directory = Directory::new(&[
         ("1.yml", &slow("")),
         ("2.yml", &clock("one", "")),
         ("3.yml", &clock("two", "")),
     ]);
-    let exporter = exporter(&url, &directory);
+    (exporter(&database(name), &directory), directory)
+}
+
+#[test]
+fn what_runs_for_one_job_serves_the_other_too() {
+    let (exporter, _directory) = of_two_jobs("selection_shared");
     thread::scope(|scope| {
         let first = scope.spawn(|| scrape(&exporter, "?exclude[]=two"));
         wait_for_slow("selection_shared");
@@ -188,13 +192,7 @@ fn short(exporter: &pg_exporter_lab::Exporter, query: &str) -> pg_exporter_lab::
 /// A statement that a hurried job cannot wait for is no loss to one that can.
 #[test]
 fn a_job_with_more_time_does_not_share_the_deadline_of_another() {
-    let url = database("selection_hurried");
-    let directory = Directory::new(&[
-        ("1.yml", &slow("")),
-        ("2.yml", &clock("one", "")),
-        ("3.yml", &clock("two", "")),
-    ]);
-    let exporter = exporter(&url, &directory);
+    let (exporter, _directory) = of_two_jobs("selection_hurried");
     thread::scope(|scope| {
         let first = scope.spawn(|| short(&exporter, "?exclude[]=two"));
         wait_for_slow("selection_hurried");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pg_exporter_lab::process::Signal;
 use pg_exporter_lab::{Exporter, Pgbouncer, wait_until};
 
+use crate::pooler::assert_left_as_it_was;
 use crate::support::{
     HEALTH_LIMIT, SOON, State, assert_down, assert_reason, assert_recovers, builder, cluster, page_within,
     wait_for, wait_for_page, wait_for_state,
@@ -90,17 +91,5 @@ fn a_pooler_that_ignores_options_is_known_as_one() {
             .text()
             .contains("Protocol: simple (through a pooler")
     });
-    let mut sessions: Vec<_> = (0..5).map(|_| pooler.session("postgres")).collect();
-    for session in &mut sessions {
-        session.exec("begin");
-        for (setting, expected) in [
-            ("statement_timeout", "0"),
-            ("lock_timeout", "0"),
-            ("default_transaction_read_only", "off"),
-            ("client_min_messages", "notice"),
-        ] {
-            assert_eq!(session.exec(&format!("show {setting}")), expected, "{setting}");
-        }
-        assert_eq!(session.exec("select count(*) from pg_prepared_statements"), "0");
-    }
+    assert_left_as_it_was(&pooler);
 }

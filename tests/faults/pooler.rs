@@ -87,14 +87,9 @@ fn the_console_needs_no_remark() {
 }
 
 /// A pooled connection goes to the next client as it was found.
-#[test]
-fn a_pooled_connection_is_left_as_it_was() {
-    let cluster = Cluster::start(newest_major());
-    let pooler = Pgbouncer::start(&cluster);
-    let exporter = builder(&pooler.url("postgres")).arg("-T=5s").start();
-    wait_for_page(&exporter, 1.0);
-    page_within(&exporter, 10.0);
-    // Each server connection of the pool in turn, while the others are in use.
+/// Each server connection of the pool in turn, while the others are in use: nothing of ours is set or prepared in it.
+#[track_caller]
+pub(crate) fn assert_left_as_it_was(pooler: &Pgbouncer) {
     let mut sessions: Vec<_> = (0..5).map(|_| pooler.session("postgres")).collect();
     for session in &mut sessions {
         session.exec("begin");
@@ -108,4 +103,14 @@ fn a_pooled_connection_is_left_as_it_was() {
         }
         assert_eq!(session.exec("select count(*) from pg_prepared_statements"), "0");
     }
+}
+
+#[test]
+fn a_pooled_connection_is_left_as_it_was() {
+    let cluster = Cluster::start(newest_major());
+    let pooler = Pgbouncer::start(&cluster);
+    let exporter = builder(&pooler.url("postgres")).arg("-T=5s").start();
+    wait_for_page(&exporter, 1.0);
+    page_within(&exporter, 10.0);
+    assert_left_as_it_was(&pooler);
 }

@@ -19,6 +19,20 @@ pub struct Clients {
     pub pause: Duration,
 }
 
+/// Load balancers that ask for the role: 50, twenty times a second each.
+pub const PROBES: Clients = Clients {
+    path: "/primary",
+    count: 50,
+    pause: Duration::from_millis(50),
+};
+
+/// Servers of Prometheus in a hurry: 5, five times a second each.
+pub const SCRAPES: Clients = Clients {
+    path: "/metrics",
+    count: 5,
+    pause: Duration::from_millis(200),
+};
+
 /// How long answers took, from the question's first byte to the answer's last.
 #[derive(Clone, Debug)]
 pub struct Times(Vec<Duration>);

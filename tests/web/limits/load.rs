@@ -2,21 +2,9 @@
 
 use std::time::Duration;
 
-use pg_exporter_lab::load::{self, Clients, Times};
+use pg_exporter_lab::load::{self, PROBES, SCRAPES, Times};
 
 use crate::support::{SOON, on_server};
-
-const PROBES: Clients = Clients {
-    path: "/primary",
-    count: 50,
-    pause: Duration::from_millis(50),
-};
-
-const SCRAPES: Clients = Clients {
-    path: "/metrics",
-    count: 5,
-    pause: Duration::from_millis(200),
-};
 
 fn show(what: &str, times: &Times) {
     let [half, most, all] = [0.5, 0.99, 1.0].map(|share| times.quantile(share));
