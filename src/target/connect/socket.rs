@@ -60,16 +60,11 @@ impl Address {
         Ok(addresses)
     }
 
-    /// Opens a socket to it. The caller bounds it.
+    /// Opens a socket to it, whose pulse beats whenever something is read. The caller bounds it.
     ///
     /// # Errors
     /// What the system says.
-    pub(in crate::target) async fn open(&self, keepalives: &Keepalives) -> io::Result<Socket> {
-        self.open_watched(keepalives, Pulse::default()).await
-    }
-
-    /// The same, with a pulse that beats whenever something is read.
-    pub(super) async fn open_watched(&self, keepalives: &Keepalives, pulse: Pulse) -> io::Result<Socket> {
+    pub(in crate::target) async fn open(&self, keepalives: &Keepalives, pulse: Pulse) -> io::Result<Socket> {
         let stream = match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;

@@ -151,7 +151,7 @@ impl Attempt<'_> {
     }
 
     async fn socket(&self, way: &Way) -> Result<Socket, Failure> {
-        let opening = way.address.open_watched(&way.keepalives, self.pulse.clone());
+        let opening = way.address.open(&way.keepalives, self.pulse.clone());
         match within(Instant::now() + self.opening, opening).await {
             Ok(opened) => {
                 opened.map_err(|error| Failure::connection(format!("error connecting to server: {error}")))

@@ -7,6 +7,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::socket::{Address, Socket};
 use crate::target::conninfo::Keepalives;
 use crate::target::failure::Failure;
+use crate::target::patience::Pulse;
 
 /// An address and how the connection to it is protected.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ impl Way {
     /// # Errors
     /// When the server cannot be reached.
     pub(in crate::target) async fn cancel(&self, token: &CancelToken) -> Result<(), Failure> {
-        let opened = self.address.open(&self.keepalives).await;
+        let opened = self.address.open(&self.keepalives, Pulse::default()).await;
         let socket = opened.map_err(|error| Failure::connection(error.to_string()))?;
         match self.tls.clone() {
             Some((mut connector, name)) => {

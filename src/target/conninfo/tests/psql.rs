@@ -20,6 +20,7 @@ use tokio_postgres::NoTls;
 
 use super::{ConnInfo, Folder, TestEnvironment};
 use crate::target::connect::socket::Address;
+use crate::target::patience::Pulse;
 
 /// What a client said before it was in.
 #[derive(Debug, PartialEq, Eq)]
@@ -174,7 +175,7 @@ fn run_ours(text: &str, environment: &TestEnvironment) -> Result<(), super::Conn
         let refused = runtime.block_on(async {
             let mut any = false;
             for address in Address::of(host).await.unwrap_or_default() {
-                let Ok(socket) = address.open(info.keepalives()).await else {
+                let Ok(socket) = address.open(info.keepalives(), Pulse::default()).await else {
                     continue;
                 };
                 let Err(error) = config.connect_raw(socket, NoTls).await else {
