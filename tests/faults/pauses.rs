@@ -3,8 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::FaultProxy;
 use pg_exporter_lab::process::{Signal, signal};
+use pg_exporter_lab::{FaultProxy, wait_until};
 
 use crate::support::{SOON, State, answer, builder, cluster, page_within, wait_for_page, wait_for_state};
 
@@ -15,7 +15,6 @@ const PAUSE: Duration = Duration::from_millis(2_400);
 #[test]
 fn a_pause_of_the_exporter_is_no_failure_of_the_target() {
     let cluster = cluster();
-    // So that more often than not a probe is under way.
     let proxy = FaultProxy::start(cluster.port());
     let exporter = builder(&proxy.url("postgres"))
         .args(["--connect-timeout=2s", "--health-interval=3s"])
@@ -23,12 +22,20 @@ fn a_pause_of_the_exporter_is_no_failure_of_the_target() {
     wait_for_state(&exporter, State::Primary, SOON);
     wait_for_page(&exporter, 1.0);
     proxy.latency(Duration::from_millis(600));
-    let of_the_probe = "select pid from pg_stat_activity where application_name = 'pg_exporter' and query like \
-                        '%pg_is_wal_replay_paused%'";
-    let before = cluster.psql(of_the_probe);
+    let of_the_probe = |what: &str| {
+        cluster.psql(&format!(
+            "select {what} from pg_stat_activity where application_name = 'pg_exporter' and query like \
+             '%pg_is_wal_replay_paused%'"
+        ))
+    };
+    let before = of_the_probe("pid");
     assert!(before.parse::<u32>().is_ok(), "one session: {before:?}");
-    for _ in 0..5 {
-        sleep(Duration::from_millis(1_300));
+    for _ in 0..3 {
+        // The server has answered, and the answer is on its way for longer than it takes to stop the exporter.
+        let last = of_the_probe("query_start");
+        wait_until("a probe is under way", SOON, || {
+            of_the_probe("query_start") != last
+        });
         signal(exporter.pid(), Signal::STOP).unwrap();
         sleep(PAUSE);
         signal(exporter.pid(), Signal::CONT).unwrap();
@@ -42,11 +49,7 @@ fn a_pause_of_the_exporter_is_no_failure_of_the_target() {
             );
         }
     }
-    assert_eq!(
-        cluster.psql(of_the_probe),
-        before,
-        "the probe has kept its connection"
-    );
+    assert_eq!(of_the_probe("pid"), before, "the probe has kept its connection");
     proxy.latency(Duration::ZERO);
     assert_eq!(page_within(&exporter, 5.0).0.value("pg_up", &[]), Some(1.0));
 }
