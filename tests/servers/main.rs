@@ -13,6 +13,7 @@
 //! | [`locks`] | an exclusive lock costs what is read of the locked relation only |
 //! | [`limits`] | of more than a collector shows, the most important are shown |
 //! | [`large`] | limits on series hold in a database of 9,000 tables |
+//! | [`hostile`] | no statement can be made to mean somebody's look-alike of what it uses |
 //! | [`engine`] | cache, back-off, predicates, duplicates, limits, discovery, labels |
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +31,7 @@ mod contract;
 mod definitions;
 mod engine;
 mod expected;
+mod hostile;
 mod large;
 mod layer;
 mod limits;

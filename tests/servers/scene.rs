@@ -1,6 +1,6 @@
 //! A primary and a standby on which something happens that every collector sees.
 
-mod sql;
+pub mod sql;
 
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};

@@ -1,0 +1,201 @@
+//! Nobody who may create objects in a scraped database runs code by a shipped statement, nor changes what it yields:
+//! each is run, and read for what it refers to, amid look-alikes of everything it could have meant.
+//!
+//! A session of the exporter has a search path of its own. The statements hold without it, too: a pooler may not let it
+//! through.
+
+use std::collections::BTreeSet;
+
+use pg_exporter::catalog::compiled::COLLECTORS;
+use pg_exporter::schema::{Collector, Tag};
+use pg_exporter_lab::{Cluster, majors};
+
+use crate::scene::sql;
+
+const SURROUNDINGS: &str = include_str!("hostile/surroundings.sql");
+
+/// What a look-alike writes when it runs.
+const TOLD: &str = "foreign code ran";
+
+macro_rules! majors {
+    ($($name:ident: $major:literal,)*) => {
+        $(#[test] fn $name() {
+            // The lab has said on standard error that a major is not tested; with CI=true it has failed.
+            if majors().contains(&$major) {
+                statements_mean_pg_catalogs_objects($major);
+            }
+        })*
+    };
+}
+
+majors! { postgres_10: 10, postgres_14: 14, postgres_15: 15, postgres_18: 18, }
+
+fn statements_mean_pg_catalogs_objects(major: u32) {
+    let primary = Cluster::start(major);
+    // Before pg_catalog on the path, as ALTER DATABASE and ALTER ROLE can set it, and behind it, as public is by
+    // default: there an exact match of types wins over pg_catalog's inexact one.
+    for schema in ["evil", "public"] {
+        primary.create_database(schema);
+        primary.psql_in(
+            schema,
+            &format!("create schema extensions; {}", sites_objects(major)),
+        );
+        primary.psql_in(schema, &surroundings(schema));
+    }
+    let standby = primary.standby();
+    standby.wait_for(
+        "select count(*) from pg_database where datname in ('evil', 'public')",
+        "2",
+    );
+    let version: u32 = primary.psql("show server_version_num").parse().unwrap();
+    let statements: Vec<_> = COLLECTORS
+        .iter()
+        .filter(|collector| collector.fits_version(version) && is_at_hand(collector))
+        .flat_map(statements)
+        .collect();
+    assert!(statements.len() > 40, "only {} statements", statements.len());
+    for (database, path) in [("evil", "evil, pg_catalog"), ("public", "\"$user\", public")] {
+        for (branch, statement) in &statements {
+            let foreign = foreign_references(&primary, database, path, statement);
+            assert_eq!(foreign, "", "{major}, path {path}: what {branch} refers to");
+            for cluster in [&primary, &standby] {
+                same_rows(cluster, database, path, branch, statement);
+            }
+        }
+    }
+    for cluster in [&primary, &standby] {
+        assert!(!cluster.log().contains(TOLD), "{major}:\n{}", cluster.log());
+    }
+    traps_are_set(&primary, &standby);
+}
+
+/// The look-alikes run when a statement is not exact.
+fn traps_are_set(primary: &Cluster, standby: &Cluster) {
+    for statement in [
+        "select 1::oid = 2",
+        "select count(*)",
+        "select current_database()",
+        "select 'a'::text",
+    ] {
+        for cluster in [primary, standby] {
+            let before = cluster.log().matches(TOLD).count();
+            let _ = cluster.try_psql(
+                "evil",
+                &format!("set search_path = evil, pg_catalog; {statement}"),
+            );
+            assert!(cluster.log().matches(TOLD).count() > before, "{statement}");
+        }
+    }
+    let before = primary.log().matches(TOLD).count();
+    let _ = primary.try_psql("public", "select 1::oid = 2");
+    assert!(primary.log().matches(TOLD).count() > before);
+}
+
+fn surroundings(schema: &str) -> String {
+    let (mut functions, mut relations) = (BTreeSet::new(), BTreeSet::new());
+    for (_, statement) in COLLECTORS.iter().flat_map(statements) {
+        for name in statement.split("pg_catalog.").skip(1) {
+            let end = name
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(name.len());
+            let (name, behind) = name.split_at(end);
+            let names = if behind.starts_with('(') {
+                &mut functions
+            } else {
+                &mut relations
+            };
+            names.insert(name.to_owned());
+        }
+    }
+    let array = |names: BTreeSet<String>| {
+        let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        format!("'{{{}}}'::text[]", names.join(","))
+    };
+    SURROUNDINGS
+        .replace(":SCHEMA", schema)
+        .replace(":FUNCTIONS", &array(functions))
+        .replace(":RELATIONS", &array(relations))
+}
+
+/// Whatever statements read that is not in pg_catalog.
+fn sites_objects(major: u32) -> String {
+    let postgres = sql::postgres(major)
+        .replace("create role app_user login;", "")
+        .replace(
+            "create extension pg_stat_statements",
+            "create extension pg_stat_statements schema extensions",
+        );
+    format!(
+        "{} {postgres}",
+        sql::BLOAT_VIEWS.replace("create view ", "create view extensions.")
+    )
+}
+
+fn is_at_hand(collector: &Collector) -> bool {
+    collector.tags.iter().all(|tag| match tag {
+        Tag::Pgbouncer => false,
+        Tag::Extension(name) => name == "pg_stat_statements",
+        Tag::Schema(name) => name == "monitor",
+        _ => true,
+    })
+}
+
+/// The branch and each of its statements, predicates too.
+fn statements(collector: &Collector) -> Vec<(String, String)> {
+    let queries = collector.predicates.iter().map(|predicate| &predicate.query);
+    let queries = queries.chain([&collector.query]);
+    queries
+        .map(|query| {
+            (
+                collector.branch.to_string(),
+                query.trim().trim_end_matches(';').to_owned(),
+            )
+        })
+        .collect()
+}
+
+/// The objects outside pg_catalog and the site's schemas that the server takes a statement to mean: a view of the
+/// statement depends on them, be there rows or not.
+fn foreign_references(primary: &Cluster, database: &str, path: &str, statement: &str) -> String {
+    primary.psql_in(
+        database,
+        &format!(
+            "set search_path = {path}, extensions;
+             create view extensions.meaning as {statement};
+             set search_path = pg_catalog;
+             select distinct pg_describe_object(d.refclassid, d.refobjid, 0)
+             from pg_depend d join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+             where r.ev_class = 'extensions.meaning'::regclass
+               and pg_describe_object(d.refclassid, d.refobjid, 0) ~ ' (evil|public)\\.';
+             drop view extensions.meaning"
+        ),
+    )
+}
+
+/// The statement yields on that path what it yields without it. Both run in one transaction; numbers may go up between.
+fn same_rows(cluster: &Cluster, database: &str, path: &str, branch: &str, statement: &str) {
+    let script = format!(
+        "begin; set local search_path = pg_catalog, extensions; {statement}; select 'and now';
+         set local search_path = {path}, extensions; {statement}; commit"
+    );
+    // A statement for the other role may fail, on either path.
+    let Ok(answer) = cluster.try_psql(database, &script) else {
+        let alone = format!("set search_path = pg_catalog, extensions; {statement}");
+        assert!(
+            cluster.try_psql(database, &alone).is_err(),
+            "{branch} fails on path {path}: {:?}",
+            cluster.try_psql(database, &script)
+        );
+        return;
+    };
+    let (clean, hostile) = answer.split_once("and now").unwrap();
+    assert_eq!(shapes(clean), shapes(hostile), "{branch} on path {path}");
+}
+
+/// Rows without their digits, sorted.
+fn shapes(rows: &str) -> Vec<String> {
+    let shape = |row: &str| row.replace(|c: char| c.is_ascii_digit() || ".-e".contains(c), "");
+    let mut shapes: Vec<_> = rows.lines().map(shape).filter(|row| !row.is_empty()).collect();
+    shapes.sort();
+    shapes
+}
