@@ -1,0 +1,65 @@
+//! The files below `observability/` and `docs/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pg_exporter_observability::rules::{Rule, Rules};
+
+/// A path within the repository.
+pub(crate) fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// The text of a file of the repository.
+#[track_caller]
+pub(crate) fn read(relative: &str) -> String {
+    fs::read_to_string(path(relative)).unwrap_or_else(|error| panic!("{relative}: {error}"))
+}
+
+/// The files of a folder with an extension, by name.
+pub(crate) fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path(folder)).unwrap();
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "nothing in {folder}");
+    found
+}
+
+/// The rule files' texts: recording rules first, since the others build on them.
+pub(crate) fn rule_texts() -> Vec<String> {
+    let mut paths = files("observability/rules", "yml");
+    paths.sort_by_key(|path| !path.ends_with("recording.yml"));
+    paths
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
+}
+
+/// All rules of all files, recording rules first.
+pub(crate) fn all_rules() -> Vec<Rule> {
+    let parsed = rule_texts().into_iter().map(|text| Rules::parse(&text).unwrap());
+    parsed
+        .flat_map(|rules| rules.all().cloned().collect::<Vec<_>>())
+        .collect()
+}
+
+/// The alerts, with their names.
+pub(crate) fn alerts() -> Vec<(String, Rule)> {
+    let named = |rule: Rule| rule.alert.clone().map(|name| (name, rule));
+    all_rules().into_iter().filter_map(named).collect()
+}
+
+/// The text of a generated file; with `UPDATE_GOLDEN` set it is written first.
+#[track_caller]
+pub(crate) fn assert_current(relative: &str, expected: &str) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(path(relative), expected).unwrap();
+    }
+    assert!(
+        fs::read_to_string(path(relative)).unwrap_or_default() == expected,
+        "{relative} is not current: UPDATE_GOLDEN=1 cargo test --test observability generated"
+    );
+}

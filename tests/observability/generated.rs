@@ -1,0 +1,24 @@
+//! What is generated is current.
+
+use pg_exporter_observability::rules::{Rules, prometheus_rule};
+
+use crate::files::{assert_current, rule_texts};
+
+#[test]
+fn the_prometheus_rule_is_current_and_means_the_same() {
+    let texts = rule_texts();
+    let resource = prometheus_rule(&texts);
+    assert_current("observability/kubernetes/prometheusrule.yml", &resource);
+
+    let (_, spec) = resource.split_once("\nspec:\n").unwrap();
+    let spec: String = spec
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line)))
+        .collect();
+    let mut written = Rules::default();
+    for text in &texts {
+        written.groups.extend(Rules::parse(text).unwrap().groups);
+    }
+    let same = format!("{:?}", Rules::parse(&spec).unwrap()) == format!("{written:?}");
+    assert!(same, "the resource has other groups than the files");
+}
