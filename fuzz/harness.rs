@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter::catalog::{Catalog, Sources};
+use pg_exporter::health::{Lag, Snapshot, State};
 use pg_exporter::scrape::{Gone, Overview, Page, Request};
+use pg_exporter::self_metrics::Telemetry;
 use pg_exporter::service::Manager;
-use pg_exporter::target::health::{Lag, Snapshot, State};
-use pg_exporter::telemetry::Telemetry;
 use pg_exporter::web::{Backend, Context, Limits, Security, serve_connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::Runtime;

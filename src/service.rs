@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::sleep;
 
-use crate::target::health::Health;
+use crate::health::Health;
 
 /// How often the target's state is looked at, at least.
 const LOOK: Duration = Duration::from_secs(1);

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
+use pg_exporter::catalog::facts::Facts;
+use pg_exporter::catalog::facts::Kind;
+use pg_exporter::catalog::plan::{Context, plan};
 use pg_exporter::catalog::{Change, Live};
 use pg_exporter::schema::{Collector, Source, Strictness, dump, layer};
-use pg_exporter::target::facts::Facts;
-use pg_exporter::target::plan::{Context, plan};
-use pg_exporter::target::session::Kind;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use proptest::test_runner::{Config, TestRunner};

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use pg_exporter::catalog::facts::Facts;
+use pg_exporter::catalog::facts::Kind;
+use pg_exporter::catalog::plan::{Context, plan};
 use pg_exporter::schema::{Collector, Strictness, Usage, compile, read_dir};
-use pg_exporter::target::facts::Facts;
-use pg_exporter::target::plan::{Context, plan};
-use pg_exporter::target::session::Kind;
 
 /// Collectors of the set for 9.x, by section 5 of the contract.
 const PRESENT: [&str; 37] = [

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pg_exporter_schema::{Collector, Tag, dump};
 use sha2::{Digest as _, Sha256};
 
-use crate::target::facts::Wanted;
+use super::facts::Wanted;
 
 /// A whole set of collectors, in the order of execution. Never changed: a reload builds another one.
 #[derive(Clone, Debug, Default)]

@@ -4,8 +4,10 @@ mod background;
 mod change;
 pub mod compiled;
 mod descriptors;
+pub mod facts;
 mod live;
 mod load;
+pub mod plan;
 mod store;
 
 pub use background::reload_in_background;

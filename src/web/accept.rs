@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::activity::Activity;
 use super::listen::{Acceptor, Listener, Stream};
+use super::phase::Activity;
 use super::security::Peer;
 use super::{Backend, Context, Limits, transport};
 

@@ -8,7 +8,7 @@ use std::vec;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
-use super::activity::Sending;
+use super::phase::Sending;
 
 /// A body whose length is known before its first byte.
 #[derive(Debug, Default)]

@@ -23,13 +23,14 @@ use hyper_util::server::graceful::{GracefulConnection, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
-use super::activity::Activity;
 use super::answer::Answer;
 use super::body::Body;
-use super::security::{self, Admission, Peer};
-use super::watched::Watched;
+use super::phase::Activity;
+use super::security;
+use super::security::{Admission, Peer};
+use super::timed_stream::Watched;
 use super::{Backend, Context, Limits, request, route};
-use crate::telemetry::Page;
+use crate::self_metrics::Page;
 
 /// Bytes of a request's head that are always enough; what hyper has read in one go may exceed it.
 const MAX_HEAD: usize = 64 * 1024;

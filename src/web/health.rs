@@ -3,10 +3,11 @@
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 
+use super::Backend;
 use super::answer;
 use super::body::Body;
-use super::{Backend, lag};
-use crate::target::health::State;
+use crate::health::State;
+use crate::health::lag;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,17 +6,16 @@
 //! ```
 
 mod accept;
-mod activity;
 mod answer;
 mod body;
 mod connection;
 mod descriptors;
 mod health;
-mod lag;
 mod listen;
 mod metrics;
 mod negotiate;
 mod pages;
+mod phase;
 mod query;
 mod reload;
 mod report;
@@ -28,9 +27,9 @@ mod shutdown;
 mod telemetry_path;
 #[cfg(test)]
 mod tests;
+mod timed_stream;
 mod transport;
 mod version;
-mod watched;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -39,17 +38,16 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use accept::{serve, serve_connection};
-pub use listen::{ActivationError, BindError, Listener, SocketFile, activated, bind};
+pub use listen::{ActivationError, BindError, Listen, Listener, SocketFile, activated, bind};
 pub use security::{Security, WebConfigError};
 pub use shutdown::{Reloads, Termination};
 pub use telemetry_path::{TelemetryPathError, check_telemetry_path};
 
 use crate::catalog::Catalog;
+use crate::health::{Health, Snapshot};
 use crate::scrape::{Gone, Overview, Page, Request, Scraper};
+use crate::self_metrics::Telemetry;
 use crate::service::Manager;
-use crate::settings::Settings;
-use crate::target::health::{Health, Snapshot};
-use crate::telemetry::Telemetry;
 
 /// What the web server needs from the rest of the exporter.
 pub trait Backend: Send + Sync + 'static {
@@ -117,6 +115,17 @@ impl Backend for Live {
     }
 }
 
+/// What the operator says about answers.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Path of the metrics page.
+    pub telemetry_path: String,
+    /// Longest scrape when the client names no limit.
+    pub scrape_timeout: Duration,
+    /// Whether reloads over HTTP are refused.
+    pub disable_reload: bool,
+}
+
 /// What requests are answered from.
 #[derive(Debug)]
 pub struct Context<B> {
@@ -141,10 +150,10 @@ pub struct Context<B> {
 }
 
 impl<B> Context<B> {
-    /// A context as the settings say. Raises the process' limit of open files.
+    /// A context as the operator wants it. Raises the process' limit of open files.
     pub fn new(
         backend: B,
-        settings: &Settings,
+        options: Options,
         telemetry: Arc<Telemetry>,
         manager: Manager,
         security: Security,
@@ -152,9 +161,9 @@ impl<B> Context<B> {
         let limits = Limits::within(descriptors::raise());
         Self {
             backend,
-            telemetry_path: settings.telemetry_path.clone(),
-            scrape_timeout: settings.scrape_timeout,
-            disable_reload: settings.disable_reload,
+            telemetry_path: options.telemetry_path,
+            scrape_timeout: options.scrape_timeout,
+            disable_reload: options.disable_reload,
             telemetry,
             pages: Semaphore::new(limits.pages),
             manager,

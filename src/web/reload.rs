@@ -10,8 +10,8 @@ use serde_json::json;
 use super::body::Body;
 use super::{Backend, Context, answer, query};
 use crate::catalog::{Change, LoadError};
-use crate::cli::boolean;
-use crate::report::time;
+use crate::scrape::overview::time;
+use crate::values::boolean;
 
 pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
     let map = request.headers;

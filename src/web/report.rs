@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::body::Body;
 use super::{Backend, Context, answer, negotiate};
-use crate::report::{Explain, Statistics};
+use crate::scrape::overview::{Explain, Statistics};
 use crate::scrape::{Encoding, Format, Gone, Overview, Request, Selection};
 
 /// How long the scrape thread may take to tell what it knows.

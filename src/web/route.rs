@@ -6,13 +6,15 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
-use super::answer::{self, Answer};
+use super::answer;
+use super::answer::Answer;
 use super::body::Body;
-use super::health::{self, Question};
+use super::health;
+use super::health::Question;
 use super::report::Report;
 use super::security::Refusal;
 use super::{Backend, Context, metrics, pages, reload, version};
-use crate::telemetry::Page;
+use crate::self_metrics::Page;
 
 /// What is at a path. A path has one spelling, byte by byte: no decoding, no folding of slashes, no dots. What a proxy's
 /// rule keeps clients away from is thus not reached by another spelling, either.

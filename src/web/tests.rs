@@ -26,10 +26,10 @@ use tokio::task::JoinHandle;
 use super::{Backend, Context, Limits, Security, serve};
 use crate::catalog::compiled::COLLECTORS;
 use crate::catalog::{Catalog, Sources};
+use crate::health::{Lag, Snapshot, State};
 use crate::scrape::{Gone, Overview, Page, Request};
+use crate::self_metrics::Telemetry;
 use crate::service::Manager;
-use crate::target::health::{Lag, Snapshot, State};
-use crate::telemetry::Telemetry;
 
 /// A backend that says what the test wants.
 struct Told {

@@ -13,8 +13,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-use super::activity::Activity;
-use super::connection::{self, Protocol};
+use super::connection;
+use super::connection::Protocol;
+use super::phase::Activity;
 use super::security::{Peer, is_http2};
 use super::{Backend, Context};
 

@@ -1,6 +1,7 @@
 //! Listening sockets: TCP ports, unix sockets, and what a service manager opened.
 
 mod activation;
+mod address;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,10 @@ use std::task::{Context, Poll};
 use tokio_util::either::Either;
 
 pub use activation::{ActivationError, activated};
+pub use address::Listen;
 pub use unix::SocketFile;
 
 use super::security::Peer;
-use crate::settings::Listen;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;

@@ -9,11 +9,13 @@ use pg_exporter_schema::Collector;
 
 use super::definition::{Definition, definitions};
 use super::figures::{ago, count, seconds};
-use super::frame::{self, Frame};
+use super::frame;
+use super::frame::Frame;
 use super::metrics::{Metrics, metrics};
 use super::options::Group;
 use super::plot::{SPARK_WIDTH, spark};
-use super::rows::{self, Row};
+use super::rows;
+use super::rows::Row;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
 use crate::web::body::Body;
 use crate::web::query::percent_decoded;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use pg_exporter_schema::{Collector, Predicate};
 
 use super::figures::{seconds, versions};
-use crate::report::{Explain, Explained};
 use crate::scrape::Overview;
+use crate::scrape::overview::{Explain, Explained};
 
 /// Databases listed where a plan differs between them.
 const DATABASES: usize = 100;
@@ -107,7 +107,7 @@ fn settings(collector: &Collector) -> Vec<(&'static str, String)> {
     }
     if !collector.max_stale.is_zero() {
         settings.push((
-            "Served when failing",
+            "Published when failing",
             format!("for {}", time(collector.max_stale)),
         ));
     }

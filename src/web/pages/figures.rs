@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use pg_exporter_schema::OPEN;
 
-use crate::report::duration;
+use crate::scrape::overview::duration;
 
 /// Seconds in the units that suit them: `2.5 ms`, `12.3 s`, `3 min 20 s`, `5 h 12 min`, `12 d 3 h`.
 pub(super) fn seconds(seconds: f64) -> String {

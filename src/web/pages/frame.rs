@@ -14,9 +14,9 @@ use hyper::{HeaderMap, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
-use crate::report::time;
+use crate::health::{Snapshot, State};
 use crate::scrape::Overview;
-use crate::target::health::{Snapshot, State};
+use crate::scrape::overview::time;
 use crate::web::answer;
 use crate::web::body::Body;
 use crate::web::report::PATIENCE;

@@ -7,16 +7,18 @@ use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 
 use super::figures::{ago, count, seconds, version};
-use super::frame::{self, Frame};
+use super::frame;
+use super::frame::Frame;
 use super::options::{Group, Options, Sort};
 use super::plot::{Bars, HEIGHT, SPARK_WIDTH};
-use super::rows::{self, Row};
+use super::rows;
+use super::rows::Row;
 use super::tiles::{Tile, tiles};
 use crate::build_info::{BUILD_INFO, BuildInfo};
 use crate::catalog::Status;
-use crate::report::time;
+use crate::catalog::facts::Kind;
+use crate::scrape::overview::time;
 use crate::scrape::{DatabaseOverview, Overview};
-use crate::target::session::Kind;
 use crate::web::body::Body;
 use crate::web::{Backend, Context};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pg_exporter_schema::{Collector, Family};
 
 use super::figures::count;
-use crate::scrape::{Overview, Sample, Served};
+use crate::scrape::{Overview, Published, Sample};
 
 /// Rows of values shown.
 const ROWS: usize = 100;
@@ -86,7 +86,7 @@ pub(super) fn metrics<'a>(overview: &'a Overview, name: &'a str, branches: &[&'a
 }
 
 /// What the databases serve of a collector.
-fn served<'a>(overview: &'a Overview, name: &str) -> Vec<(&'a str, &'a Served)> {
+fn served<'a>(overview: &'a Overview, name: &str) -> Vec<(&'a str, &'a Published)> {
     let of_database = overview.databases.iter().flat_map(|database| {
         let ours = database.collectors.iter().filter(|one| one.name == name);
         ours.filter_map(|one| Some((&*database.name, one.served.as_ref()?)))
@@ -108,7 +108,7 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Adds a family's series as that column, and returns how many there are.
-    fn add(&mut self, served: &[(&'a str, &'a Served)], family: &str, column: usize) -> usize {
+    fn add(&mut self, served: &[(&'a str, &'a Published)], family: &str, column: usize) -> usize {
         let mut series = 0;
         for (database, served) in served {
             for Sample { labels, value } in served.samples(family) {

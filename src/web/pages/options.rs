@@ -52,7 +52,7 @@ pub(super) enum Group {
     Failing,
     /// Not run yet, or its database was not reached.
     Waiting,
-    /// Served, or not because a predicate says so.
+    /// Published, or not because a predicate says so.
     Running,
     /// Installed nowhere.
     Inactive,

@@ -9,9 +9,9 @@ use pg_exporter_schema::Collector;
 use super::figures;
 use super::options::{Group, Options, Sort};
 use super::plot::spark;
+use crate::catalog::plan::{Verdict, Why};
+use crate::postgres::failure::Failure;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
-use crate::target::failure::Failure;
-use crate::target::plan::{Verdict, Why};
 
 /// A collector: its branches, and what became of it where it is installed.
 pub(super) struct Row<'a> {

@@ -3,8 +3,8 @@
 use super::figures::{ago, bytes, count, plural, seconds, version};
 use super::options::Group;
 use super::rows::Row;
+use crate::health::{Lag, Snapshot, State};
 use crate::scrape::{Overview, Run, ServerOverview};
-use crate::target::health::{Lag, Snapshot, State};
 
 /// One figure.
 #[derive(Debug, Default, PartialEq, Eq)]

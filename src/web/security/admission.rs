@@ -12,7 +12,8 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
 
 use super::credentials::Credentials;
-use super::passwords::{self, Passwords, Verdict};
+use super::passwords;
+use super::passwords::{Passwords, Verdict};
 use super::policy::Policy;
 use crate::web::answer;
 use crate::web::body::Body;

@@ -31,7 +31,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 use super::certificate;
 use super::documents::{Documents, spot};
-use crate::target::tls::verify_validity;
+use crate::postgres::tls::verify_validity;
 
 const TYPES: [&str; 5] = [
     "NoClientCert",

@@ -14,12 +14,12 @@ mod credentials;
 mod documents;
 mod files;
 mod headers;
+mod log_limit;
 mod names;
 mod passwords;
 mod policy;
 mod rate;
 mod recent;
-mod seldom;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -35,13 +35,13 @@ use hyper::http::request::Parts;
 use pg_exporter_schema::{Diagnostic, Severity};
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::telemetry::WebConfig;
+use crate::self_metrics::WebConfig;
 
 pub(super) use admission::{Admission, Peer, Refusal};
 use files::Files;
+use log_limit::Seldom;
 use passwords::Passwords;
 use policy::Policy;
-use seldom::Seldom;
 pub(super) use tls::is_http2;
 
 /// Time between two looks at the files.

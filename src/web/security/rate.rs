@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pg_exporter_schema::RateLimitOptions;
 
 use super::documents::Documents;
-use crate::settings::duration;
+use crate::values::duration;
 
 /// Highest burst.
 const MOST: u32 = 1_000_000;

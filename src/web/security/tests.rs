@@ -20,7 +20,8 @@ use super::admission::{Peer, Refusal};
 use super::credentials::Credentials;
 use super::documents::Documents;
 use super::passwords::{Passwords, Verdict, outcome};
-use super::users::{self, Users};
+use super::users;
+use super::users::Users;
 use pg_exporter_schema::{Source, web_options};
 
 fn users(list: &[(&str, &str, u32)]) -> Arc<Users> {

@@ -9,7 +9,8 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::documents::{Documents, spot};
-use super::names::{self, Version};
+use super::names;
+use super::names::Version;
 use super::{certificate, client_auth};
 
 /// What connections ask for in TLS' own negotiation, the best first.

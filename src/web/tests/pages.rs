@@ -4,9 +4,9 @@ use std::time::SystemTime;
 use pg_exporter_schema::Collector;
 
 use super::*;
+use crate::catalog::plan::Verdict;
+use crate::postgres::failure::Failure;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Encoding, Format, Run, Selection, ServerOverview};
-use crate::target::failure::Failure;
-use crate::target::plan::Verdict;
 
 #[tokio::test]
 async fn metrics_are_the_pages_chunks() {

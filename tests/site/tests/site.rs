@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pg_exporter::catalog::{Catalog, Sources};
+use pg_exporter::health::Health;
+use pg_exporter::postgres::connect::Endpoint;
+use pg_exporter::postgres::conninfo::{ConnInfo, ProcessEnvironment};
 use pg_exporter::scrape::{Config, Encoding, Format, Request, Scraper, Selection, Surroundings};
-use pg_exporter::target::connect::Endpoint;
-use pg_exporter::target::conninfo::{ConnInfo, ProcessEnvironment};
-use pg_exporter::target::health::Health;
-use pg_exporter::telemetry::Telemetry;
+use pg_exporter::self_metrics::Telemetry;
 use pg_exporter_lab::{Cluster, Exporter, newest_major, shared};
 use shop_exporter::ShopTables;
 use shop_exporter::files::ShopDatabase;

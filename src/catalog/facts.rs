@@ -1,0 +1,48 @@
+//! What planning must know of a database; `postgres::facts` reads it.
+
+use std::collections::BTreeSet;
+
+/// What answers at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A PostgreSQL server.
+    Postgres,
+    /// A PostgreSQL server through a pooler: the server's session may change between transactions, so nothing is set
+    /// or prepared that outlives one.
+    Pooled,
+    /// pgbouncer's admin console: simple protocol, text values, no settings.
+    Pgbouncer,
+}
+
+/// Facts of one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// `server_version_num`; of pgbouncer 10000·major + 100·minor + patch; 0 when unknown.
+    pub version: u32,
+    /// Whether the server replays WAL.
+    pub in_recovery: bool,
+    /// The connected database.
+    pub database: String,
+    /// Its OID, 0 when there is none (pgbouncer): one that was dropped and made anew has the same name.
+    pub oid: u32,
+    /// The role.
+    pub user: String,
+    /// The cluster's system identifier, 0 when the server does not tell (before 9.6, pgbouncer).
+    pub cluster: i64,
+    /// Databases that can be connected to, without templates; empty when they were not asked for.
+    pub databases: Vec<String>,
+    /// Of the schemas that some collector asks for, those that exist here.
+    pub schemas: BTreeSet<String>,
+    /// Of the extensions that some collector asks for, those that are installed here.
+    pub extensions: BTreeSet<String>,
+}
+
+/// What facts are asked for besides the fixed ones: names that occur in tags. A database of ten thousand schemas is
+/// asked for two of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Schemas named by a tag.
+    pub schemas: Vec<String>,
+    /// Extensions named by a tag.
+    pub extensions: Vec<String>,
+}

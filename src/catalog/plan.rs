@@ -1,0 +1,209 @@
+//! Which collectors are installed on a database, and why the others are not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use pg_exporter_schema::{Collector, Tag};
+
+use super::facts::Facts;
+use super::facts::Kind;
+
+/// What the planner must know besides the facts.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// What answers.
+    pub kind: Kind,
+    /// Whether the database was discovered rather than named by the URL.
+    pub discovered: bool,
+    /// Tags that the exporter was started with.
+    pub tags: Arc<BTreeSet<String>>,
+}
+
+/// The planner's word on one branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Installed.
+    Active,
+    /// Defined with `skip: true`.
+    Skipped,
+    /// Not for this kind of target, version, role, database…
+    Inactive(Why),
+    /// Another branch of the collector fits too and is for newer servers.
+    Superseded {
+        /// The branch installed instead.
+        by: String,
+    },
+}
+
+/// Why a branch is not installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is for pgbouncer and this is PostgreSQL, or the other way round.
+    Kind(Kind),
+    /// The server is older than the branch.
+    TooOld {
+        /// The server's version.
+        version: u32,
+        /// The first version of the branch.
+        min: u32,
+    },
+    /// The server is newer than the branch.
+    TooNew {
+        /// The server's version.
+        version: u32,
+        /// The first version the branch is no longer for.
+        max: u32,
+    },
+    /// It runs on the connection of the URL only.
+    Discovered,
+    /// It is for servers out of recovery.
+    NotPrimary,
+    /// It is for servers in recovery.
+    NotReplica,
+    /// The extension is not installed in the database.
+    Extension(String, String),
+    /// The schema does not exist in the database.
+    Schema(String, String),
+    /// It is for a database of another name.
+    Database(String),
+    /// It is for a role of another name.
+    User(String),
+    /// The exporter was started with a tag that excludes it.
+    Excluded(String),
+    /// The exporter was not started with its tag.
+    NoTag(String),
+}
+
+/// The outcome for one database, in the order of execution.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Every branch with its verdict.
+    pub verdicts: Vec<(Arc<Collector>, Verdict)>,
+}
+
+impl Plan {
+    /// The installed branches.
+    pub fn installed(&self) -> impl Iterator<Item = &Arc<Collector>> {
+        self.verdicts
+            .iter()
+            .filter(|(_, verdict)| *verdict == Verdict::Active)
+            .map(|(collector, _)| collector)
+    }
+}
+
+/// Decides on every collector of the set: at most one branch per name is installed, with two candidates the one with
+/// the higher `min_version`.
+#[must_use]
+pub fn plan(collectors: &[Arc<Collector>], facts: &Facts, context: &Context) -> Plan {
+    let mut verdicts: Vec<_> = collectors
+        .iter()
+        .map(|collector| (Arc::clone(collector), judge(collector, facts, context)))
+        .collect();
+    let mut winners: BTreeMap<String, Arc<Collector>> = BTreeMap::new();
+    for (collector, _) in verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Active) {
+        let winner = winners
+            .entry(collector.name.to_string())
+            .or_insert_with(|| Arc::clone(collector));
+        if collector.min_version > winner.min_version {
+            *winner = Arc::clone(collector);
+        }
+    }
+    for (collector, verdict) in &mut verdicts {
+        if let Some(winner) = winners.get(&*collector.name)
+            && *verdict == Verdict::Active
+            && !Arc::ptr_eq(winner, collector)
+        {
+            *verdict = Verdict::Superseded {
+                by: winner.branch.to_string(),
+            };
+        }
+    }
+    Plan { verdicts }
+}
+
+fn judge(collector: &Collector, facts: &Facts, context: &Context) -> Verdict {
+    if collector.skip {
+        return Verdict::Skipped;
+    }
+    let for_pgbouncer = collector.has_tag(&Tag::Pgbouncer);
+    if for_pgbouncer != (context.kind == Kind::Pgbouncer) {
+        return Verdict::Inactive(Why::Kind(context.kind));
+    }
+    if !collector.fits_version(facts.version) {
+        let version = facts.version;
+        return Verdict::Inactive(if version < collector.min_version {
+            Why::TooOld {
+                version,
+                min: collector.min_version,
+            }
+        } else {
+            Why::TooNew {
+                version,
+                max: collector.max_version,
+            }
+        });
+    }
+    match collector
+        .tags
+        .iter()
+        .find_map(|tag| objection(tag, facts, context))
+    {
+        Some(why) => Verdict::Inactive(why),
+        None => Verdict::Active,
+    }
+}
+
+/// Why a tag does not pass.
+fn objection(tag: &Tag, facts: &Facts, context: &Context) -> Option<Why> {
+    let (passes, why) = match tag {
+        Tag::Pgbouncer => return None,
+        Tag::Cluster => (!context.discovered, Why::Discovered),
+        Tag::Primary => (!facts.in_recovery, Why::NotPrimary),
+        Tag::Replica => (facts.in_recovery, Why::NotReplica),
+        Tag::Extension(name) => (
+            facts.extensions.contains(&**name),
+            Why::Extension(name.to_string(), facts.database.clone()),
+        ),
+        Tag::Schema(name) => (
+            facts.schemas.contains(&**name),
+            Why::Schema(name.to_string(), facts.database.clone()),
+        ),
+        Tag::Database(name) => (facts.database == **name, Why::Database(name.to_string())),
+        Tag::User(name) => (facts.user == **name, Why::User(name.to_string())),
+        Tag::Not(name) => (!context.tags.contains(&**name), Why::Excluded(name.to_string())),
+        Tag::Custom(name) => (context.tags.contains(&**name), Why::NoTag(name.to_string())),
+    };
+    (!passes).then_some(why)
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(Kind::Postgres | Kind::Pooled) => f.write_str("for pgbouncer"),
+            Self::Kind(Kind::Pgbouncer) => f.write_str("for PostgreSQL"),
+            Self::TooOld { version, min } => write!(f, "server version {version} below {min}"),
+            Self::TooNew { version, max } => write!(f, "server version {version} not below {max}"),
+            Self::Discovered => f.write_str("runs once per cluster, on the connection of the URL"),
+            Self::NotPrimary => f.write_str("primary only"),
+            Self::NotReplica => f.write_str("replica only"),
+            Self::Extension(name, database) => write!(f, "extension {name} is not installed in {database}"),
+            Self::Schema(name, database) => write!(f, "schema {name} does not exist in {database}"),
+            Self::Database(name) => write!(f, "database {name} only"),
+            Self::User(name) => write!(f, "role {name} only"),
+            Self::Excluded(name) => write!(f, "excluded by tag {name}"),
+            Self::NoTag(name) => write!(f, "tag {name} is not set"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Active => f.write_str("Active"),
+            Self::Skipped => f.write_str("Skipped"),
+            Self::Inactive(why) => write!(f, "Inactive ({why})"),
+            Self::Superseded { by } => write!(f, "Inactive ({by} is for newer servers and fits too)"),
+        }
+    }
+}

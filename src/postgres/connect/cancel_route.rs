@@ -1,0 +1,39 @@
+//! How a connection was made, to reach the same server again for a cancel request.
+
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{CancelToken, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::socket::{Address, Socket};
+use crate::postgres::conninfo::Keepalives;
+use crate::postgres::deadline::Pulse;
+use crate::postgres::failure::Failure;
+
+/// An address and how the connection to it is protected.
+#[derive(Clone)]
+pub(in crate::postgres) struct CancelRoute {
+    pub(in crate::postgres) address: Address,
+    pub(in crate::postgres) keepalives: Keepalives,
+    /// What makes TLS connections, and what the certificate is checked against.
+    pub(in crate::postgres) tls: Option<(MakeRustlsConnect, String)>,
+}
+
+impl CancelRoute {
+    /// Asks the server to cancel what the connection runs, and waits until it has passed that on. The caller bounds it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub(in crate::postgres) async fn cancel(&self, token: &CancelToken) -> Result<(), Failure> {
+        let opened = self.address.open(&self.keepalives, Pulse::default()).await;
+        let socket = opened.map_err(|error| Failure::connection(error.to_string()))?;
+        match self.tls.clone() {
+            Some((mut connector, name)) => {
+                let connector = MakeTlsConnect::<Socket>::make_tls_connect(&mut connector, &name)
+                    .map_err(|error| Failure::connection(error.to_string()))?;
+                token.cancel_query_raw(socket, connector).await?;
+            }
+            None => token.cancel_query_raw(socket, NoTls).await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! The start-up exchange with a server: one way of connecting after another, then the session's settings.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+
+use super::attributes;
+use super::cancel_route::CancelRoute;
+use super::introduction::PoolerToken;
+use super::socket::{Address, Socket};
+use crate::catalog::facts::Kind;
+use crate::postgres::conninfo::{ConnInfo, Host, Secret, TargetSessionAttrs, Transport};
+use crate::postgres::deadline::{Pulse, within};
+use crate::postgres::facts::dotted_version;
+use crate::postgres::failure::Failure;
+use crate::postgres::session::{Driver, Session};
+use crate::postgres::tls;
+use crate::postgres::tls::TlsStarted;
+
+/// An address of a host, and what is wanted of the server there.
+#[derive(Debug)]
+pub(in crate::postgres) struct Attempt<'a> {
+    pub(in crate::postgres) info: &'a ConnInfo,
+    pub(in crate::postgres) host: &'a Host,
+    pub(in crate::postgres) address: &'a Address,
+    pub(in crate::postgres) password: Option<&'a Secret>,
+    pub(in crate::postgres) wanted: TargetSessionAttrs,
+    /// What statements may take until they bring their own limits.
+    pub(in crate::postgres) limit: Duration,
+    /// What opening a socket may take: a dead address shows by that.
+    pub(in crate::postgres) opening: Duration,
+    /// Beats with each answer of the server.
+    pub(in crate::postgres) pulse: Pulse,
+}
+
+/// How one transport failed.
+enum Refused {
+    /// Before the server had let us in: without TLS, or with it, it may.
+    Outside(Failure),
+    /// By a server that would say the same by any transport.
+    Inside(Failure),
+}
+
+impl Refused {
+    /// As libpq takes it: what fails before or while the server finds out who we are may be a matter of the transport.
+    fn at_the_door(failure: Failure) -> Self {
+        match failure.sqlstate.as_deref() {
+            Some(code) if !code.starts_with("28") => Self::Inside(failure),
+            _ => Self::Outside(failure),
+        }
+    }
+}
+
+impl Attempt<'_> {
+    /// Opens a session, by the first transport that leads to one. The caller bounds it.
+    ///
+    /// # Errors
+    /// What became of the last transport.
+    pub(in crate::postgres) async fn run(&self) -> Result<Session, Failure> {
+        let mut last = Failure::connection("there is no way to connect");
+        for transport in self.info.tls().transports(self.host) {
+            let config = self.info.config_for(*transport, self.password);
+            let handshake = Arc::default();
+            match self.open(&config, *transport, &handshake).await {
+                Ok(session) => return Ok(session),
+                Err(Refused::Inside(failure)) => return Err(failure),
+                Err(Refused::Outside(failure)) => last = failure,
+            }
+            // What failed without TLS would only fail once more.
+            if *transport == Transport::TlsIfOffered && !handshake.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        Err(last)
+    }
+
+    async fn open(
+        &self,
+        config: &Config,
+        transport: Transport,
+        handshake: &Arc<AtomicBool>,
+    ) -> Result<Session, Refused> {
+        let start = |config, kind| self.start(config, transport, handshake, kind);
+        if self.info.is_pgbouncer() {
+            return start(config, Kind::Pgbouncer).await.map_err(Refused::at_the_door);
+        }
+        let mut guarded = config.clone();
+        let guard = PoolerToken::new(self.limit);
+        guarded.options(guard.options(config.get_options()));
+        let session = match start(&guarded, Kind::Postgres).await {
+            Err(failure) if failure.is_unsupported_option() => {
+                tracing::debug!("connected through a pooler: {failure}");
+                start(config, Kind::Pooled).await
+            }
+            started => started,
+        };
+        self.identify(session.map_err(Refused::at_the_door)?, &guard)
+            .await
+            .map_err(Refused::Inside)
+    }
+
+    /// Finds out what the server is, and keeps the session if that is what is wanted.
+    async fn identify(&self, mut session: Session, guard: &PoolerToken) -> Result<Session, Failure> {
+        let introduction = session.introduction(guard).await?;
+        if !introduction.is_ours && session.kind == Kind::Postgres {
+            tracing::debug!("connected through a pooler that ignores options");
+            session.kind = Kind::Pooled;
+        }
+        if let Err(failure) = attributes::check(self.wanted, introduction) {
+            // Its place on the server may be needed for the next try.
+            session.close().await;
+            return Err(failure);
+        }
+        session.keeps_role(introduction.in_recovery);
+        Ok(session)
+    }
+
+    async fn start(
+        &self,
+        config: &Config,
+        transport: Transport,
+        handshake: &Arc<AtomicBool>,
+        kind: Kind,
+    ) -> Result<Session, Failure> {
+        let mut route = CancelRoute {
+            address: self.address.clone(),
+            keepalives: *self.info.keepalives(),
+            tls: None,
+        };
+        if transport == Transport::Plain {
+            let (client, connection) = config.connect_raw(self.socket(&route).await?, NoTls).await?;
+            return Ok(set_up(client, connection, route, kind));
+        }
+        let connector = tls::connector(&self.info.resolve_tls()).map_err(|error| {
+            // As in libpq, files that cannot be used are a handshake that failed.
+            handshake.store(true, Ordering::Relaxed);
+            Failure::connection(error.to_string())
+        })?;
+        let mut watched = TlsStarted {
+            inner: connector.clone(),
+            begun: Arc::clone(handshake),
+        };
+        let name = self.host.certificate_name();
+        let watched = MakeTlsConnect::<Socket>::make_tls_connect(&mut watched, &name)
+            .map_err(|error| Failure::connection(format!("error performing TLS handshake: {error}")))?;
+        route.tls = Some((connector, name));
+        let (client, connection) = config.connect_raw(self.socket(&route).await?, watched).await?;
+        Ok(set_up(client, connection, route, kind))
+    }
+
+    async fn socket(&self, route: &CancelRoute) -> Result<Socket, Failure> {
+        let opening = route.address.open(&route.keepalives, self.pulse.clone());
+        match within(Instant::now() + self.opening, opening).await {
+            Ok(opened) => {
+                opened.map_err(|error| Failure::connection(format!("error connecting to server: {error}")))
+            }
+            Err(_) => Err(Failure::timeout(format!(
+                "no connection within {:.1?}",
+                self.opening
+            ))),
+        }
+    }
+}
+
+fn set_up<T>(
+    client: Client,
+    connection: Connection<Socket, T>,
+    cancel_route: CancelRoute,
+    kind: Kind,
+) -> Session
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let greeting = connection
+        .parameter("server_version")
+        .unwrap_or_default()
+        .to_owned();
+    let version = match kind {
+        Kind::Postgres | Kind::Pooled => server_version(&greeting),
+        Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
+    };
+    let notice = Arc::new(Mutex::new(None));
+    let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
+    let driver = Driver {
+        task,
+        notice,
+        version,
+        cancel_route,
+    };
+    Session::new(client, kind, driver)
+}
+
+/// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many.
+async fn drive<S, T>(mut connection: Connection<S, T>, notice: Arc<Mutex<Option<String>>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match std::future::poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notice(message))) => {
+                *notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.message().to_owned());
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(error = %Failure::from(error), "connection ended");
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+/// `server_version_num` of a `server_version` such as `15.18 (Debian 15.18-0+deb12u1)`, `18beta1` or `9.6.24`;
+/// 0 when it cannot be read.
+fn server_version(text: &str) -> u32 {
+    let mut numbers = text
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0).min(9_999));
+    let major = numbers.next().unwrap_or(0);
+    let second = numbers.next().unwrap_or(0);
+    let third = numbers.next().unwrap_or(0);
+    if major >= 10 {
+        major * 10_000 + second
+    } else {
+        major * 10_000 + second * 100 + third
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_the_greeting() {
+        assert_eq!(server_version("15.18 (Debian 15.18-0+deb12u1)"), 150_018);
+        assert_eq!(server_version("18beta1"), 180_000);
+        assert_eq!(server_version("9.6.24"), 90_624);
+        assert_eq!(server_version("19devel"), 190_000);
+        assert_eq!(server_version(""), 0);
+    }
+}

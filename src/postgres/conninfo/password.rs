@@ -1,0 +1,115 @@
+//! The password of this moment: files are read again for each connection.
+
+use std::path::Path;
+
+use super::keywords::Keyword;
+use super::passfile;
+use super::passfile::PasswordWarning;
+use super::{ConnInfo, Host, ProcessEnvironment, Secret, Tls};
+
+/// A password, or none, and why a file that could have had one was not used.
+#[derive(Debug, Default)]
+pub struct PasswordLookup {
+    /// What to answer when the server asks.
+    pub password: Option<Secret>,
+    /// For the log.
+    pub warning: Option<PasswordWarning>,
+}
+
+impl ConnInfo {
+    /// The password for one server as of now: the one given, read again if it was given in a file; a service file's, read
+    /// again; else the password file's. Reads small files, so it may block for as long as their file system does.
+    #[must_use]
+    pub fn resolve_password(&self, host: &Host) -> PasswordLookup {
+        let Some(path) = self.url_file.as_deref() else {
+            return self.find_password(host);
+        };
+        match self.read_again(path) {
+            Ok(now) => now.find_password(host),
+            Err(reason) => PasswordLookup {
+                password: self.find_password(host).password,
+                warning: Some(PasswordWarning::UrlFile {
+                    path: passfile::printable(path),
+                    reason,
+                }),
+            },
+        }
+    }
+
+    /// How the connection is protected as of now: the pass phrase of the client's key is read again, as the password is.
+    /// Where that fails, the one that was known is used.
+    #[must_use]
+    pub fn resolve_tls(&self) -> Tls {
+        let mut tls = self.tls.clone();
+        let now = match (self.url_file.as_deref(), &self.key_section) {
+            (Some(path), _) => self
+                .read_again(path)
+                .ok()
+                .and_then(|now| now.resolve_key_password()),
+            (None, Some(_)) => self.resolve_key_password(),
+            (None, None) => return tls,
+        };
+        if let (Some(client), Some(_)) = (&mut tls.client, &now) {
+            client.key_password = now;
+        }
+        tls
+    }
+
+    fn resolve_key_password(&self) -> Option<Secret> {
+        let of_section = self.key_section.as_ref();
+        let of_section = of_section.and_then(|section| section.secret(Keyword::SslPassword).ok().flatten());
+        of_section.or_else(|| self.tls.client.as_ref()?.key_password.clone())
+    }
+
+    /// What the file says now.
+    fn read_again(&self, path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| error.kind().to_string())?;
+        let now = Self::parse(text.trim(), &ProcessEnvironment).map_err(|error| error.to_string())?;
+        Ok(now.with_database(&self.database))
+    }
+
+    fn find_password(&self, host: &Host) -> PasswordLookup {
+        let given = |password| PasswordLookup {
+            password: Some(password),
+            warning: None,
+        };
+        match (&self.password_section, &self.password) {
+            (Some(section), known) => match section.secret(Keyword::Password) {
+                Ok(Some(password)) => given(password),
+                Ok(None) => self.look_up(host),
+                Err(reason) => {
+                    let warning = Some(PasswordWarning::Service { reason });
+                    PasswordLookup {
+                        password: known.clone(),
+                        warning,
+                    }
+                }
+            },
+            (None, Some(password)) => given(password.clone()),
+            (None, None) => self.look_up(host),
+        }
+    }
+
+    /// Asks the password file.
+    fn look_up(&self, host: &Host) -> PasswordLookup {
+        let Some(path) = &self.password_file else {
+            return PasswordLookup::default();
+        };
+        let wanted = passfile::Wanted {
+            host: &self.hosts.password_name(host),
+            port: host.port(),
+            database: &self.database,
+            user: &self.user,
+        };
+        match passfile::look_up(path, &wanted) {
+            Ok(password) => PasswordLookup {
+                password,
+                warning: None,
+            },
+            Err(warning) => PasswordLookup {
+                password: None,
+                warning: Some(warning),
+            },
+        }
+    }
+}

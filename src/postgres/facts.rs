@@ -1,0 +1,188 @@
+//! What the planner must know of a database, read at the start of each scrape in one round trip.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt as _;
+use postgres_types::{FromSql, ToSql, Type};
+use tokio_postgres::Row;
+
+use super::budget::ServerClock;
+use super::deadline::within;
+use super::failure::{Failure, Reason};
+use super::session::{Session, StatementKey};
+use crate::catalog::facts::{Facts, Kind, Wanted};
+
+/// The statement's key on every connection; collectors' keys begin behind it.
+const KEY: StatementKey = StatementKey(0);
+
+/// The first key that is free for others.
+pub const FIRST_FREE_KEY: u64 = 1;
+
+const STATEMENT: &str = "\
+SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+       pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_database()::pg_catalog.text,
+       current_user::pg_catalog.text,
+       ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
+              WHERE $3 AND datallowconn AND NOT datistemplate AND datconnlimit <> -2
+                AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
+       ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
+       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[])),
+       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
+
+/// The first version with the function that tells the system identifier.
+const HAS_CONTROL_SYSTEM: u32 = 90_600;
+
+/// Asked for once per connection, by itself: the function may be revoked.
+const CLUSTER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+
+/// Reads the facts, the list of databases only if `databases` is true.
+///
+/// # Errors
+/// What the server says, the loss of the connection, or a timeout at the deadline.
+pub async fn read(
+    session: &mut Session,
+    wanted: &Wanted,
+    databases: bool,
+    deadline: Instant,
+) -> Result<Facts, Failure> {
+    let facts = async {
+        match session.kind() {
+            Kind::Postgres | Kind::Pooled => postgres(session, wanted, databases, deadline).await,
+            Kind::Pgbouncer => pgbouncer(session).await,
+        }
+    };
+    match within(deadline, facts).await {
+        Ok(facts) => facts,
+        Err(_) => Err(Failure::timeout("the server did not answer in time")),
+    }
+}
+
+async fn postgres(
+    session: &mut Session,
+    wanted: &Wanted,
+    databases: bool,
+    deadline: Instant,
+) -> Result<Facts, Failure> {
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&wanted.schemas, Type::NAME_ARRAY),
+        (&wanted.extensions, Type::NAME_ARRAY),
+        (&databases, Type::BOOL),
+    ];
+    let asked = Instant::now();
+    let limit = deadline.saturating_duration_since(asked);
+    let row = session.one_row(Some(KEY), STATEMENT, &parameters, limit).await?;
+    let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
+    session.clock = Some(ServerClock::asked(asked, row.try_get(8).map_err(unreadable)?));
+    let cluster = cluster(session, limit).await?;
+    let names = |index: usize| names(&row, index);
+    let mut databases = names(4)?;
+    databases.sort_unstable();
+    Ok(Facts {
+        version: row.try_get::<_, i32>(0).map_err(unreadable)?.unsigned_abs(),
+        in_recovery: row.try_get(1).map_err(unreadable)?,
+        database: row.try_get(2).map_err(unreadable)?,
+        user: row.try_get(3).map_err(unreadable)?,
+        cluster,
+        databases,
+        schemas: names(5)?.into_iter().collect(),
+        extensions: names(6)?.into_iter().collect(),
+        oid: row.try_get(7).map_err(unreadable)?,
+    })
+}
+
+/// An array of names. A name that is not UTF-8 (SQL_ASCII clusters) cannot be connected to or shown: it is left out.
+fn names(row: &Row, index: usize) -> Result<Vec<String>, Failure> {
+    let names: Vec<Name> = row
+        .try_get(index)
+        .map_err(|_| Failure::new(Reason::Other, "the server's facts have an unexpected form"))?;
+    Ok(names.into_iter().filter_map(|name| name.0).collect())
+}
+
+/// A text value, `None` when it is not UTF-8.
+struct Name(Option<String>);
+
+impl<'a> FromSql<'a> for Name {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(std::str::from_utf8(raw).ok().map(str::to_owned)))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <String as FromSql>::accepts(ty)
+    }
+}
+
+/// The cluster's identifier, 0 when the server does not tell.
+async fn cluster(session: &mut Session, limit: Duration) -> Result<i64, Failure> {
+    if let Some(cluster) = session.cluster {
+        return Ok(cluster);
+    }
+    if session.version() < HAS_CONTROL_SYSTEM {
+        return Ok(0);
+    }
+    let cluster = match session.one_row(None, CLUSTER, &[], limit).await {
+        Ok(row) => row.try_get(0).unwrap_or(0),
+        Err(failure) if failure.sqlstate.is_some() && failure.reason != Reason::Connection => 0,
+        Err(failure) => return Err(failure),
+    };
+    session.cluster = Some(cluster);
+    Ok(cluster)
+}
+
+/// The admin console knows its version only: in a row since 1.12, in a notice before.
+async fn pgbouncer(session: &mut Session) -> Result<Facts, Failure> {
+    let messages: Vec<_> = session
+        .client
+        .simple_query_raw("SHOW VERSION")
+        .await?
+        .try_collect()
+        .await?;
+    let row = messages.iter().find_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
+        _ => None,
+    });
+    let text = row.or_else(|| session.take_notice());
+    let version = text
+        .as_deref()
+        .and_then(dotted_version)
+        .unwrap_or_else(|| session.version());
+    Ok(Facts {
+        version,
+        database: "pgbouncer".to_owned(),
+        ..Facts::default()
+    })
+}
+
+/// The first `a.b.c` in a text as 10000·a + 100·b + c.
+#[must_use]
+pub fn dotted_version(text: &str) -> Option<u32> {
+    text.split(|c: char| !c.is_ascii_digit() && c != '.')
+        .find_map(|word| {
+            let numbers: Vec<u32> = word.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+            match numbers.as_slice() {
+                [major, minor, patch] if *major < 1000 && *minor < 100 && *patch < 100 => {
+                    Some(major * 10_000 + minor * 100 + patch)
+                }
+                _ => None,
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_text() {
+        assert_eq!(dotted_version("PgBouncer 1.18.0"), Some(11_800));
+        assert_eq!(
+            dotted_version("PgBouncer version 1.8.1 (compiled by ..)"),
+            Some(10_801)
+        );
+        assert_eq!(dotted_version("1.25.0/bouncer"), Some(12_500));
+        assert_eq!(dotted_version("no number 1.2"), None);
+        assert_eq!(dotted_version("99999999999.1.1"), None);
+    }
+}

@@ -1,0 +1,19 @@
+//! The server: connection information, TLS, sessions, facts, limits, the pool.
+//!
+//! Only this room names the driver.
+
+pub mod backoff;
+mod budget;
+pub mod connect;
+pub mod conninfo;
+pub mod database_locks;
+pub mod deadline;
+pub mod facts;
+pub mod failure;
+pub mod identity;
+mod limits;
+pub mod pipeline;
+pub mod pool;
+pub mod rows;
+pub mod session;
+pub mod tls;

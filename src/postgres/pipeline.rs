@@ -1,0 +1,134 @@
+//! Statements in flight: all are sent before the first answer is awaited, answers are read in request.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{MaybeDone, maybe_done};
+use futures_util::poll;
+
+use super::failure::Failure;
+use super::rows::Rows;
+use super::session::{Prepared, Session, StatementKey};
+
+/// A statement to run.
+#[derive(Clone, Debug)]
+pub struct QueryRequest<'a> {
+    /// Which prepared statement.
+    pub key: StatementKey,
+    /// Its text, for the protocols that send it at each run.
+    pub sql: &'a str,
+    /// What it may take on the server.
+    pub timeout: Duration,
+}
+
+type Sending<'a, T> = Pin<Box<MaybeDone<Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>>>>;
+
+/// A statement that has been sent.
+pub struct PendingQuery<'a> {
+    /// Which one.
+    pub key: StatementKey,
+    /// What it may take on the server.
+    pub timeout: Duration,
+    settings: Option<Sending<'a, ()>>,
+    rows: Sending<'a, Rows>,
+    /// The end of the transaction around a pooled statement. Nobody waits for its answer.
+    _end: Option<Sending<'a, ()>>,
+}
+
+impl PendingQuery<'_> {
+    /// The start of its answer. Statements sent before it must have been read to their end, or dropped.
+    ///
+    /// # Errors
+    /// What the server says, or the loss of the connection.
+    pub async fn rows(&mut self) -> Result<Rows, Failure> {
+        if let Some(settings) = &mut self.settings {
+            receive(settings).await?;
+        }
+        receive(&mut self.rows).await
+    }
+}
+
+/// Sends the statements in order, each with the server's time limit, without waiting for an answer. Nothing of them runs on
+/// the server 2 s after the deadline, even if it does not hear of us again.
+///
+/// Each has its own synchronisation point: an error in one leaves the others alone. The server is told a limit only
+/// where it differs from that of the statement before.
+pub async fn send<'a>(
+    session: &'a mut Session,
+    requests: &'a [QueryRequest<'a>],
+    deadline: Instant,
+) -> VecDeque<PendingQuery<'a>> {
+    let mut budget = session.budget(deadline);
+    let limits: Vec<_> = requests
+        .iter()
+        .map(|request| session.limits_on(&mut budget, request.timeout))
+        .collect();
+    session.end_budget(&budget);
+    let session: &'a Session = session;
+    let mut pending = VecDeque::with_capacity(requests.len());
+    for (request, limit) in requests.iter().zip(limits) {
+        let settings = match limit {
+            Some(sql) => Some(execute(session, sql).await),
+            None => None,
+        };
+        let rows = begin(Box::pin(run(session, request))).await;
+        let end = match session.end_of_limits() {
+            Some(sql) => Some(execute(session, sql.to_owned()).await),
+            None => None,
+        };
+        pending.push_back(PendingQuery {
+            key: request.key,
+            timeout: request.timeout,
+            settings,
+            rows,
+            _end: end,
+        });
+    }
+    pending
+}
+
+async fn execute(session: &Session, sql: String) -> Sending<'_, ()> {
+    begin(Box::pin(
+        async move { Ok(session.client.batch_execute(&sql).await?) },
+    ))
+    .await
+}
+
+async fn run(session: &Session, request: &QueryRequest<'_>) -> Result<Rows, Failure> {
+    const NO_PARAMETERS: [&(dyn postgres_types::ToSql + Sync); 0] = [];
+    match session.prepared.get(&request.key) {
+        Some(Prepared::Named(statement, _)) => {
+            let stream = session.client.query_raw(statement, NO_PARAMETERS).await?;
+            Ok(Rows::binary(stream))
+        }
+        Some(Prepared::Simple(_)) | None => {
+            Ok(Rows::text(session.client.simple_query_raw(request.sql).await?))
+        }
+    }
+}
+
+/// Polls once: the driver queues a request at the first poll of its future, so the order of requests is the order
+/// on the wire.
+async fn begin<'a, T>(
+    future: Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>,
+) -> Sending<'a, T> {
+    let mut sending = Box::pin(maybe_done(future));
+    let _ = poll!(sending.as_mut());
+    sending
+}
+
+async fn receive<T>(sending: &mut Sending<'_, T>) -> Result<T, Failure> {
+    sending.as_mut().await;
+    let answer = sending.as_mut().take_output();
+    answer.unwrap_or_else(|| Err(Failure::connection("the answer has been read already")))
+}
+
+/// When the client gives a statement up that starts now: its limit on the server plus a grace for the network, and
+/// never after the scrape's deadline.
+#[must_use]
+pub fn give_up_at(timeout: Duration, grace: Duration, deadline: Instant) -> Instant {
+    Instant::now()
+        .checked_add(timeout + grace)
+        .map_or(deadline, |moment| moment.min(deadline))
+}

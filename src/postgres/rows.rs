@@ -1,0 +1,160 @@
+//! A statement's result as the rest of the exporter sees it. The driver's types stop here.
+
+use std::error::Error;
+use std::pin::Pin;
+
+use futures_util::StreamExt as _;
+use postgres_types::{FromSql, Type};
+use tokio_postgres::{RowStream, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
+
+use super::failure::Failure;
+
+/// How cells are written on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// PostgreSQL's binary form of the column's type.
+    Binary,
+    /// PostgreSQL's text form of the column's type.
+    Text,
+}
+
+/// A result's column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultColumn {
+    /// Name, as the statement gives it.
+    pub name: Box<str>,
+    /// Type, as in `pg_type.oid`; 0 when not known (pgbouncer).
+    pub oid: u32,
+}
+
+impl ResultColumn {
+    /// The type as SQL names it; its number when it is none that PostgreSQL brings.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        Type::from_oid(self.oid).map_or_else(
+            || format!("with OID {}", self.oid),
+            |known| known.name().to_owned(),
+        )
+    }
+}
+
+/// One row of a result.
+#[derive(Debug)]
+pub struct Row(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Binary(tokio_postgres::Row),
+    Text(SimpleQueryRow),
+}
+
+/// The bytes of a cell, whatever its type.
+struct Raw<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl Row {
+    /// The cell's bytes; `None` for NULL and for a column that is not there.
+    #[must_use]
+    pub fn cell(&self, index: usize) -> Option<&[u8]> {
+        match &self.0 {
+            Inner::Binary(row) => row
+                .try_get::<_, Option<Raw<'_>>>(index)
+                .ok()
+                .flatten()
+                .map(|raw| raw.0),
+            Inner::Text(row) => row.try_get(index).ok().flatten().map(str::as_bytes),
+        }
+    }
+
+    /// How its cells are written.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match &self.0 {
+            Inner::Binary(_) => Format::Binary,
+            Inner::Text(_) => Format::Text,
+        }
+    }
+
+    /// Its columns. Types are known in the binary format only.
+    #[must_use]
+    pub fn columns(&self) -> Vec<ResultColumn> {
+        match &self.0 {
+            Inner::Binary(row) => columns_of(row.columns()),
+            Inner::Text(row) => row
+                .columns()
+                .iter()
+                .map(|column| ResultColumn {
+                    name: column.name().into(),
+                    oid: 0,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The columns of a prepared statement or of a row.
+pub(in crate::postgres) fn columns_of(columns: &[tokio_postgres::Column]) -> Vec<ResultColumn> {
+    columns
+        .iter()
+        .map(|column| ResultColumn {
+            name: column.name().into(),
+            oid: column.type_().oid(),
+        })
+        .collect()
+}
+
+/// Rows as they arrive; nothing is buffered beyond what the driver holds.
+pub struct Rows {
+    stream: Stream,
+}
+
+enum Stream {
+    Binary(Pin<Box<RowStream>>),
+    Text(Pin<Box<SimpleQueryStream>>),
+}
+
+impl Rows {
+    pub(in crate::postgres) fn binary(stream: RowStream) -> Self {
+        Self {
+            stream: Stream::Binary(Box::pin(stream)),
+        }
+    }
+
+    pub(in crate::postgres) fn text(stream: SimpleQueryStream) -> Self {
+        Self {
+            stream: Stream::Text(Box::pin(stream)),
+        }
+    }
+
+    /// The next row, `None` at the end.
+    ///
+    /// # Errors
+    /// What the server says, or the loss of the connection.
+    pub async fn next(&mut self) -> Result<Option<Row>, Failure> {
+        match &mut self.stream {
+            Stream::Binary(stream) => match stream.next().await {
+                Some(row) => Ok(Some(Row(Inner::Binary(row?)))),
+                None => Ok(None),
+            },
+            Stream::Text(stream) => loop {
+                match stream.next().await {
+                    Some(message) => {
+                        if let SimpleQueryMessage::Row(row) = message? {
+                            return Ok(Some(Row(Inner::Text(row))));
+                        }
+                    }
+                    None => return Ok(None),
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The command line: what clap reads, before environment and defaults are added.
+
+mod flags;
+mod output;
+mod refusal;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+pub use flags::Flags;
+pub use output::write_stdout;
+pub use refusal::Refusal;
+
+use crate::build_info::BUILD_INFO;
+
+/// Prometheus exporter for PostgreSQL and pgbouncer.
+///
+/// Every on/off flag also takes the forms --NAME=true, --NAME=false and --no-NAME.
+/// A flag wins over its environment variable, the variable over the default.
+#[derive(Debug, Parser)]
+#[command(name = "pg_exporter", version = BUILD_INFO.text().trim_end().to_owned(), args_override_self = true, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    /// Everything that may be given with or without a subcommand.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// What to do; to serve when there is none.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of serving.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Look for mistakes in collector definitions; with --url also prepare each statement on that server
+    Check {
+        /// Files or directories; the configuration in use when there is none
+        paths: Vec<PathBuf>,
+        /// Count warnings as mistakes
+        #[arg(long)]
+        strict: bool,
+        /// How findings are written
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
+    /// Write the JSON Schema of the collector language to standard output
+    Schema,
+    /// Plan on the target: which collector runs on which database, and why the others do not
+    Explain {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
+    /// Scrape once and write what each collector took and yielded
+    Stat {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
+    /// Examine the target: privileges that are missing, with the GRANT statements; unreachable databases; cost and
+    /// series of each collector; clock. Exit code 1 if something is wrong, 2 if the target is down
+    Doctor {
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
+    /// Write the collectors in force as YAML that loads back to the same
+    Dump,
+    /// Write the crate of a distribution of your own
+    New {
+        /// Directory to create; its name becomes the package's
+        directory: PathBuf,
+        /// Source tree of pg_exporter to depend on; the published version when absent
+        #[arg(long, value_name = "PATH")]
+        library: Option<PathBuf>,
+    },
+    /// Write one metrics page to standard output; exit code 1 if the target is down
+    Scrape,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people; of `check` one finding per line: `file:line:column: message`.
+    Text,
+    /// A list of objects.
+    Json,
+}
+
+/// Names of the on/off flags, for which `--no-NAME` stands for `--NAME=false`.
+const SWITCHES: [&str; 9] = [
+    "builtin",
+    "disable-cache",
+    "disable-intro",
+    "auto-discovery",
+    "fail-fast",
+    "web.systemd-socket",
+    "web.disable-reload",
+    "dry-run",
+    "explain",
+];
+
+impl Cli {
+    /// Reads the arguments, the program's name first.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with what to print and the exit code: also for `--help` and `--version`, with code 0.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
+        let mut command = Self::command().mut_args(finish);
+        let matches = command.try_get_matches_from_mut(arguments.into_iter().map(spell_out_negation));
+        matches
+            .and_then(|mut matches| Self::from_arg_matches_mut(&mut matches))
+            .map_err(|error| Refusal::from(&error))
+    }
+}
+
+/// What all flags have in common: they may stand before and behind a subcommand, and a switch needs no value.
+fn finish(flag: Arg) -> Arg {
+    let flag = flag.global(true);
+    if !flag.get_long().is_some_and(|name| SWITCHES.contains(&name)) {
+        return flag;
+    }
+    flag.num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .value_parser(crate::values::boolean)
+}
+
+fn spell_out_negation(argument: OsString) -> OsString {
+    let name = argument.to_str().and_then(|text| text.strip_prefix("--no-"));
+    match name.filter(|name| SWITCHES.contains(name)) {
+        Some(name) => format!("--{name}=false").into(),
+        None => argument,
+    }
+}
+
+#[cfg(test)]
+mod tests;

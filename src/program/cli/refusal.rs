@@ -1,0 +1,172 @@
+//! What is said when the command line ends the program: help, version, or one line on a mistake.
+
+use std::io::{self, Write as _};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::write_stdout;
+
+/// Text to print and the exit code to end with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Asked for: standard output, code 0.
+    Answer(String),
+    /// A mistake: one line on standard error, code 1.
+    Mistake(String),
+}
+
+impl Refusal {
+    /// Prints the text and returns the exit code.
+    pub fn report(&self) -> u8 {
+        match self {
+            Self::Answer(text) => u8::from(write_stdout(text.as_bytes()).is_err()),
+            Self::Mistake(line) => {
+                // There is nowhere left to report a failure of standard error to.
+                let _ = writeln!(io::stderr(), "pg_exporter: {line}");
+                1
+            }
+        }
+    }
+}
+
+impl From<&clap::Error> for Refusal {
+    fn from(error: &clap::Error) -> Self {
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Answer(error.render().to_string()),
+            kind => Self::Mistake(format!("{}; see pg_exporter --help", sentence(kind, error))),
+        }
+    }
+}
+
+/// One line on the mistake. Values are never quoted: a connection string may stand at the wrong place.
+fn sentence(kind: ErrorKind, error: &clap::Error) -> String {
+    let argument = context(error, ContextKind::InvalidArg)
+        .map(flag_only)
+        .unwrap_or_default();
+    let hint = match context(error, ContextKind::SuggestedArg) {
+        Some(similar) => format!(", did you mean {}?", flag_only(similar)),
+        None => String::new(),
+    };
+    match kind {
+        ErrorKind::UnknownArgument if argument.starts_with('-') => format!("unknown flag {argument}{hint}"),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+            "an argument that is neither a flag nor one of check, schema, scrape".to_owned()
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let allowed = match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(values)) if !values.is_empty() => {
+                    format!(": write {}", values.join(" or "))
+                }
+                _ if context(error, ContextKind::InvalidValue) == Some("") => {
+                    return format!("flag {argument} needs a value");
+                }
+                _ => std::error::Error::source(error)
+                    .map(|source| format!(": {source}"))
+                    .unwrap_or_default(),
+            };
+            format!("flag {argument} has no valid value{allowed}")
+        }
+        ErrorKind::NoEquals | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+            format!("flag {argument} needs a value")
+        }
+        ErrorKind::TooManyValues => format!("flag {argument} takes no such value"),
+        ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
+        other => format!("wrong command line: {other}"),
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        ContextValue::Strings(texts) => texts.first().map(String::as_str),
+        _ => None,
+    }
+}
+
+/// The flag itself, without the value that clap shows after it.
+fn flag_only(text: &str) -> &str {
+    text.split(['=', ' ', '[']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::program::cli::Cli;
+
+    fn refusal(line: &str) -> Refusal {
+        let words = std::iter::once("pg_exporter").chain(line.split_whitespace());
+        match Cli::read(words.map(Into::into)) {
+            Err(refusal) => refusal,
+            Ok(cli) => panic!("{line:?} was taken: {cli:?}"),
+        }
+    }
+
+    #[test]
+    fn mistakes_are_one_clear_line() {
+        let table = [
+            (
+                "--web.listen-adress=:1",
+                "unknown flag --web.listen-adress, did you mean --web.listen-address?",
+            ),
+            ("--bogus", "unknown flag --bogus"),
+            ("-z", "unknown flag -z"),
+            (
+                "--disable-cache=maybe",
+                "flag --disable-cache has no valid value: write true or false",
+            ),
+            ("--url", "flag --url needs a value"),
+            (
+                "check --format xml",
+                "flag --format has no valid value: write text or json",
+            ),
+            (
+                "serve",
+                "an argument that is neither a flag nor one of check, schema, scrape",
+            ),
+        ];
+        for (line, expected) in table {
+            assert_eq!(
+                refusal(line),
+                Refusal::Mistake(format!("{expected}; see pg_exporter --help")),
+                "{line:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_mistake_shows_a_connection_string() {
+        let url = "postgres://u:s3cret@h/db";
+        for before in [
+            "",
+            "--bogus=",
+            "--bogus ",
+            "-z",
+            "-z ",
+            "-C=",
+            "--disable-cache=",
+            "check --format ",
+            "scrape ",
+            "--ulr=",
+        ] {
+            let Refusal::Mistake(line) = refusal(&format!("{before}{url}")) else {
+                panic!("{before}")
+            };
+            assert!(
+                !line.contains("s3cret") && !line.contains('\n'),
+                "{before:?}: {line}"
+            );
+        }
+    }
+
+    #[test]
+    fn help_names_every_variable_and_shows_no_value() {
+        let Refusal::Answer(help) = refusal("--help") else {
+            panic!()
+        };
+        for variable in crate::program::settings::VARIABLES {
+            assert!(help.contains(variable), "{variable}");
+        }
+        assert!(matches!(refusal("--version"), Refusal::Answer(text) if text.contains("revision: ")));
+    }
+}

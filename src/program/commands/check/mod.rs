@@ -1,0 +1,110 @@
+//! `check`: mistakes in definitions, and what a server says to their statements.
+
+mod place;
+mod server;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use pg_exporter_schema::{Collector, Diagnostic, Severity, Strictness};
+
+use crate::catalog;
+use crate::catalog::{LoadError, Loaded};
+use crate::program::cli::{ReportFormat, write_stdout};
+use crate::program::setup::Setup;
+use crate::program::stop::Stop;
+use crate::web;
+
+/// Writes every finding about the paths, or about the configuration in use. A server is asked when the command line
+/// names one: a check must not contact the production server that the environment may name.
+pub(crate) fn run(
+    setup: &Setup,
+    paths: &[PathBuf],
+    strict: bool,
+    format: ReportFormat,
+) -> Result<ExitCode, Stop> {
+    let strictness = if strict {
+        Strictness::Strict
+    } else {
+        Strictness::Lenient
+    };
+    let in_use = setup.settings.config.as_deref();
+    let each: Vec<Option<&Path>> = if paths.is_empty() {
+        vec![in_use]
+    } else {
+        paths.iter().map(|path| Some(path.as_path())).collect()
+    };
+    let mut findings = Vec::new();
+    let mut sound = Vec::new();
+    for path in each {
+        match catalog::load(setup.base(), path, strictness) {
+            Ok(Loaded { live, warnings, .. }) => {
+                findings.extend(warnings);
+                // A path is checked for what it defines, the configuration in use for all of it.
+                let is_meant = |collector: &Arc<Collector>| paths.is_empty() || is_of(collector, path);
+                sound.extend(
+                    live.collectors
+                        .iter()
+                        .filter(|collector| is_meant(collector))
+                        .cloned(),
+                );
+            }
+            Err(LoadError { diagnostics }) => findings.extend(diagnostics),
+        }
+    }
+    if let Some(Err(error)) = setup.settings.web_config.as_deref().map(web::Security::open) {
+        findings.extend(error.diagnostics);
+    }
+    if setup.settings.url_origin == "--url" {
+        findings.extend(server::findings(setup, &sound)?);
+    }
+    write_stdout(written(&findings, format)?.as_bytes()).map_err(Stop::failure)?;
+    let is_bad = findings
+        .iter()
+        .any(|finding| strict || finding.severity == Severity::Error);
+    Ok(if is_bad {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Whether the collector is defined in a file, or in one of a directory.
+fn is_of(collector: &Collector, path: Option<&Path>) -> bool {
+    path.is_some_and(|path| Path::new(&*collector.origin.file).starts_with(path))
+}
+
+fn written(findings: &[Diagnostic], format: ReportFormat) -> Result<String, Stop> {
+    match format {
+        ReportFormat::Text => Ok(findings.iter().fold(String::new(), |mut text, finding| {
+            let _ = writeln!(text, "{finding}");
+            text
+        })),
+        ReportFormat::Json => json(findings),
+    }
+}
+
+fn json(findings: &[Diagnostic]) -> Result<String, Stop> {
+    let list: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            let severity = if finding.severity == Severity::Error {
+                "error"
+            } else {
+                "warning"
+            };
+            serde_json::json!({
+                "file": finding.file,
+                "line": finding.line,
+                "column": finding.column,
+                "severity": severity,
+                "message": finding.message,
+            })
+        })
+        .collect();
+    serde_json::to_string_pretty(&list)
+        .map(|text| text + "\n")
+        .map_err(Stop::failure)
+}

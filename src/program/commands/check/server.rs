@@ -1,0 +1,235 @@
+//! Prepares statements on a server and compares their results with the definitions. Nothing is executed, but for pgbouncer,
+//! whose console knows no preparation.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pg_exporter_schema::{Collector, Diagnostic, Severity};
+use tokio::time::timeout_at;
+
+use super::place::{Files, Position};
+use crate::catalog::Live;
+use crate::catalog::facts::Facts;
+use crate::catalog::facts::Kind;
+use crate::catalog::plan;
+use crate::catalog::plan::Context;
+use crate::postgres::connect::Endpoint;
+use crate::postgres::facts;
+use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::pipeline;
+use crate::postgres::pipeline::QueryRequest;
+use crate::postgres::rows::ResultColumn;
+use crate::postgres::session::{Session, StatementKey};
+use crate::program::commands;
+use crate::program::setup::Setup;
+use crate::program::stop::Stop;
+use crate::scrape::Mismatch;
+
+/// What a database may take for all of it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the server has to say about the collectors that would be installed there: in the database of the URL, and in those
+/// that would be discovered.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub(super) fn findings(setup: &Setup, collectors: &[Arc<Collector>]) -> Result<Vec<Diagnostic>, Stop> {
+    let endpoint = setup.endpoint()?;
+    let live = Live::new(collectors.iter().map(|collector| (**collector).clone()));
+    let mut inspection = Inspection {
+        setup,
+        live,
+        files: Files::default(),
+        found: Vec::new(),
+        place: String::new(),
+    };
+    let unreachable =
+        |failure: Failure| Stop::failure(format!("the server of --url cannot be asked: {failure}"));
+    commands::runtime()?.block_on(async {
+        let facts = inspection.database(&endpoint, false).await.map_err(unreachable)?;
+        for name in setup.discovered(&endpoint, &facts) {
+            inspection
+                .database(&endpoint.with_database(&name), true)
+                .await
+                .map_err(unreachable)?;
+        }
+        Ok::<_, Stop>(())
+    })?;
+    let mut found = inspection.found;
+    found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    found.dedup();
+    Ok(found)
+}
+
+struct Inspection<'a> {
+    setup: &'a Setup,
+    live: Live,
+    files: Files,
+    found: Vec<Diagnostic>,
+    /// Where that is not plain: ` in database x` of a discovered one.
+    place: String,
+}
+
+impl Inspection<'_> {
+    /// Looks at the collectors that are installed on one database.
+    async fn database(&mut self, endpoint: &Endpoint, discovered: bool) -> Result<Facts, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut session = endpoint.connect(deadline).await?;
+        let facts = facts::read(&mut session, &self.live.wanted, !discovered, deadline).await?;
+        let context = Context {
+            kind: session.kind(),
+            discovered,
+            tags: self.setup.tags(),
+        };
+        self.place = if discovered {
+            format!(" in database {}", facts.database)
+        } else {
+            String::new()
+        };
+        let plan = plan::plan(&self.live.collectors, &facts, &context);
+        for collector in plan.installed() {
+            for predicate in collector.predicates.iter() {
+                let columns = columns(&mut session, &predicate.query, deadline).await;
+                self.predicate(collector, columns)?;
+            }
+            let columns = columns(&mut session, &collector.query, deadline).await;
+            self.query(collector, columns)?;
+        }
+        Ok(facts)
+    }
+
+    fn predicate(
+        &mut self,
+        collector: &Collector,
+        columns: Result<Option<Vec<ResultColumn>>, Failure>,
+    ) -> Result<(), Failure> {
+        let place = Position {
+            line: collector.origin.line.max(1),
+            column: 1,
+        };
+        match columns {
+            Err(failure) => self.refused(collector, "a predicate", place, failure),
+            Ok(columns) => {
+                let is_boolean =
+                    |columns: &Vec<ResultColumn>| columns.iter().map(ResultColumn::type_name).eq(["bool"]);
+                if !columns.as_ref().is_none_or(is_boolean) {
+                    let message = format!(
+                        "a predicate of `{}` must return one column of type boolean",
+                        collector.branch
+                    );
+                    self.add(collector, place, Severity::Error, &message);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn query(
+        &mut self,
+        collector: &Collector,
+        columns: Result<Option<Vec<ResultColumn>>, Failure>,
+    ) -> Result<(), Failure> {
+        match columns {
+            Err(failure) => {
+                let place = match failure.position {
+                    Some(position) => self.files.in_query(collector, position),
+                    None => Position {
+                        line: collector.origin.query_line.max(1),
+                        column: 1,
+                    },
+                };
+                return self.refused(collector, "the query", place, failure);
+            }
+            Ok(None) => {}
+            Ok(Some(columns)) => self.compare(collector, &columns),
+        }
+        Ok(())
+    }
+
+    /// A statement that the server refuses is a finding; a connection that is gone ends the check.
+    fn refused(
+        &mut self,
+        collector: &Collector,
+        what: &str,
+        place: Position,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        if failure.reason == Reason::Connection || failure.sqlstate.is_none() {
+            return Err(failure);
+        }
+        let message = format!("the server refuses {what} of `{}`: {failure}", collector.branch);
+        self.add(collector, place, Severity::Error, &message);
+        Ok(())
+    }
+
+    fn compare(&mut self, collector: &Collector, columns: &[ResultColumn]) {
+        let misfit = Mismatch::between(collector, columns);
+        for column in misfit.missing {
+            let name = &column.column;
+            let place = self.files.of_column(collector, name);
+            let message = format!(
+                "the result of `{}` has no column `{name}`; select it, or remove it here",
+                collector.branch
+            );
+            self.add(collector, place, Severity::Error, &message);
+        }
+        for (column, found) in misfit.no_numbers {
+            let (name, kind) = (&column.column, found.type_name());
+            let place = self.files.of_column(collector, name);
+            let message = format!(
+                "column `{name}` of `{}` is of type {kind}, which is no number; cast it in the query",
+                collector.branch
+            );
+            self.add(collector, place, Severity::Error, &message);
+        }
+        for column in misfit.extra {
+            let name = &column.name;
+            let place = Position {
+                line: collector.origin.query_line.max(1),
+                column: 1,
+            };
+            let message = format!(
+                "the result of `{}` has a column `{name}` that `metrics` does not list; list it, or select less",
+                collector.branch
+            );
+            self.add(collector, place, Severity::Warning, &message);
+        }
+    }
+
+    fn add(&mut self, collector: &Collector, place: Position, severity: Severity, message: &str) {
+        let Position { line, column } = place;
+        let message = format!("{message}{}", self.place);
+        self.found.push(Diagnostic {
+            file: collector.origin.file.to_string(),
+            line,
+            column,
+            severity,
+            message,
+        });
+    }
+}
+
+/// The columns of a statement's result; `None` where they cannot be known.
+async fn columns(
+    session: &mut Session,
+    sql: &str,
+    deadline: Instant,
+) -> Result<Option<Vec<ResultColumn>>, Failure> {
+    if session.kind() != Kind::Pgbouncer {
+        return session.describe(sql, deadline).await.map(Some);
+    }
+    let orders = [QueryRequest {
+        key: StatementKey(u64::MAX),
+        sql,
+        timeout: PATIENCE,
+    }];
+    let mut flights = pipeline::send(session, &orders, deadline).await;
+    let Some(mut flight) = flights.pop_front() else {
+        return Ok(None);
+    };
+    let first = async { flight.rows().await?.next().await };
+    let row = timeout_at(deadline.into(), first)
+        .await
+        .unwrap_or_else(|_| Err(Failure::timeout("no answer in time")))?;
+    Ok(row.map(|row| row.columns()))
+}

@@ -1,0 +1,210 @@
+//! Asks the target.
+
+use std::time::{Duration, Instant};
+
+use super::findings::{Collector, Findings, Problem};
+use crate::catalog::facts::Kind;
+use crate::catalog::facts::{Facts, Wanted};
+use crate::postgres::connect::Endpoint;
+use crate::postgres::facts;
+use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::identity;
+use crate::postgres::identity::Identity;
+use crate::postgres::session::Session;
+use crate::program::commands;
+use crate::program::commands::scraped;
+use crate::program::setup::Setup;
+use crate::program::stop::Stop;
+use crate::scrape::overview::duration;
+use crate::scrape::{CollectorOverview, DatabaseOverview, Overview, Selection};
+
+/// What asking may take besides the scrape.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// From this difference of the clocks on, lags and ages on the page are off by more than a scrape interval may hide.
+const LARGEST_SKEW: f64 = 2.0;
+
+pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
+    let endpoint = setup.endpoint()?;
+    let unreachable = |failure: Failure| Stop::failure(format!("the target cannot be reached: {failure}"));
+    let runtime = commands::runtime()?;
+    let (mut session, facts) = runtime.block_on(first_look(&endpoint)).map_err(unreachable)?;
+    let (_, overview) = scraped(setup, Selection::default())?;
+    runtime.block_on(async {
+        let identity = match session.kind() {
+            Kind::Pgbouncer => None,
+            Kind::Postgres | Kind::Pooled => Some(
+                identity::read(&mut session, deadline())
+                    .await
+                    .map_err(unreachable)?,
+            ),
+        };
+        let mut findings = findings(&facts, identity.as_ref(), &overview);
+        findings
+            .problems
+            .extend(role(setup, &endpoint, identity.as_ref()));
+        for (at, database) in overview.databases.iter().enumerate() {
+            let endpoint = if at == 0 {
+                endpoint.clone()
+            } else {
+                endpoint.with_database(&database.name)
+            };
+            findings
+                .problems
+                .extend(failures(&endpoint, database, identity.is_some()).await);
+        }
+        Ok(findings)
+    })
+}
+
+fn deadline() -> Instant {
+    Instant::now() + PATIENCE
+}
+
+async fn first_look(endpoint: &Endpoint) -> Result<(Session, Facts), Failure> {
+    let mut session = endpoint.connect(deadline()).await?;
+    let facts = facts::read(&mut session, &Wanted::default(), true, deadline()).await?;
+    Ok((session, facts))
+}
+
+fn findings(facts: &Facts, identity: Option<&Identity>, overview: &Overview) -> Findings {
+    let collectors = overview.databases.iter().flat_map(|database| {
+        let collector = |collector| cost(database, collector);
+        database.collectors.iter().map(collector)
+    });
+    let mut collectors: Vec<_> = collectors.collect();
+    collectors.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    let known = identity.cloned().unwrap_or_default();
+    let is_pgbouncer = identity.is_none();
+    Findings {
+        version: facts.version,
+        server: if is_pgbouncer {
+            "pgbouncer".to_owned()
+        } else {
+            known.version
+        },
+        flavour: if is_pgbouncer {
+            "pgbouncer".to_owned()
+        } else {
+            known.flavour
+        },
+        server_role: if facts.in_recovery { "replica" } else { "primary" },
+        role: known.role,
+        is_superuser: known.is_superuser,
+        extensions: known.extensions,
+        clock_skew_seconds: identity.map(|identity| identity.clock_skew),
+        databases: overview
+            .databases
+            .iter()
+            .map(|database| database.name.clone())
+            .collect(),
+        collectors,
+        problems: Vec::new(),
+    }
+}
+
+fn cost(database: &DatabaseOverview, collector: &CollectorOverview) -> Collector {
+    Collector {
+        name: collector.name.clone(),
+        database: database.name.clone(),
+        state: collector.state,
+        seconds: collector.duration,
+        series: collector.series,
+    }
+}
+
+/// What is wrong with the role and the clock, apart from any collector.
+fn role(setup: &Setup, endpoint: &Endpoint, identity: Option<&Identity>) -> Vec<Problem> {
+    let Some(identity) = identity else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    if identity.is_monitor == Some(false) && !identity.is_superuser {
+        problems.push(Problem {
+            what: format!(
+                "role {} lacks pg_monitor: of other roles' sessions and statements it sees little, and no error says so",
+                identity.role
+            ),
+            remedies: vec![format!("GRANT pg_monitor TO {};", quoted(&identity.role))],
+        });
+    }
+    let wanted = setup.wants(endpoint);
+    for (name, remedy) in identity.locked.iter().filter(|(name, _)| wanted(name)) {
+        problems.push(Problem {
+            what: format!("database {name} is not scraped: the role may not connect to it"),
+            remedies: vec![remedy.clone()],
+        });
+    }
+    if identity.clock_skew.abs() > LARGEST_SKEW {
+        let skew = Duration::try_from_secs_f64(identity.clock_skew.abs()).unwrap_or_default();
+        let side = if identity.clock_skew > 0.0 {
+            "ahead of"
+        } else {
+            "behind"
+        };
+        problems.push(Problem {
+            what: format!(
+                "the server's clock is {} {side} this machine's: ages and times on the page differ by that",
+                duration(skew)
+            ),
+            remedies: Vec::new(),
+        });
+    }
+    problems
+}
+
+/// An SQL identifier, quoted where it must be.
+fn quoted(name: &str) -> String {
+    let is_plain = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if is_plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+/// What failed on one database, each with the statements that grant what it lacks.
+async fn failures(endpoint: &Endpoint, database: &DatabaseOverview, may_ask: bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let name = &database.name;
+    let failed: Vec<_> = database
+        .collectors
+        .iter()
+        .filter(|one| matches!(one.state, "failed" | "paused"))
+        .collect();
+    if let Some(error) = database.error.as_ref().filter(|_| failed.is_empty()) {
+        problems.push(Problem {
+            what: format!("database {name} cannot be scraped: {error}"),
+            remedies: Vec::new(),
+        });
+    }
+    let is_permission = |one: &&CollectorOverview| {
+        one.last_error
+            .as_ref()
+            .is_some_and(|error| error.reason == Reason::Permission)
+    };
+    let mut session = match may_ask && failed.iter().any(is_permission) {
+        true => endpoint.connect(deadline()).await.ok(),
+        false => None,
+    };
+    for collector in failed {
+        let Some(failure) = &collector.last_error else {
+            continue;
+        };
+        let remedies = match &mut session {
+            // That it cannot be told is no reason to hide the problem.
+            Some(session) => identity::remedies(session, failure, deadline())
+                .await
+                .unwrap_or_default(),
+            None => Vec::new(),
+        };
+        problems.push(Problem {
+            what: format!("collector {} fails in {name}: {failure}", collector.name),
+            remedies,
+        });
+    }
+    problems
+}

@@ -1,0 +1,130 @@
+//! What was found, as text and as JSON.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::scrape::overview::duration;
+
+/// All of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Findings {
+    /// What the server calls itself.
+    pub(super) server: String,
+    /// `server_version_num`.
+    pub(super) version: u32,
+    pub(super) flavour: String,
+    pub(super) server_role: &'static str,
+    /// The exporter's role; empty on pgbouncer.
+    pub(super) role: String,
+    pub(super) is_superuser: bool,
+    pub(super) extensions: Vec<String>,
+    /// The server's clock less this machine's.
+    pub(super) clock_skew_seconds: Option<f64>,
+    pub(super) databases: Vec<String>,
+    /// The most expensive first.
+    pub(super) collectors: Vec<Collector>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// What one collector cost and yielded on one database.
+#[derive(Debug, Serialize)]
+pub(super) struct Collector {
+    pub(super) name: String,
+    pub(super) database: String,
+    pub(super) state: &'static str,
+    pub(super) seconds: f64,
+    pub(super) series: u64,
+}
+
+/// Something to put right.
+#[derive(Debug, Serialize)]
+pub(super) struct Problem {
+    pub(super) what: String,
+    /// Statements that a superuser, or the owner of the object, runs.
+    pub(super) remedies: Vec<String>,
+}
+
+impl Findings {
+    pub(super) fn json(&self) -> String {
+        // Strings, numbers and lists of them always serialise.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        let superuser = if self.is_superuser {
+            " (superuser: more than is needed)"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "Server: {}, {}", self.server, self.server_role);
+        let _ = writeln!(text, "Version: {}", self.version);
+        let _ = writeln!(text, "Flavour: {}", self.flavour);
+        if !self.role.is_empty() {
+            let _ = writeln!(text, "Role: {}{superuser}", self.role);
+            let _ = writeln!(text, "Extensions: {}", self.extensions.join(", "));
+        }
+        if let Some(skew) = self.clock_skew_seconds {
+            let side = if skew < 0.0 { "behind" } else { "ahead of" };
+            let _ = writeln!(text, "Clock: {} {side} this machine's", seconds(skew.abs()));
+        }
+        let _ = writeln!(text, "Databases: {}\n", self.databases.join(", "));
+        self.costs(&mut text);
+        self.write_problems(&mut text);
+        text
+    }
+
+    fn costs(&self, text: &mut String) {
+        let total: f64 = self.collectors.iter().map(|collector| collector.seconds).sum();
+        let series: u64 = self.collectors.iter().map(|collector| collector.series).sum();
+        let _ = writeln!(
+            text,
+            "Collectors: {}, {} together, {series} series",
+            self.collectors.len(),
+            seconds(total)
+        );
+        for Collector {
+            name,
+            database,
+            state,
+            seconds: took,
+            series,
+        } in &self.collectors
+        {
+            let _ = writeln!(
+                text,
+                "  {name:<24} {database:<20} {state:<20} {:>8} {series:>7} series",
+                seconds(*took)
+            );
+        }
+    }
+
+    fn write_problems(&self, text: &mut String) {
+        if self.problems.is_empty() {
+            text.push_str("\nNothing is wrong.\n");
+            return;
+        }
+        let _ = writeln!(text, "\nProblems: {}", self.problems.len());
+        for Problem { what, remedies } in &self.problems {
+            let _ = writeln!(text, "  {what}");
+            for remedy in remedies {
+                let _ = writeln!(text, "    {remedy}");
+            }
+        }
+        let remedies: BTreeSet<_> = self
+            .problems
+            .iter()
+            .flat_map(|problem| &problem.remedies)
+            .collect();
+        if !remedies.is_empty() {
+            text.push_str("\nRun the statements as a superuser, each in the database named, then ask again: a grant may bring the next to light.\n");
+        }
+    }
+}
+
+fn seconds(seconds: f64) -> String {
+    duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}

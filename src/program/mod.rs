@@ -1,0 +1,12 @@
+//! The program: from arguments to a running exporter and its end, and what it does instead of serving.
+
+pub mod cli;
+mod commands;
+pub mod logging;
+mod run;
+mod serve;
+pub mod settings;
+mod setup;
+mod stop;
+
+pub use run::{run, run_with_defaults};

@@ -1,0 +1,93 @@
+//! Serving: the rooms wired together, until a signal.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::commands;
+use super::setup::Setup;
+use super::stop::Stop;
+use crate::catalog::{self, Catalog};
+use crate::health::probe;
+use crate::postgres::connect::Endpoint;
+use crate::service::Manager;
+use crate::web;
+
+pub(super) fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
+    let settings = &setup.settings;
+    let endpoint = setup.endpoint()?;
+    let catalog = setup.catalog()?;
+    let security = setup.security()?;
+    let listeners = if settings.systemd_socket {
+        web::activated().map_err(Stop::usage)?
+    } else {
+        web::bind(&settings.listen).map_err(Stop::usage)?
+    };
+    let runtime = commands::runtime()?;
+    if settings.fail_fast {
+        fail_fast(&runtime, &endpoint)?;
+    }
+    let collectors = catalog.live().collectors.len();
+    let health = setup.health(&endpoint);
+    let (scraper, telemetry) = setup.scraper(&endpoint, Arc::clone(&catalog), &health)?;
+    let (tls, passwords) = (security.has_tls(), security.has_users());
+    let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
+    let addresses = addresses.join(" ");
+    tracing::info!(
+        target = endpoint.info.display(),
+        collectors,
+        addresses,
+        tls,
+        passwords,
+        "serving"
+    );
+    let backend = web::Live {
+        scraper,
+        catalog: Arc::clone(&catalog),
+        health: health.clone(),
+        server: endpoint.info.place().into(),
+    };
+    let manager = Manager::from_environment();
+    let context = web::Context::new(backend, setup.web_options(), telemetry, manager.clone(), security);
+    runtime.block_on(async {
+        let mut termination = web::Termination::new().map_err(Stop::failure)?;
+        let reloads = tokio::spawn(reload_on_signal(
+            web::Reloads::new().map_err(Stop::failure)?,
+            catalog,
+            manager.clone(),
+        ));
+        let probe = tokio::spawn(probe::run(endpoint, settings.health_interval, health.clone()));
+        let report = tokio::spawn(manager.clone().report(health));
+        manager.ready();
+        let served = web::serve(listeners, Arc::new(context), async {
+            let signal = termination.wait().await;
+            tracing::info!(signal, "stopping: running requests end first");
+            manager.stopping();
+        });
+        served.await.map_err(Stop::failure)?;
+        reloads.abort();
+        report.abort();
+        probe.abort();
+        Ok(())
+    })?;
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn reload_on_signal(mut signals: web::Reloads, catalog: Arc<Catalog>, manager: Manager) {
+    loop {
+        let signal = signals.wait().await;
+        let _told = manager.reloading();
+        // What came of it is in the log.
+        let _ = catalog::reload_in_background(Arc::clone(&catalog), false, signal).await;
+    }
+}
+
+fn fail_fast(runtime: &tokio::runtime::Runtime, endpoint: &Endpoint) -> Result<(), Stop> {
+    let deadline = Instant::now() + endpoint.connect_timeout * 4;
+    let session = runtime.block_on(endpoint.connect(deadline));
+    session
+        .map(drop)
+        .map_err(|failure| Stop::failure(format!("the target cannot be reached: {failure}")))
+}

@@ -1,0 +1,218 @@
+//! Flags, environment, files and defaults made into one immutable set of settings.
+
+mod labels;
+mod source;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use source::{Error, VARIABLES};
+
+use super::cli::Flags;
+use super::logging::{Format, Level};
+use crate::scrape::NamePattern;
+use crate::values::Secret;
+use crate::web::{Listen, check_telemetry_path};
+use source::{Source, URL_FILE};
+
+/// Where collector definitions are looked for when none are named.
+const CONFIG_PATHS: [&str; 3] = ["./pg_exporter.yml", "/etc/pg_exporter.yml", "/etc/pg_exporter"];
+
+/// The server to scrape when none is named: libpq's defaults over a local socket.
+const DEFAULT_URL: &str = "postgresql:///?sslmode=disable";
+
+/// Everything the exporter is told at start. Nothing changes it afterwards.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Connection string of the server to scrape.
+    pub url: Secret,
+    /// Where `url` came from: a flag's or a variable's name, or `default`.
+    pub url_origin: &'static str,
+    /// The file that `url` was read from, if it was; its password is read again for each connection.
+    pub url_file: Option<PathBuf>,
+    /// Collector definitions to load over the compiled-in ones; `None` when none are named and none are found.
+    pub config: Option<PathBuf>,
+    /// Whether the compiled-in collectors are used.
+    pub builtin: bool,
+    /// Constant labels in the order given; names are valid and differ.
+    pub labels: Vec<(String, String)>,
+    /// Tags the exporter was started with.
+    pub tags: Vec<String>,
+    /// Run every collector at every scrape.
+    pub disable_cache: bool,
+    /// Leave out the metrics about the exporter.
+    pub disable_intro: bool,
+    /// Scrape the server's other databases too.
+    pub auto_discovery: bool,
+    /// Databases that discovery leaves out.
+    pub exclude_databases: Vec<NamePattern>,
+    /// Databases that discovery is restricted to; empty means no restriction.
+    pub include_databases: Vec<NamePattern>,
+    /// Prefix of the metrics about the exporter; `None` means `pg` or `pgbouncer`, by the target.
+    pub namespace: Option<String>,
+    /// Exit when the target cannot be reached at start.
+    pub fail_fast: bool,
+    /// Longest silence of a server while connecting, and longest wait for its facts; `None` where the connection string says.
+    pub connect_timeout: Option<Duration>,
+    /// Longest scrape when the client names no limit.
+    pub scrape_timeout: Duration,
+    /// Time between two health probes.
+    pub health_interval: Duration,
+    /// Databases scraped at the same time, at least 1.
+    pub parallel: usize,
+    /// Connections to the server, all together, at least 2.
+    pub max_connections: usize,
+    /// Path of the metrics page.
+    pub telemetry_path: String,
+    /// Addresses to listen on, at least one.
+    pub listen: Vec<Listen>,
+    /// Serve the sockets that the service manager passes on, instead of `listen`.
+    pub systemd_socket: bool,
+    /// TLS and authentication of the web server, a file; `None` means plain HTTP for everybody.
+    pub web_config: Option<PathBuf>,
+    /// Refuse reloads over HTTP.
+    pub disable_reload: bool,
+    /// Write the loaded collectors and exit.
+    pub dry_run: bool,
+    /// Write the plan and exit.
+    pub explain: bool,
+    /// Least severe messages to log.
+    pub log_level: Level,
+    /// Form of the log.
+    pub log_format: Format,
+    /// What was odd but not wrong: log lines to write once there is a log.
+    pub notes: Vec<String>,
+}
+
+impl Settings {
+    /// Adds environment and defaults to the flags: a flag wins over its variable, the variable over the default.
+    ///
+    /// # Errors
+    /// A sentence that names the flag or variable and what it takes. The program ends with code 1 then.
+    pub fn resolve(flags: Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let source = Source::new(variable);
+        let (url, url_origin) = match flags.url {
+            Some(url) => (url, "--url"),
+            None => source.url()?.unwrap_or((DEFAULT_URL.into(), "default")),
+        };
+        let texts = source.texts(flags.label, "PG_EXPORTER_LABEL").unwrap_or_default();
+        let (labels, mut notes) = labels::parse(&texts);
+        let log_level = Level::or_default(flags.log_level.as_deref(), &mut notes);
+        let log_format = Format::or_default(flags.log_format.as_deref(), &mut notes);
+        let excluded = ["template0", "template1", "postgres"].map(|name| NamePattern::Exact(name.to_owned()));
+        let telemetry_path = source
+            .text(flags.telemetry_path, "PG_EXPORTER_TELEMETRY_PATH")
+            .unwrap_or_else(|| "/metrics".to_owned());
+        check_telemetry_path(&telemetry_path).map_err(Error::TelemetryPath)?;
+        let systemd_socket = flags.systemd_socket.unwrap_or(false);
+        if systemd_socket && flags.listen_address.is_some() {
+            notes.push("--web.listen-address is not used: --web.systemd-socket has the sockets".to_owned());
+        }
+        Ok(Self {
+            url_file: source.url_file().filter(|_| url_origin == URL_FILE),
+            url,
+            url_origin,
+            config: config_path(flags.config, &source),
+            builtin: flags.builtin.unwrap_or(true),
+            labels,
+            tags: source.list(flags.tag, "PG_EXPORTER_TAG").unwrap_or_default(),
+            disable_cache: source.switch(flags.disable_cache, "PG_EXPORTER_DISABLE_CACHE", false)?,
+            disable_intro: source.switch(flags.disable_intro, "PG_EXPORTER_DISABLE_INTRO", false)?,
+            auto_discovery: source.switch(flags.auto_discovery, "PG_EXPORTER_AUTO_DISCOVERY", true)?,
+            exclude_databases: source
+                .names(
+                    flags.exclude_database,
+                    "--exclude-database",
+                    "PG_EXPORTER_EXCLUDE_DATABASE",
+                )?
+                .unwrap_or_else(|| excluded.to_vec()),
+            include_databases: source
+                .names(
+                    flags.include_database,
+                    "--include-database",
+                    "PG_EXPORTER_INCLUDE_DATABASE",
+                )?
+                .unwrap_or_default(),
+            namespace: source.namespace(flags.namespace)?,
+            fail_fast: source.switch(flags.fail_fast, "PG_EXPORTER_FAIL_FAST", false)?,
+            connect_timeout: source.connect_timeout(flags.connect_timeout)?,
+            scrape_timeout: source.time(
+                flags.scrape_timeout,
+                "--scrape-timeout",
+                "PG_EXPORTER_SCRAPE_TIMEOUT",
+                10,
+            )?,
+            health_interval: source.time(
+                flags.health_interval,
+                "--health-interval",
+                "PG_EXPORTER_HEALTH_INTERVAL",
+                1,
+            )?,
+            parallel: source.count(flags.parallel, "--parallel", "PG_EXPORTER_PARALLEL", 4, 1)?,
+            max_connections: source.count(
+                flags.max_connections,
+                "--max-connections",
+                "PG_EXPORTER_MAX_CONNECTIONS",
+                8,
+                2,
+            )?,
+            telemetry_path,
+            listen: addresses(flags.listen_address)?,
+            systemd_socket,
+            web_config: flags.web_config_file.filter(|path| !path.as_os_str().is_empty()),
+            disable_reload: flags.disable_reload.unwrap_or(false),
+            dry_run: flags.dry_run.unwrap_or(false),
+            explain: flags.explain.unwrap_or(false),
+            log_level,
+            log_format,
+            notes,
+        })
+    }
+
+    /// Prefix of the metrics about the exporter.
+    #[must_use]
+    pub fn namespace(&self, pgbouncer: bool) -> &str {
+        self.namespace
+            .as_deref()
+            .unwrap_or(if pgbouncer { "pgbouncer" } else { "pg" })
+    }
+}
+
+/// A variable of the process' environment; one that is not Unicode counts as not set.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn config_path(flag: Option<PathBuf>, source: &Source<'_>) -> Option<PathBuf> {
+    let named = flag.filter(|path| !path.as_os_str().is_empty());
+    let named = named.or_else(|| source.text(None, "PG_EXPORTER_CONFIG").map(PathBuf::from));
+    named.or_else(|| {
+        CONFIG_PATHS
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| Path::exists(path))
+    })
+}
+
+fn addresses(flag: Option<Vec<String>>) -> Result<Vec<Listen>, Error> {
+    let texts = flag.unwrap_or_else(|| vec![":9630".to_owned()]);
+    let listen = texts
+        .iter()
+        .filter(|text| !text.is_empty())
+        .map(|text| {
+            Listen::parse(text).map_err(|reason| Error::Listen {
+                address: text.clone(),
+                reason,
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if listen.is_empty() {
+        Err(Error::NoListen)
+    } else {
+        Ok(listen)
+    }
+}
+
+#[cfg(test)]
+mod tests;

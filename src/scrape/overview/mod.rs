@@ -1,0 +1,12 @@
+//! What is told to people and tools: one model, and `/explain` and `/stat` made of it.
+
+mod explain;
+mod figures;
+pub(in crate::scrape) mod model;
+mod protocol;
+mod stat;
+
+pub use explain::{Explain, Explained};
+pub use figures::{duration, time};
+pub use model::{CollectorOverview, DatabaseOverview, Overview, ServerOverview};
+pub use stat::Statistics;

@@ -1,0 +1,267 @@
+//! A target's state for people: what is planned where, and how its executions went.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use pg_exporter_schema::Collector;
+
+use crate::catalog::Live;
+use crate::catalog::facts::Kind;
+use crate::catalog::plan::Verdict;
+use crate::postgres::failure::Failure;
+use crate::scrape::page::published::Published;
+use crate::scrape::run::collector_state::{CollectorState, Stats};
+use crate::scrape::run::database::State;
+use crate::scrape::run::history::Run;
+use crate::scrape::run::target::Target;
+
+/// What is known of a target at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Overview {
+    /// The server behind the URL.
+    pub server: ServerOverview,
+    /// The last runs over all databases, oldest first.
+    pub runs: Vec<Run>,
+    /// For how long the exporter has been there.
+    pub uptime: Duration,
+    /// The set in force, in the order of execution.
+    pub collectors: Vec<Arc<Collector>>,
+    /// One entry per database, the URL's first.
+    pub databases: Vec<DatabaseOverview>,
+}
+
+impl Overview {
+    /// Whether some collector has not been planned on some database.
+    #[must_use]
+    pub fn lacks_plans(&self) -> bool {
+        self.databases
+            .iter()
+            .any(|database| database.verdicts.contains(&None))
+    }
+}
+
+/// The server as the last scrape found it. Nothing is asked for this: figures are those of collectors, where they run.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOverview {
+    /// `server_version_num`, 0 when never known.
+    pub version: u32,
+    /// The role that the exporter has there; empty when never known.
+    pub user: String,
+    /// Since the postmaster started, by `pg_uptime`.
+    pub uptime: Option<Duration>,
+    /// Connections in use, by `pg_activity_count`.
+    pub connections: Option<u64>,
+    /// Connections that there may be, by `pg_setting_max_connections`.
+    pub max_connections: Option<u64>,
+}
+
+/// One database and its collectors.
+#[derive(Clone, Debug, Default)]
+pub struct DatabaseOverview {
+    /// Name.
+    pub name: String,
+    /// `server_version_num`, 0 when never known.
+    pub version: u32,
+    /// What answered; `None` before it was reached. A pooler does not keep prepared statements.
+    pub kind: Option<Kind>,
+    /// Whether its last scrape succeeded; `None` before the first has ended.
+    pub up: Option<bool>,
+    /// Why its last scrape failed.
+    pub error: Option<String>,
+    /// When its last scrape ended.
+    pub scraped: Option<SystemTime>,
+    /// What its last scrape took.
+    pub duration: Duration,
+    /// The planner's word on each of [`Overview::collectors`]; `None` before the first plan with that definition.
+    pub verdicts: Vec<Option<Verdict>>,
+    /// Installed collectors in the order of execution.
+    pub collectors: Vec<CollectorOverview>,
+}
+
+/// One installed collector.
+#[derive(Clone, Debug, Default)]
+pub struct CollectorOverview {
+    /// Collector name.
+    pub name: String,
+    /// Branch installed.
+    pub branch: String,
+    /// `ok`, `cached`, `failed`, `paused`, `skipped by predicate`, `not run yet`, `not reached` (its database).
+    pub state: &'static str,
+    /// Seconds of the last execution.
+    pub duration: f64,
+    /// Seconds of each of the last executions, oldest first.
+    pub recent: Vec<f32>,
+    /// Seconds since the last good execution.
+    pub age: Option<f64>,
+    /// Series served.
+    pub series: u64,
+    /// Failures so far.
+    pub errors: u64,
+    /// Executions so far, failed ones included.
+    pub executions: u64,
+    /// Scrapes served from the cache.
+    pub hits: u64,
+    /// Scrapes without a result because a predicate did not hold.
+    pub skips: u64,
+    /// What all executions took.
+    pub total_duration: Duration,
+    /// When the last execution ended.
+    pub last_execution: Option<SystemTime>,
+    /// Last error, without secrets; kept after it has passed.
+    pub last_error: Option<Failure>,
+    /// When it came.
+    pub last_failed: Option<SystemTime>,
+    /// What is served of it.
+    pub served: Option<Published>,
+}
+
+impl Target {
+    /// What is known of every database and collector.
+    #[must_use]
+    pub fn overview(&self) -> Overview {
+        let (start, history) = (self.last_run(), self.runs.borrow().history.to_vec());
+        let live = self.catalog.live();
+        let databases = self.databases().into_iter().map(|database| {
+            let name = database.label();
+            let state = database.state.borrow();
+            DatabaseOverview {
+                name,
+                ..self::database(&state, &live, start)
+            }
+        });
+        Overview {
+            server: server(&self.main.state.borrow(), start),
+            runs: history,
+            uptime: self.created.elapsed(),
+            databases: databases.collect(),
+            collectors: live.collectors.clone(),
+        }
+    }
+}
+
+/// The run that results are judged by. What one that is on has not got to yet, the last that has ended has the word on.
+fn judge(state: &State, last: Instant) -> Instant {
+    state.status.ended.as_ref().map_or(last, |ended| ended.run)
+}
+
+/// Whether the last run read the database's facts. Not even a cached result is served of one that was not reached.
+fn is_reached(state: &State) -> bool {
+    state.status.ended.as_ref().is_none_or(|ended| ended.reached)
+}
+
+fn server(state: &State, last: Instant) -> ServerOverview {
+    let start = judge(state, last);
+    let slots = state.slots.iter().filter(|_| is_reached(state));
+    let served: Vec<(Published, Duration)> = slots
+        .filter_map(|slot| Some((served(slot, start)?, age(slot, start)?)))
+        .collect();
+    let sum = |family: &str| {
+        served
+            .iter()
+            .find_map(|(served, age)| Some((served.sum(family)?, *age)))
+    };
+    let count = |family: &str| sum(family).map(|(sum, _)| sum.max(0.0) as u64);
+    let uptime =
+        |(seconds, age): (f64, Duration)| Duration::try_from_secs_f64(seconds).ok()?.checked_add(age);
+    ServerOverview {
+        version: state.facts.version,
+        user: state.facts.user.clone(),
+        uptime: sum("pg_uptime").and_then(uptime),
+        connections: count("pg_activity_count"),
+        max_connections: count("pg_setting_max_connections"),
+    }
+}
+
+fn database(state: &State, live: &Live, last: Instant) -> DatabaseOverview {
+    let start = judge(state, last);
+    let ended = state.status.ended.as_ref();
+    let failure = ended.and_then(|ended| ended.failure.as_ref());
+    let collectors = state.slots.iter().map(|slot| collector(slot, start));
+    DatabaseOverview {
+        name: String::new(),
+        version: state.facts.version,
+        kind: state.kind,
+        up: ended.map(|ended| ended.failure.is_none()),
+        error: failure.map(ToString::to_string),
+        scraped: ended.map(|ended| ended.at),
+        duration: state.status.last,
+        verdicts: verdicts(live, state),
+        collectors: collectors.map(|one| one.served_if(is_reached(state))).collect(),
+    }
+}
+
+impl CollectorOverview {
+    /// The same, without what is not served if its database was not reached.
+    fn served_if(self, is_reached: bool) -> Self {
+        if is_reached {
+            return self;
+        }
+        let has_failed = matches!(self.state, "failed" | "paused");
+        Self {
+            state: if has_failed { self.state } else { "not reached" },
+            age: None,
+            series: 0,
+            served: None,
+            ..self
+        }
+    }
+}
+
+fn verdicts(live: &Live, state: &State) -> Vec<Option<Verdict>> {
+    let planned: HashMap<&str, _> = state
+        .plan
+        .verdicts
+        .iter()
+        .map(|planned| (&*planned.0.branch, planned))
+        .collect();
+    let verdict = |collector: &Arc<Collector>| {
+        let (known, verdict) = planned.get(&*collector.branch)?;
+        // After a reload, the next scrape plans.
+        known.means_the_same_as(collector).then(|| verdict.clone())
+    };
+    live.collectors.iter().map(verdict).collect()
+}
+
+fn collector(slot: &CollectorState, start: Instant) -> CollectorOverview {
+    let Stats {
+        duration,
+        errors,
+        executions,
+        hits,
+        predicate_skips,
+        total_duration,
+        last_execution,
+        last_failed,
+        ..
+    } = slot.stats;
+    CollectorOverview {
+        name: slot.collector.name.to_string(),
+        branch: slot.collector.branch.to_string(),
+        state: slot.state(start),
+        duration: duration.as_secs_f64(),
+        recent: slot.stats.recent.to_vec(),
+        age: age(slot, start).map(|age| age.as_secs_f64()),
+        series: slot.served(start).map_or(0, |samples| samples.series),
+        errors,
+        executions,
+        hits,
+        skips: predicate_skips,
+        total_duration,
+        last_execution,
+        last_error: slot.stats.last_error.clone(),
+        last_failed,
+        served: served(slot, start),
+    }
+}
+
+/// Age of what is served, as of now.
+fn age(slot: &CollectorState, start: Instant) -> Option<Duration> {
+    slot.served(start)?;
+    slot.good().map(|good| good.elapsed())
+}
+
+fn served(slot: &CollectorState, start: Instant) -> Option<Published> {
+    let samples = slot.served(start)?;
+    Some(Published::new(&slot.collector, samples))
+}

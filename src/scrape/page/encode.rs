@@ -1,0 +1,220 @@
+//! A batch to lines of the page: labels are rendered once per row and shared by all its metrics.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pg_exporter_schema::{Collector, Column, Usage};
+
+use super::histogram;
+use super::samples::{FamilyLines, Samples, has_repeats};
+use super::text::{push_label, push_number};
+use crate::scrape::rows::batch::Batch;
+
+/// Encodes batches; holds what all of them share.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    /// Labels of every series, rendered: `k="v",k="v"`.
+    constant: String,
+    hasher: RandomState,
+    lines: Vec<u8>,
+    last_id: u64,
+}
+
+/// The label blocks of a batch's rows that are served.
+#[derive(Debug, Default)]
+pub(in crate::scrape) struct Blocks {
+    /// Row numbers in the batch.
+    pub(in crate::scrape) rows: Vec<usize>,
+    /// `{a="x",b="y"}` of each, or nothing.
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    /// A hash of each label block.
+    keys: Vec<u64>,
+}
+
+impl Blocks {
+    /// The label block of the row at that place.
+    pub(in crate::scrape) fn get(&self, at: usize) -> &[u8] {
+        let start = at
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0);
+        let end = self.ends.get(at).copied().unwrap_or(start);
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// Row numbers and label blocks, in order.
+    pub(in crate::scrape) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.rows.iter().enumerate().map(|(at, row)| (*row, self.get(at)))
+    }
+}
+
+impl Encoder {
+    /// An encoder that adds the constant labels to every series.
+    #[must_use]
+    pub fn new<'a>(constant: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut text = Vec::new();
+        for (name, value) in constant {
+            if !text.is_empty() {
+                text.push(b',');
+            }
+            push_label(name, value, &mut text);
+        }
+        Self {
+            constant: String::from_utf8_lossy(&text).into_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The constant labels, rendered.
+    #[must_use]
+    pub fn constant(&self) -> &str {
+        &self.constant
+    }
+
+    /// The lines of a collector's batch. Of rows with equal labels the first is kept; rows above `max_series` are
+    /// dropped; both are counted.
+    pub fn encode(&mut self, collector: &Collector, batch: &Batch) -> Samples {
+        let series_per_row = collector
+            .values()
+            .filter(|column| column.usage != Usage::Histogram)
+            .count() as u64;
+        let mut samples = Samples::default();
+        let mut served = distinct(self.blocks(collector, batch));
+        // A histogram's rows are observations: equal labels are what it groups by.
+        let has_histogram = collector.values().any(|column| column.usage == Usage::Histogram);
+        let observed = if has_histogram {
+            self.blocks(collector, batch)
+        } else {
+            Blocks::default()
+        };
+        samples.duplicates = (batch.len() - served.rows.len()) as u64 * series_per_row;
+        if collector.max_series > 0 && series_per_row > 0 {
+            let limit = usize::try_from(collector.max_series / series_per_row).unwrap_or(usize::MAX);
+            let over = served.rows.len().saturating_sub(limit);
+            served.rows.truncate(limit);
+            served.keys.truncate(limit);
+            samples.over_limit = over as u64 * series_per_row;
+        }
+        self.families(collector, batch, &served, &observed, &mut samples);
+        self.last_id += 1;
+        samples.id = self.last_id;
+        samples.bytes = Bytes::copy_from_slice(&self.lines);
+        samples
+    }
+
+    /// `served` are the rows of gauges and counters, `observed` those of histograms.
+    fn families(
+        &mut self,
+        collector: &Collector,
+        batch: &Batch,
+        served: &Blocks,
+        observed: &Blocks,
+        samples: &mut Samples,
+    ) {
+        let keys: Arc<[u64]> = served.keys.as_slice().into();
+        self.lines.clear();
+        for (value, column) in collector.values().enumerate() {
+            if column.usage == Usage::Histogram {
+                histogram::encode(
+                    column,
+                    value,
+                    batch,
+                    observed,
+                    &self.hasher,
+                    &mut self.lines,
+                    samples,
+                );
+            } else {
+                let range = self.scalar(column, value, batch, served);
+                let entries = if range.is_empty() {
+                    Arc::from([])
+                } else {
+                    Arc::clone(&keys)
+                };
+                samples.series += entries.len() as u64;
+                samples.families.push(FamilyLines {
+                    range,
+                    stride: 1,
+                    keys: entries,
+                });
+            }
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        column: &Column,
+        value: usize,
+        batch: &Batch,
+        served: &Blocks,
+    ) -> std::ops::Range<usize> {
+        let start = self.lines.len();
+        if !batch.is_absent(value) {
+            for (row, block) in served.iter() {
+                self.lines.extend_from_slice(column.name.as_bytes());
+                self.lines.extend_from_slice(block);
+                self.lines.push(b' ');
+                push_number(batch.value(row, value), &mut self.lines);
+                self.lines.push(b'\n');
+            }
+        }
+        start..self.lines.len()
+    }
+
+    fn blocks(&self, collector: &Collector, batch: &Batch) -> Blocks {
+        let names: Vec<&str> = collector.labels().map(|column| &*column.name).collect();
+        let mut blocks = Blocks {
+            rows: (0..batch.len()).collect(),
+            ..Blocks::default()
+        };
+        for row in 0..batch.len() {
+            self.push_block(&names, row, batch, &mut blocks.text);
+            blocks.ends.push(blocks.text.len());
+            let key = self.hasher.hash_one(blocks.get(row));
+            blocks.keys.push(key);
+        }
+        blocks
+    }
+
+    fn push_block(&self, names: &[&str], row: usize, batch: &Batch, text: &mut Vec<u8>) {
+        if names.is_empty() && self.constant.is_empty() {
+            return;
+        }
+        text.push(b'{');
+        for (label, name) in names.iter().enumerate() {
+            if label > 0 {
+                text.push(b',');
+            }
+            push_label(name, batch.label(row, label), text);
+        }
+        if !self.constant.is_empty() {
+            if !names.is_empty() {
+                text.push(b',');
+            }
+            text.extend_from_slice(self.constant.as_bytes());
+        }
+        text.push(b'}');
+    }
+}
+
+/// Drops the rows whose labels an earlier row has.
+fn distinct(blocks: Blocks) -> Blocks {
+    if !has_repeats(blocks.keys.iter().copied()) {
+        return blocks;
+    }
+    let mut seen = HashSet::with_capacity(blocks.rows.len());
+    let mut distinct = Blocks::default();
+    for ((row, block), key) in blocks.iter().zip(&blocks.keys) {
+        if seen.insert(*key) {
+            distinct.rows.push(row);
+            distinct.text.extend_from_slice(block);
+            distinct.ends.push(distinct.text.len());
+            distinct.keys.push(*key);
+        }
+    }
+    distinct
+}

@@ -1,0 +1,90 @@
+//! Which names families need beside their own in OpenMetrics, and which of these are free.
+//!
+//! There a family of counters is named without `_total`, a histogram has a name that its buckets, count and sum only
+//! begin with, and none of the names that belong to a family may be another's. The configuration decides, not what is
+//! on a page: a family's type stays what it is when a collector does not answer.
+
+use std::collections::{HashMap, HashSet};
+
+use pg_exporter_schema::{Collector, Column, Usage};
+
+/// Names that several families need.
+#[derive(Debug, Default)]
+pub(in crate::scrape) struct Names {
+    contested: HashSet<String>,
+}
+
+/// The name of a family of counters where OpenMetrics has one for it.
+pub(in crate::scrape) fn without_total(name: &str) -> Option<&str> {
+    name.strip_suffix("_total").filter(|base| !base.is_empty())
+}
+
+/// What a family of counters needs, by its name without `_total`.
+fn of_counters(base: &str) -> [String; 2] {
+    [base.to_owned(), format!("{base}_created")]
+}
+
+/// What a gauge histogram needs beside its buckets' name.
+fn of_histogram(base: &str) -> [String; 3] {
+    [base.to_owned(), format!("{base}_gcount"), format!("{base}_gsum")]
+}
+
+impl Names {
+    /// The names of a set of collectors beside the exporter's own in this namespace.
+    pub(in crate::scrape) fn new<'a>(
+        collectors: impl IntoIterator<Item = &'a Collector>,
+        namespace: &str,
+    ) -> Self {
+        let mut owners: HashMap<String, &str> = HashMap::new();
+        let mut contested = HashSet::new();
+        for column in collectors.into_iter().flat_map(Collector::values) {
+            for name in needed(column) {
+                if owners.get(&name).is_some_and(|owner| *owner != column.name) {
+                    contested.insert(name);
+                } else {
+                    owners.insert(name, &column.name);
+                }
+            }
+        }
+        let own = owners.into_keys().filter(|name| is_own(name, namespace));
+        contested.extend(own);
+        Self { contested }
+    }
+
+    /// Whether counters of this name, which is without `_total`, can be a family of counters.
+    pub(in crate::scrape) fn allow_counters(&self, base: &str) -> bool {
+        self.are_free(&of_counters(base))
+    }
+
+    /// Whether a histogram of this name can be a gauge histogram.
+    pub(in crate::scrape) fn allow_histogram(&self, base: &str) -> bool {
+        self.are_free(&of_histogram(base))
+    }
+
+    fn are_free(&self, names: &[String]) -> bool {
+        !names.iter().any(|name| self.contested.contains(name))
+    }
+}
+
+/// All names that a column's families would like to have.
+fn needed(column: &Column) -> Vec<String> {
+    let mut names: Vec<String> = column
+        .families
+        .iter()
+        .map(|family| family.name.to_string())
+        .collect();
+    match column.usage {
+        Usage::Counter => names.extend(without_total(&column.name).into_iter().flat_map(of_counters)),
+        Usage::Histogram => names.extend(of_histogram(&column.name)),
+        Usage::Gauge | Usage::Label | Usage::Discard => {}
+    }
+    names
+}
+
+/// Whether the exporter may have a metric of that name about itself.
+fn is_own(name: &str, namespace: &str) -> bool {
+    let about_target = name.strip_prefix(namespace).is_some_and(|rest| {
+        rest.starts_with("_exporter_") || ["_up", "_version", "_in_recovery"].contains(&rest)
+    });
+    about_target || name.starts_with("process_")
+}

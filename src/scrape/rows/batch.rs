@@ -1,0 +1,128 @@
+//! A result between decoding and encoding: label text and a matrix of numbers, without lifetimes or types of the wire.
+
+/// Rows of one collector's result, row-major.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    label_columns: usize,
+    value_columns: usize,
+    rows: usize,
+    text: String,
+    /// End of each label in `text`, `label_columns` per row.
+    ends: Vec<u32>,
+    /// `value_columns` per row; NULL is NaN.
+    values: Vec<f64>,
+    /// Value columns that the result does not have.
+    absent: Vec<bool>,
+}
+
+/// One row of a [`Batch`].
+#[derive(Clone, Copy, Debug)]
+pub struct RowView<'a> {
+    batch: &'a Batch,
+    row: usize,
+}
+
+impl Batch {
+    /// An empty batch of so many label and value columns. `absent` tells which value columns the result lacks.
+    #[must_use]
+    pub fn new(label_columns: usize, absent: Vec<bool>) -> Self {
+        Self {
+            label_columns,
+            value_columns: absent.len(),
+            absent,
+            ..Self::default()
+        }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether it has no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Whether the result lacks the value column.
+    #[must_use]
+    pub fn is_absent(&self, value: usize) -> bool {
+        self.absent.get(value).copied().unwrap_or(true)
+    }
+
+    /// Ends a label: what was written to [`text`](Self::text) since the label before.
+    pub(in crate::scrape) fn end_label(&mut self) {
+        // A row's labels are at most 1 GB (PostgreSQL's limit of a field); a batch of 4 GB does not fit the deadline.
+        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+    }
+
+    /// Where the current label is written.
+    pub(in crate::scrape) fn text(&mut self) -> &mut String {
+        &mut self.text
+    }
+
+    /// Adds a value to the current row.
+    pub(in crate::scrape) fn push_value(&mut self, value: f64) {
+        self.values.push(value);
+    }
+
+    /// Ends the current row.
+    pub(in crate::scrape) fn end_row(&mut self) {
+        self.rows += 1;
+        debug_assert_eq!(self.ends.len(), self.rows * self.label_columns);
+        debug_assert_eq!(self.values.len(), self.rows * self.value_columns);
+    }
+
+    /// Label `label` of row `row`, empty when there is none.
+    #[must_use]
+    pub fn label(&self, row: usize, label: usize) -> &str {
+        let cell = row * self.label_columns + label;
+        let end = self.ends.get(cell).copied().unwrap_or(0) as usize;
+        let start = cell
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0) as usize;
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// Value `value` of row `row`; NaN stands for NULL.
+    #[must_use]
+    pub fn value(&self, row: usize, value: usize) -> f64 {
+        self.values
+            .get(row * self.value_columns + value)
+            .copied()
+            .unwrap_or(f64::NAN)
+    }
+
+    /// Value `value` of every row, in order.
+    pub fn column(&self, value: usize) -> impl Iterator<Item = f64> + '_ {
+        self.values
+            .iter()
+            .skip(value)
+            .step_by(self.value_columns.max(1))
+            .copied()
+    }
+
+    /// The rows in order.
+    pub fn iter(&self) -> impl Iterator<Item = RowView<'_>> {
+        (0..self.rows).map(|row| RowView { batch: self, row })
+    }
+}
+
+impl<'a> RowView<'a> {
+    /// The label of that index among the definition's label columns.
+    #[must_use]
+    pub fn label(&self, index: usize) -> &'a str {
+        self.batch.label(self.row, index)
+    }
+
+    /// The value of that index among the definition's value columns; `None` for NULL.
+    #[must_use]
+    pub fn value(&self, index: usize) -> Option<f64> {
+        let value = self.batch.value(self.row, index);
+        (!value.is_nan()).then_some(value)
+    }
+}

@@ -1,0 +1,273 @@
+//! Rows to a batch: each column's place and reading is resolved once per statement, not per cell.
+
+use std::fmt::Write as _;
+
+use pg_exporter_schema::{Collector, Column, Usage, shortest};
+
+use super::batch::Batch;
+use super::number;
+use super::number::Wire;
+use super::timestamp;
+use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::rows::{Format, ResultColumn, Row};
+
+/// How the rows of one statement on one connection are read.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    labels: Vec<Label>,
+    values: Vec<Value>,
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    index: usize,
+    wire: Wire,
+}
+
+#[derive(Clone, Debug)]
+struct Value {
+    /// `None` when the result lacks the column.
+    index: Option<usize>,
+    wire: Wire,
+    scale: f64,
+    /// What NULL stands for, scaled.
+    null: f64,
+    is_histogram: bool,
+}
+
+impl Decoder {
+    /// Finds the definition's columns in a result's.
+    ///
+    /// # Errors
+    /// When a label column or a histogram column is missing: without it the series would be others.
+    pub fn resolve(collector: &Collector, columns: &[ResultColumn], format: Format) -> Result<Self, Failure> {
+        let find = |column: &Column| columns.iter().position(|found| *found.name == *column.column);
+        let wire = |index: usize| {
+            columns
+                .get(index)
+                .map_or(Wire::Opaque, |column| wire_of(column.oid))
+        };
+        let labels = collector
+            .labels()
+            .map(|column| {
+                let index = find(column).ok_or_else(|| missing(collector, column))?;
+                Ok(Label {
+                    index,
+                    wire: wire(index),
+                })
+            })
+            .collect::<Result<_, Failure>>()?;
+        let values = collector
+            .values()
+            .map(|column| {
+                let index = find(column);
+                let is_histogram = column.usage == Usage::Histogram;
+                if is_histogram && index.is_none() {
+                    return Err(missing(collector, column));
+                }
+                let null = column.default.map_or(f64::NAN, |default| default * column.scale);
+                let wire = index.map_or(Wire::Opaque, wire);
+                Ok(Value {
+                    index,
+                    wire,
+                    scale: column.scale,
+                    null,
+                    is_histogram,
+                })
+            })
+            .collect::<Result<_, Failure>>()?;
+        Ok(Self {
+            labels,
+            values,
+            format,
+        })
+    }
+
+    /// Whether some column's type cannot be read in the binary format (`regclass`, `inet`, `json`, enums…): the statement
+    /// must run with text results then.
+    #[must_use]
+    pub fn needs_text(&self) -> bool {
+        let has_label = self.labels.iter().any(|label| !is_binary_label(label.wire));
+        let has_value = self
+            .values
+            .iter()
+            .any(|value| value.index.is_some() && value.wire == Wire::Opaque);
+        self.format == Format::Binary && (has_label || has_value)
+    }
+
+    /// The value columns that the result lacks, by name.
+    pub fn absent<'a>(&'a self, collector: &'a Collector) -> impl Iterator<Item = &'a str> {
+        collector
+            .values()
+            .zip(&self.values)
+            .filter(|(_, value)| value.index.is_none())
+            .map(|(column, _)| &*column.column)
+    }
+
+    /// The value columns whose type is none of numbers, by name: only what reads like a number is not NaN.
+    pub fn opaque<'a>(&'a self, collector: &'a Collector) -> impl Iterator<Item = &'a str> {
+        collector
+            .values()
+            .zip(&self.values)
+            .filter(|(_, value)| value.index.is_some() && value.wire == Wire::Opaque)
+            .map(|(column, _)| &*column.column)
+    }
+
+    /// An empty batch of its shape.
+    #[must_use]
+    pub fn batch(&self) -> Batch {
+        Batch::new(
+            self.labels.len(),
+            self.values.iter().map(|value| value.index.is_none()).collect(),
+        )
+    }
+
+    /// Adds a row to a batch of [its shape](Self::batch).
+    ///
+    /// # Errors
+    /// When a histogram's observation is not a finite number.
+    pub fn push(&self, row: &Row, batch: &mut Batch) -> Result<(), Failure> {
+        for label in &self.labels {
+            if let Some(bytes) = row.cell(label.index) {
+                match self.format {
+                    Format::Binary => binary_label(label.wire, bytes, batch.text()),
+                    Format::Text => text_label(label.wire, bytes, batch.text()),
+                }
+            }
+            batch.end_label();
+        }
+        for value in &self.values {
+            batch.push_value(self.value(value, row)?);
+        }
+        batch.end_row();
+        Ok(())
+    }
+
+    fn value(&self, value: &Value, row: &Row) -> Result<f64, Failure> {
+        let Some(bytes) = value.index.and_then(|index| row.cell(index)) else {
+            return Ok(value.null);
+        };
+        let number = match self.format {
+            Format::Binary => value.wire.read(bytes),
+            Format::Text => read_text(value.wire, bytes),
+        };
+        let number = match number {
+            Some(number) if value.wire.is_scaled() => number * value.scale,
+            Some(number) => number,
+            None => f64::NAN,
+        };
+        if value.is_histogram && !number.is_finite() {
+            return Err(Failure::new(
+                Reason::Cast,
+                "an observation of a histogram is not a finite number",
+            ));
+        }
+        Ok(number)
+    }
+}
+
+fn missing(collector: &Collector, column: &Column) -> Failure {
+    let (branch, column) = (&collector.branch, &column.column);
+    Failure::new(
+        Reason::MissingColumn,
+        format!("the result of {branch} has no column {column}"),
+    )
+}
+
+/// Without a known type (pgbouncer, poolers) a cell is text that may stand for anything.
+pub(in crate::scrape) fn wire_of(oid: u32) -> Wire {
+    if oid == 0 {
+        Wire::Unknown
+    } else {
+        Wire::of_binary(oid)
+    }
+}
+
+fn is_binary_label(wire: Wire) -> bool {
+    !matches!(wire, Wire::Opaque | Wire::Numeric)
+}
+
+/// Integers in decimal, floats in shortest form, times as whole Unix seconds, booleans as words, text as it is.
+fn binary_label(wire: Wire, bytes: &[u8], text: &mut String) {
+    match wire {
+        Wire::Text => text.push_str(&String::from_utf8_lossy(bytes)),
+        Wire::Bool => text.push_str(if bytes.first() == Some(&1) {
+            "true"
+        } else {
+            "false"
+        }),
+        Wire::Int8 => push_integer(bytes.try_into().map(i64::from_be_bytes).ok(), text),
+        Wire::Unsigned8 => push_integer(bytes.try_into().map(u64::from_be_bytes).ok(), text),
+        Wire::Float4 | Wire::Float8 => push_float(wire.read(bytes), text),
+        _ => push_whole(wire.read(bytes), text),
+    }
+}
+
+fn text_label(wire: Wire, bytes: &[u8], text: &mut String) {
+    match (wire, bytes) {
+        (Wire::Bool, b"t") => text.push_str("true"),
+        (Wire::Bool, b"f") => text.push_str("false"),
+        (Wire::Timestamp | Wire::Date, _) => push_whole(read_text(wire, bytes), text),
+        (Wire::Float4 | Wire::Float8, _) => push_float(read_text(wire, bytes), text),
+        _ => text.push_str(&String::from_utf8_lossy(bytes)),
+    }
+}
+
+fn push_integer(number: Option<impl itoa::Integer>, text: &mut String) {
+    if let Some(number) = number {
+        text.push_str(itoa::Buffer::new().format(number));
+    }
+}
+
+/// Integers of up to 32 bits and whole seconds, whose text is exact.
+fn push_whole(number: Option<f64>, text: &mut String) {
+    if let Some(number) = number {
+        let _ = write!(text, "{number}");
+    }
+}
+
+/// Go's shortest `%g`, as pg_exporter 1.x shows floats in labels.
+fn push_float(number: Option<f64>, text: &mut String) {
+    match number {
+        Some(number) if number.is_finite() => text.push_str(&shortest(number)),
+        Some(number) if number.is_nan() => text.push_str("NaN"),
+        Some(number) => text.push_str(if number > 0.0 { "+Inf" } else { "-Inf" }),
+        None => {}
+    }
+}
+
+/// The number in a cell's text form.
+fn read_text(wire: Wire, bytes: &[u8]) -> Option<f64> {
+    match wire {
+        Wire::Bool => Some(f64::from(u8::from(bytes == b"t"))),
+        Wire::Timestamp | Wire::Date => timestamp::parse(std::str::from_utf8(bytes).ok()?),
+        Wire::Unknown => number::text(bytes).or_else(|| match bytes {
+            b"t" => Some(1.0),
+            b"f" => Some(0.0),
+            _ => timestamp::parse(std::str::from_utf8(bytes).ok()?),
+        }),
+        _ => number::text(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_labels() {
+        let shown = |wire: Wire, bytes: &[u8]| {
+            let mut text = String::new();
+            binary_label(wire, bytes, &mut text);
+            text
+        };
+        assert_eq!(shown(Wire::Float8, &1e6f64.to_be_bytes()), "1e+06");
+        assert_eq!(shown(Wire::Float8, &0.5f64.to_be_bytes()), "0.5");
+        assert_eq!(shown(Wire::Float8, &f64::INFINITY.to_be_bytes()), "+Inf");
+        assert_eq!(shown(Wire::Float4, &0.1f32.to_be_bytes()), "0.1");
+        assert_eq!(shown(Wire::Int8, &i64::MAX.to_be_bytes()), "9223372036854775807");
+        assert_eq!(shown(Wire::Int4, &(-5i32).to_be_bytes()), "-5");
+        assert_eq!(shown(Wire::Timestamp, &0i64.to_be_bytes()), "946684800");
+    }
+}

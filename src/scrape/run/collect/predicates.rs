@@ -1,0 +1,129 @@
+//! The statements that decide whether a collector's query is run.
+
+use std::time::{Duration, Instant};
+
+use super::outcome::{fail, too_late, with_slot};
+use super::{Due, Env};
+use crate::postgres::deadline::within;
+use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::pipeline;
+use crate::postgres::pipeline::{PendingQuery, QueryRequest};
+use crate::postgres::session::{Session, StatementKey};
+use crate::scrape::run::database::Database;
+
+/// Asks the predicates, the first of every collector, then the second, and so on: a later one may only make sense
+/// where an earlier one holds. What remains is to be run.
+pub(in crate::scrape) async fn ask_all(
+    database: &Database,
+    session: &mut Session,
+    mut due: Vec<Due>,
+    env: &Env<'_>,
+) -> Result<Vec<Due>, Failure> {
+    let rounds = due.iter().map(|item| item.predicates.len()).max().unwrap_or(0);
+    for round in 0..rounds {
+        let mut asked = Vec::new();
+        let mut remaining = Vec::new();
+        for item in due {
+            match cached_answer(database, &item, round, env) {
+                None if item.predicates.len() > round => asked.push(item),
+                None | Some(true) => remaining.push(item),
+                Some(false) => {
+                    with_slot(database, &item, |slot| slot.skipped(env.start, Duration::ZERO));
+                }
+            }
+        }
+        remaining.extend(ask(database, session, asked, round, env).await?);
+        due = remaining;
+    }
+    due.sort_by_key(|item| item.place);
+    Ok(due)
+}
+
+fn cached_answer(database: &Database, item: &Due, round: usize, env: &Env<'_>) -> Option<bool> {
+    let ttl = item.collector.predicates.get(round)?.ttl;
+    let (answer, at) = with_slot(database, item, |slot| slot.predicates.get(round)?.answer)??;
+    (env.config.cache && env.start.saturating_duration_since(at) < ttl).then_some(answer)
+}
+
+async fn ask(
+    database: &Database,
+    session: &mut Session,
+    asked: Vec<Due>,
+    round: usize,
+    env: &Env<'_>,
+) -> Result<Vec<Due>, Failure> {
+    let statements: Vec<(StatementKey, &str)> = asked
+        .iter()
+        .filter_map(|item| {
+            Some((
+                *item.predicates.get(round)?,
+                &*item.collector.predicates.get(round)?.query,
+            ))
+        })
+        .collect();
+    let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
+    let mut passed = Vec::new();
+    let mut ready = Vec::new();
+    for (item, (key, sql)) in asked.iter().zip(&statements) {
+        match refused.iter().find(|(refused, _)| refused == key) {
+            Some((_, failure)) => fail(database, item, failure.clone(), None, env),
+            None => ready.push((
+                item,
+                QueryRequest {
+                    key: *key,
+                    sql,
+                    timeout: env.limit(&item.collector),
+                },
+            )),
+        }
+    }
+    let orders: Vec<QueryRequest<'_>> = ready.iter().map(|(_, order)| order.clone()).collect();
+    let mut flights = pipeline::send(session, &orders, env.deadline()).await;
+    for (item, _) in ready {
+        let Some(flight) = flights.pop_front() else { break };
+        let began = Instant::now();
+        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
+        match within(limit, holds(flight)).await {
+            Err(_) => return Err(too_late(item, env)),
+            Ok(Err(failure)) if failure.reason == Reason::Connection => return Err(failure),
+            Ok(Err(failure)) => fail(database, item, failure, Some(began.elapsed()), env),
+            Ok(Ok(answer)) => {
+                with_slot(database, item, |slot| {
+                    if let Some(predicate) = slot.predicates.get_mut(round) {
+                        predicate.answer = Some((answer, env.start));
+                    }
+                    if !answer {
+                        slot.skipped(env.start, began.elapsed());
+                    }
+                });
+                if answer {
+                    passed.push(item.clone());
+                }
+            }
+        }
+    }
+    Ok(passed)
+}
+
+/// A predicate's answer: one row of one boolean; no row and NULL are no.
+async fn holds(mut flight: PendingQuery<'_>) -> Result<bool, Failure> {
+    const BOOL: u32 = 16;
+    let mut rows = flight.rows().await?;
+    let Some(row) = rows.next().await? else {
+        return Ok(false);
+    };
+    if row.columns().iter().map(|column| column.oid).ne([BOOL]) {
+        return Err(Failure::new(
+            Reason::Cast,
+            "a predicate must return one column of type boolean",
+        ));
+    }
+    let answer = row.cell(0) == Some(&[1]);
+    match rows.next().await? {
+        None => Ok(answer),
+        Some(_) => Err(Failure::new(
+            Reason::Other,
+            "a predicate must return one row, not several",
+        )),
+    }
+}

@@ -1,0 +1,221 @@
+//! The collectors' statements: prepared, sent together, read in order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::outcome::{fail, too_late, with_slot};
+use super::{Due, Env};
+use crate::postgres::deadline::within;
+use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::pipeline;
+use crate::postgres::pipeline::{PendingQuery, QueryRequest};
+use crate::postgres::rows::{Format, Row};
+use crate::postgres::session::Session;
+use crate::scrape::rows::batch::Batch;
+use crate::scrape::rows::decode::Decoder;
+use crate::scrape::run::collector_state::Execution;
+use crate::scrape::run::database::Database;
+
+/// A statement's end, or the end of the session.
+enum Ended {
+    /// Answered, or refused by the server.
+    Answered,
+    /// The connection is of no more use.
+    Lost(Failure),
+}
+
+/// Runs the statements; those whose prepared statement the server no longer accepts are prepared anew once, and run
+/// unnamed if that does not help.
+pub(in crate::scrape) async fn run_all(
+    database: &Database,
+    session: &mut Session,
+    mut due: Vec<Due>,
+    env: &Env<'_>,
+) -> Result<(), Failure> {
+    while !due.is_empty() {
+        let ready = prepare(database, session, due, env).await?;
+        due = execute(database, session, ready, env).await?;
+    }
+    Ok(())
+}
+
+/// Prepares what is new on this session and resolves how the rows are read.
+async fn prepare(
+    database: &Database,
+    session: &mut Session,
+    due: Vec<Due>,
+    env: &Env<'_>,
+) -> Result<Vec<Due>, Failure> {
+    let statements: Vec<_> = due
+        .iter()
+        .map(|item| (item.key, &*item.collector.query))
+        .collect();
+    let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
+    let mut ready = Vec::with_capacity(due.len());
+    for mut item in due {
+        match refused.iter().find(|(key, _)| *key == item.key) {
+            Some((key, failure)) if failure.is_stale_statement() => session.use_text(*key),
+            Some((_, failure)) if failure.reason == Reason::Connection => return Err(failure.clone()),
+            Some((_, failure)) => {
+                fail(database, &item, failure.clone(), None, env);
+                continue;
+            }
+            None => {}
+        }
+        match decoder(database, session, &item) {
+            Ok(decoder) => {
+                item.decoder = decoder;
+                ready.push(item);
+            }
+            Err(failure) => fail(database, &item, failure, None, env),
+        }
+    }
+    Ok(ready)
+}
+
+/// The decoder of a prepared statement; `None` when its columns are known only with its first row.
+fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Option<Arc<Decoder>>, Failure> {
+    let Some(columns) = session.columns(item.key).cloned() else {
+        return Ok(None);
+    };
+    let known = with_slot(database, item, |slot| slot.decoder.clone()).flatten();
+    if let Some((known, decoder)) = known
+        && Arc::ptr_eq(&known, &columns)
+    {
+        return Ok(Some(decoder));
+    }
+    let mut decoder = Decoder::resolve(&item.collector, &columns, Format::Binary)?;
+    for column in decoder.absent(&item.collector) {
+        tracing::warn!(collector = %item.collector.branch, database = %database.name, column, "the result lacks a column of the definition: its metric is left out");
+    }
+    for column in decoder.opaque(&item.collector) {
+        tracing::warn!(collector = %item.collector.branch, database = %database.name, column, "the column's type is no number: its metric is NaN; cast it in the query");
+    }
+    if decoder.needs_text() {
+        session.use_text(item.key);
+        decoder = Decoder::resolve(&item.collector, &columns, Format::Text)?;
+    }
+    let decoder = Arc::new(decoder);
+    with_slot(database, item, |slot| {
+        slot.decoder = Some((columns, Arc::clone(&decoder)));
+    });
+    Ok(Some(decoder))
+}
+
+/// Sends all and reads the answers in order. Returns what is to be tried again.
+async fn execute(
+    database: &Database,
+    session: &mut Session,
+    due: Vec<Due>,
+    env: &Env<'_>,
+) -> Result<Vec<Due>, Failure> {
+    let orders: Vec<_> = due
+        .iter()
+        .map(|item| QueryRequest {
+            key: item.key,
+            sql: &item.collector.query,
+            timeout: env.limit(&item.collector),
+        })
+        .collect();
+    let mut flights = pipeline::send(session, &orders, env.deadline()).await;
+    let mut stale = Vec::new();
+    let mut lost = None;
+    for item in &due {
+        let Some(flight) = flights.pop_front() else { break };
+        let began = Instant::now();
+        // The answers before it have been read, so this is the statement that the server is at.
+        let execution = Execution {
+            scrape: env.start,
+            limit: began + flight.timeout,
+            has_own_limit: item.collector.timeout == Some(flight.timeout),
+        };
+        with_slot(database, item, |slot| slot.run(execution));
+        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
+        let answer = within(limit, receive(flight, item))
+            .await
+            .unwrap_or_else(|_| Err(too_late(item, env)));
+        match answer {
+            Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
+            answer => {
+                let ended = record(database, item, answer, began.elapsed(), env);
+                database.answers.notify_waiters();
+                if let Ended::Lost(failure) = ended {
+                    lost = Some(failure);
+                    break;
+                }
+            }
+        }
+    }
+    drop(flights);
+    if let Some(failure) = lost {
+        return Err(failure);
+    }
+    for item in &mut stale {
+        session.forget(item.key);
+        if item.retries > 0 {
+            session.use_text(item.key);
+        }
+        item.retries += 1;
+    }
+    Ok(stale)
+}
+
+async fn receive(mut flight: PendingQuery<'_>, item: &Due) -> Result<Batch, Failure> {
+    let mut rows = flight.rows().await?;
+    let mut decoder = item.decoder.clone();
+    let mut batch = decoder
+        .as_ref()
+        .map(|decoder| decoder.batch())
+        .unwrap_or_default();
+    while let Some(row) = rows.next().await? {
+        let decoder = match &decoder {
+            Some(decoder) => decoder,
+            None => {
+                let first = decoder.insert(Arc::new(first_row(item, &row)?));
+                batch = first.batch();
+                first
+            }
+        };
+        decoder.push(&row, &mut batch)?;
+    }
+    Ok(batch)
+}
+
+fn first_row(item: &Due, row: &Row) -> Result<Decoder, Failure> {
+    Decoder::resolve(&item.collector, &row.columns(), row.format())
+}
+
+fn record(
+    database: &Database,
+    item: &Due,
+    answer: Result<Batch, Failure>,
+    took: Duration,
+    env: &Env<'_>,
+) -> Ended {
+    match answer {
+        Ok(batch) => {
+            let samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
+            let batch = env
+                .retained
+                .borrow()
+                .contains(&*item.collector.branch)
+                .then(|| Arc::new(batch));
+            with_slot(database, item, |slot| {
+                slot.succeeded(samples, env.start, took);
+                slot.batch = batch;
+            });
+            Ended::Answered
+        }
+        Err(failure) => {
+            // Without an SQLSTATE the failure is not the server's answer, so the answers behind it will not come.
+            let is_lost = failure.reason == Reason::Connection
+                || (failure.reason == Reason::Timeout && failure.sqlstate.is_none());
+            fail(database, item, failure.clone(), Some(took), env);
+            if is_lost {
+                Ended::Lost(failure)
+            } else {
+                Ended::Answered
+            }
+        }
+    }
+}

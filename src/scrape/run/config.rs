@@ -1,0 +1,54 @@
+//! What a target's scrapes are told once, at the start.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::database_names::NamePattern;
+
+/// Settings of the scrapes of one target.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Prefix of the exporter's own metrics.
+    pub namespace: String,
+    /// Labels of every series.
+    pub labels: Vec<(String, String)>,
+    /// Tags the exporter was started with.
+    pub tags: Arc<BTreeSet<String>>,
+    /// Whether results are cached for their ttl.
+    pub cache: bool,
+    /// Whether the exporter's own metrics are on the page.
+    pub intro: bool,
+    /// Databases scraped at the same time, at least 1.
+    pub parallel: usize,
+    /// Connections to the target, the health probe's included, at least 2.
+    pub max_connections: usize,
+    /// Whether the databases of the cluster are discovered.
+    pub auto_discovery: bool,
+    /// Databases that are not discovered.
+    pub exclude: Vec<NamePattern>,
+    /// When not empty, the only databases that are discovered.
+    pub include: Vec<NamePattern>,
+}
+
+impl Config {
+    /// Whether a database of the cluster is to be scraped besides the URL's own. Exclusion wins.
+    #[must_use]
+    pub fn is_wanted(&self, database: &str) -> bool {
+        let named = |list: &[NamePattern]| list.iter().any(|name| name.matches(database));
+        let is_vendors = VENDOR_DATABASES.contains(&database);
+        self.auto_discovery
+            && !is_vendors
+            && !named(&self.exclude)
+            && (self.include.is_empty() || named(&self.include))
+    }
+}
+
+/// Databases of cloud vendors, to which their customers have no access.
+const VENDOR_DATABASES: [&str; 6] = [
+    "rdsadmin",
+    "cloudsqladmin",
+    "azure_maintenance",
+    "azure_sys",
+    "alloydbadmin",
+    "alloydbmetadata",
+];

@@ -1,0 +1,96 @@
+//! A database is planned anew: which collectors are installed, and what survives of those that were.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Database;
+use crate::catalog::facts::Facts;
+use crate::catalog::plan;
+use crate::catalog::plan::Context;
+use crate::postgres::facts;
+use crate::postgres::session::Session;
+use crate::scrape::page::text;
+use crate::scrape::run::collect::Env;
+use crate::scrape::run::collector_state::CollectorState;
+
+impl Database {
+    /// Plans anew when a fact or the set of collectors changed. Counts survive; results survive where the collector,
+    /// the cluster, the database and the role are the same.
+    pub(in crate::scrape) fn replan(&self, facts: Facts, env: &Env<'_>, session: &mut Session) {
+        let mut state = self.state.borrow_mut();
+        if state.learned > Some(env.start) {
+            // A run that began later knows the server and the set as they are now.
+            return;
+        }
+        state.learned = Some(env.start);
+        let is_planned = state
+            .planned
+            .as_ref()
+            .is_some_and(|live| Arc::ptr_eq(live, env.live));
+        // Whoever reloads may have mended what a collector rests for, a missing right for one.
+        if state.reloaded != Some(env.reloaded) {
+            state.reloaded = Some(env.reloaded);
+            state.slots.iter_mut().for_each(CollectorState::unpause);
+        }
+        if is_planned && state.facts == facts {
+            return;
+        }
+        let is_another = state.facts.cluster != facts.cluster
+            || state.facts.oid != facts.oid
+            || state.facts.in_recovery != facts.in_recovery
+            || state.facts.version != facts.version;
+        let context = Context {
+            kind: session.kind(),
+            discovered: self.discovered,
+            tags: Arc::clone(&env.config.tags),
+        };
+        let plan = plan::plan(&env.live.collectors, &facts, &context);
+        let state = &mut *state;
+        let mut old: HashMap<String, CollectorState> = std::mem::take(&mut state.resting);
+        old.extend(
+            state
+                .slots
+                .drain(..)
+                .map(|slot| (slot.collector.branch.to_string(), slot)),
+        );
+        for collector in plan.installed() {
+            let block = || -> Arc<[u8]> {
+                let labels = [("datname", &*facts.database), ("query", &*collector.name)];
+                text::block(labels, env.encoder.borrow().constant()).into()
+            };
+            let mut slot = match old.remove(&*collector.branch) {
+                Some(mut slot) if slot.collector.means_the_same_as(collector) => {
+                    slot.collector = Arc::clone(collector);
+                    slot
+                }
+                Some(slot) => {
+                    let mut new = CollectorState::new(Arc::clone(collector), block(), || env.next_key());
+                    new.stats = slot.stats;
+                    new
+                }
+                None => CollectorState::new(Arc::clone(collector), block(), || env.next_key()),
+            };
+            if is_another {
+                slot.expire(|| env.next_key());
+            }
+            slot.unpause();
+            state.slots.push(slot);
+        }
+        // What is not installed must not show its old result when it comes back.
+        for slot in old.values_mut() {
+            slot.expire(|| env.next_key());
+        }
+        let is_known = |branch: &String| {
+            env.live
+                .collectors
+                .iter()
+                .any(|collector| *collector.branch == **branch)
+        };
+        state.resting = old.into_iter().filter(|(branch, _)| is_known(branch)).collect();
+        let keys: Vec<_> = state.slots.iter().flat_map(CollectorState::keys).collect();
+        session.retain_statements(|key| key.0 < facts::FIRST_FREE_KEY || keys.contains(&key));
+        state.plan = plan;
+        state.planned = Some(Arc::clone(env.live));
+        state.facts = facts;
+    }
+}

@@ -1,0 +1,4 @@
+//! Who waits for which run.
+
+pub(in crate::scrape) mod queue;
+pub(in crate::scrape) mod selection;
