@@ -1,12 +1,11 @@
 //! `#[derive(Row)]`: a struct and its attributes become a definition, which is compiled as a file's would be.
 
-use pg_exporter_schema::{Collector, Severity, Usage, compile_node};
+use pg_exporter_schema::{Collector, Severity, Usage, compile_node, constant, constant_origin};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{DeriveInput, Generics, Lifetime};
 
-use crate::constant;
 use crate::definition::{Definition, Origin};
 use crate::tree::Spans;
 
@@ -65,10 +64,10 @@ fn implement(input: &DeriveInput, collector: &Collector, definition: &Definition
             file,
             line,
             query_line,
-        }) => constant::origin(&quote!(#file), &quote!(#line), &quote!(#query_line)),
-        None => constant::origin(&quote!(::core::file!()), &quote!(::core::line!()), &quote!(0)),
+        }) => constant_origin(&quote!(#file), &quote!(#line), &quote!(#query_line)),
+        None => constant_origin(&quote!(::core::file!()), &quote!(::core::line!()), &quote!(0)),
     };
-    let constant = constant::collector(collector, &origin);
+    let constant = constant(collector, &origin);
     let position = |usage: fn(Usage) -> bool, name: &str| {
         let columns = collector.columns.iter().filter(|column| usage(column.usage));
         columns.into_iter().position(|column| column.column == name)
@@ -88,7 +87,12 @@ fn implement(input: &DeriveInput, collector: &Collector, definition: &Definition
 
 /// An implementation that is never run, for a struct with mistakes.
 fn stub(input: &DeriveInput) -> TokenStream {
-    let constant = constant::blank();
+    // A definition that says nothing and runs nowhere.
+    let blank = Collector {
+        skip: true,
+        ..Collector::default()
+    };
+    let constant = constant(&blank, &constant_origin(&quote!(""), &quote!(0), &quote!(0)));
     implement_with(
         input,
         &constant,

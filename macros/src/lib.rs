@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
-mod constant;
 mod definition;
 mod derive;
 mod directory;

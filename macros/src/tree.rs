@@ -1,6 +1,6 @@
 //! From attributes to the tree that the definition compiler reads, and back from its positions to spans.
 
-use pg_exporter_schema::{At, Diagnostic, Kind, Node, Spot};
+use pg_exporter_schema::{At, Diagnostic, Kind, Node, Position};
 use proc_macro2::Span;
 
 use crate::attributes::{Item, Value};
@@ -11,9 +11,9 @@ pub(crate) struct Spans(Vec<Span>);
 
 impl Spans {
     /// A position that stands for a span.
-    pub(crate) fn spot(&mut self, span: Span) -> Spot {
+    pub(crate) fn position(&mut self, span: Span) -> Position {
         self.0.push(span);
-        Spot::new(u32::try_from(self.0.len()).unwrap_or(0), 1)
+        Position::new(u32::try_from(self.0.len()).unwrap_or(0), 1)
     }
 
     /// The mistake as a compile error where it was made.
@@ -25,27 +25,27 @@ impl Spans {
 
     pub(crate) fn scalar(&mut self, text: impl Into<String>, span: Span) -> Node {
         Node {
-            spot: self.spot(span),
+            position: self.position(span),
             kind: Kind::Scalar(text.into()),
         }
     }
 
     pub(crate) fn list(&mut self, nodes: Vec<Node>, span: Span) -> Node {
         Node {
-            spot: self.spot(span),
+            position: self.position(span),
             kind: Kind::List(nodes),
         }
     }
 
     pub(crate) fn map(&mut self, pairs: Vec<(At<String>, Node)>, span: Span) -> Node {
         Node {
-            spot: self.spot(span),
+            position: self.position(span),
             kind: Kind::Map(pairs),
         }
     }
 
     pub(crate) fn key(&mut self, name: &str, span: Span) -> At<String> {
-        At::new(name.to_owned(), self.spot(span))
+        At::new(name.to_owned(), self.position(span))
     }
 
     pub(crate) fn pair(&mut self, item: &Item) -> (At<String>, Node) {

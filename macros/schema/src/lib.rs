@@ -1,9 +1,10 @@
 //! The collector language of pg_exporter.
 //!
-//! Files of definitions go through passes, one file each: `parse` reads them with their places, `resolve` makes
-//! the model of them, `layer` puts files together and lets entries without a query `tune` what is
-//! there, `check` looks at the set as a whole. Every mistake is collected, none ends a pass.
-//! Beside them is the reader of [another YAML file](web_options), since only this crate knows YAML.
+//! The way of a file, a room each: `language` holds one row per key; `read` makes nodes and typed values with their
+//! positions of text; `resolve` makes the model of them, lays files over files, lets entries without a query tune what is
+//! there and checks the set as a whole; `render` writes the model as Rust, YAML, JSON Schema and documentation. Every
+//! mistake is collected, none ends a pass. Beside them is the reader of [another YAML file](web_options), since only this
+//! crate knows YAML.
 //!
 //! ```
 //! use pg_exporter_schema::{Source, Strictness, compile};
@@ -14,39 +15,28 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod check;
-mod diagnostic;
-mod dump;
-mod json_schema;
-mod keys;
-mod layer;
+mod language;
 mod model;
-mod node;
-mod parse;
-mod place;
-mod raw;
-mod report;
+mod read;
+mod render;
 mod resolve;
-mod scalar;
-mod source;
-mod sql;
-mod text;
-mod tune;
-mod value;
 mod web;
-mod write;
 
-pub use diagnostic::{Diagnostic, Severity};
-pub use dump::dump;
-pub use json_schema::json_schema;
-pub use layer::{Outcome, compile, compile_node, layer};
 pub use model::{
     Bucket, Collector, Column, DEFAULT_TIMEOUT, Family, List, OPEN, Origin, Predicate, Tag, Text, Usage,
 };
-pub use node::{Kind, Node};
-pub use place::{At, Spot};
-pub use report::Strictness;
-pub use source::{Source, definition_files, read_dir, read_path, rerun_if_changed};
-pub use text::shortest;
-pub use web::{Confidential, Pem, RateLimitOptions, TlsOptions, WebOptions, web_options};
-pub use write::{write, write_file};
+pub use read::diagnostic::{Diagnostic, Severity};
+pub use read::node::{Kind, Node};
+pub use read::position::{At, Position};
+pub use read::report::Strictness;
+pub use read::source::{Source, definition_files, read_dir, read_path, rerun_if_changed};
+pub use render::constant::{constant, constant_origin};
+pub use render::docs::key_tables;
+pub use render::dump::dump;
+pub use render::json_schema::schema::json_schema;
+pub use render::write::structs::{write, write_file};
+pub use resolve::layer::{Outcome, compile, compile_node, layer};
+pub use resolve::names::shortest;
+pub use web::options::{RateLimitOptions, WebOptions, web_options};
+pub use web::secret::Confidential;
+pub use web::tls::{Pem, TlsOptions};

@@ -50,7 +50,7 @@ pub struct Collector {
     pub fatal: bool,
     /// Whether it is defined but not run.
     pub skip: bool,
-    /// Place in the order of execution, lowest first.
+    /// Location in the order of execution, lowest first.
     pub priority: i64,
     /// Series above this number are dropped and counted. 0: no limit.
     pub max_series: u64,
@@ -63,7 +63,7 @@ pub struct Collector {
 }
 
 /// A statement that decides whether a collector's query is run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Predicate {
     /// For messages; may be empty.
     pub name: Text,
@@ -199,7 +199,60 @@ impl Collector {
     }
 }
 
+impl Default for Collector {
+    /// What a collector is without any key.
+    fn default() -> Self {
+        Self {
+            branch: "".into(),
+            name: "".into(),
+            desc: "".into(),
+            query: "".into(),
+            predicates: List::default(),
+            tags: List::default(),
+            ttl: Duration::ZERO,
+            timeout: Some(DEFAULT_TIMEOUT),
+            min_version: 0,
+            max_version: OPEN,
+            fatal: false,
+            skip: false,
+            priority: 0,
+            max_series: 0,
+            max_stale: Duration::ZERO,
+            columns: List::default(),
+            origin: Origin::default(),
+        }
+    }
+}
+
+impl Default for Column {
+    /// What a column is without any property.
+    fn default() -> Self {
+        Self {
+            column: "".into(),
+            name: "".into(),
+            usage: Usage::Discard,
+            help: "".into(),
+            scale: 1.0,
+            default: None,
+            buckets: List::default(),
+            families: List::default(),
+        }
+    }
+}
+
 impl Usage {
+    /// Its word in a definition.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Label => "LABEL",
+            Self::Gauge => "GAUGE",
+            Self::Counter => "COUNTER",
+            Self::Histogram => "HISTOGRAM",
+            Self::Discard => "DISCARD",
+        }
+    }
+
     /// Whether the column carries a number.
     #[must_use]
     pub fn is_value(self) -> bool {

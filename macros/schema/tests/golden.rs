@@ -6,7 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use pg_exporter_schema::{Collector, Strictness, compile, dump, json_schema, read_dir, write, write_file};
+use pg_exporter_schema::{
+    Collector, Strictness, compile, dump, json_schema, key_tables, read_dir, write, write_file,
+};
 
 #[path = "support/golden.rs"]
 mod golden;
@@ -56,4 +58,19 @@ fn dumped_definitions_are_as_reviewed() {
 #[test]
 fn the_json_schema_is_as_reviewed() {
     assert_golden("schema.json", &json_schema());
+}
+
+/// The tables of keys in the guide are made of the rows of the language.
+#[test]
+fn the_guide_lists_every_key() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/collectors.md");
+    let guide = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = guide.split_once("<!-- keys: ").unwrap();
+    let (marker, rest) = rest.split_once('\n').unwrap();
+    let (_, after) = rest.split_once("<!-- end of keys -->").unwrap();
+    let tables = key_tables();
+    let wanted = format!("{before}<!-- keys: {marker}\n{tables}<!-- end of keys -->{after}");
+    if let Some(difference) = golden::differs(&path, &wanted) {
+        panic!("{difference}");
+    }
 }

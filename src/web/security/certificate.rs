@@ -6,7 +6,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-use super::documents::{Documents, spot};
+use super::documents::{Documents, position};
 
 /// At least one certificate.
 pub(super) fn certificates(pem: &Pem, documents: &mut Documents) -> Option<Vec<CertificateDer<'static>>> {
@@ -19,7 +19,7 @@ pub(super) fn certificates(pem: &Pem, documents: &mut Documents) -> Option<Vec<C
                 "{} no usable certificate; expected PEM (-----BEGIN CERTIFICATE-----)",
                 holds(pem)
             );
-            documents.error(spot(pem), message);
+            documents.error(position(pem), message);
             None
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn key(pem: &Pem, documents: &mut Documents) -> Option<PrivateKeyDer<
             holds(pem)
         )
     };
-    documents.error(spot(pem), message);
+    documents.error(position(pem), message);
     None
 }
 

@@ -30,7 +30,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::certificate;
-use super::documents::{Documents, spot};
+use super::documents::{Documents, position};
 use crate::postgres::tls::verify_validity;
 
 const TYPES: [&str; 5] = [
@@ -94,7 +94,7 @@ fn demands(options: &TlsOptions, documents: &mut Documents) -> Option<(bool, boo
 fn check(options: &TlsOptions, asked: bool, needed: bool, verified: bool, documents: &mut Documents) {
     if let (Some(authority), false) = (&options.client_ca, asked) {
         let message = "a client CA without a `client_auth_type` asks nothing of clients; write RequireAndVerifyClientCert";
-        documents.error(spot(authority), message);
+        documents.error(position(authority), message);
     }
     if let (Some(kind), true, None) = (&options.client_auth_type, verified, &options.client_ca) {
         let message = format!("`{}` verifies by a client CA; add `client_ca_file`", kind.value);
@@ -114,7 +114,7 @@ fn trust(authority: &Pem, provider: &Arc<CryptoProvider>, documents: &mut Docume
         Ok(chain) => Some(Trust { chain, certificates }),
         Err(error) => {
             documents.error(
-                spot(authority),
+                position(authority),
                 format!("clients cannot be verified by it: {error}"),
             );
             None

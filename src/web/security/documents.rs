@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pg_exporter_schema::{At, Diagnostic, Pem, Severity, Source, Spot, WebOptions, web_options};
+use pg_exporter_schema::{At, Diagnostic, Pem, Position, Severity, Source, WebOptions, web_options};
 use zeroize::Zeroizing;
 
 use super::WebConfigError;
@@ -32,7 +32,7 @@ impl Documents {
             Ok(text) => text,
             Err(error) => {
                 let advice = "name a file that can be read with --web.config.file";
-                self.error(Spot::default(), format!("cannot be read: {error}; {advice}"));
+                self.error(Position::default(), format!("cannot be read: {error}; {advice}"));
                 return None;
             }
         };
@@ -56,7 +56,7 @@ impl Documents {
             Ok(text) => Some(Zeroizing::new(text)),
             Err(error) => {
                 self.error(
-                    path.spot,
+                    path.position,
                     format!("{} cannot be read: {error}", resolved.display()),
                 );
                 None
@@ -65,11 +65,11 @@ impl Documents {
     }
 
     /// Notes a mistake at a place of the file.
-    pub(super) fn error(&mut self, spot: Spot, message: impl Into<String>) {
+    pub(super) fn error(&mut self, position: Position, message: impl Into<String>) {
         self.found.push(Diagnostic {
             file: self.shown.clone(),
-            line: spot.line,
-            column: spot.column,
+            line: position.line,
+            column: position.column,
             severity: Severity::Error,
             // One mistake, one line, whatever a value held.
             message: message.into().replace(char::is_control, " "),
@@ -78,7 +78,7 @@ impl Documents {
 
     /// Notes a mistake at a value.
     pub(super) fn wrong<T>(&mut self, value: &At<T>, message: impl Into<String>) {
-        self.error(value.spot, message);
+        self.error(value.position, message);
     }
 
     /// `value`, if no mistake was found.
@@ -95,9 +95,9 @@ impl Documents {
 }
 
 /// Where a certificate or key stands.
-pub(super) fn spot(pem: &Pem) -> Spot {
+pub(super) fn position(pem: &Pem) -> Position {
     match pem {
-        Pem::File(path) => path.spot,
-        Pem::Inline(text) => text.spot,
+        Pem::File(path) => path.position,
+        Pem::Inline(text) => text.position,
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hyper::header::{HeaderName, HeaderValue};
-use pg_exporter_schema::Spot;
+use pg_exporter_schema::Position;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::documents::Documents;
@@ -54,12 +54,12 @@ impl Policy {
         let mut documents = Documents::new(path);
         if before.tls.is_some() && self.tls.is_none() {
             let message = "`tls_server_config` is gone, TLS stays on; restart the exporter to turn it off";
-            documents.error(Spot::default(), message);
+            documents.error(Position::default(), message);
         }
         if before.users.is_some() && self.users.is_none() {
             let message =
                 "`basic_auth_users` is gone, the users stay; restart the exporter to let everybody in";
-            documents.error(Spot::default(), message);
+            documents.error(Position::default(), message);
         }
         documents.finish(Some(())).1
     }

@@ -44,9 +44,12 @@ pub(super) fn read(options: &RateLimitOptions, documents: &mut Documents) -> Opt
             full_at: Mutex::new(None),
         }),
         None => {
-            let spot = options.burst.as_ref().map_or(options.spot, |burst| burst.spot);
+            let position = options
+                .burst
+                .as_ref()
+                .map_or(options.position, |burst| burst.position);
             let message = "`rate_limit` with an interval needs a `burst` from 1 to 1000000; 0 would refuse every request";
-            documents.error(spot, message);
+            documents.error(position, message);
             None
         }
     }

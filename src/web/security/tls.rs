@@ -8,7 +8,7 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
-use super::documents::{Documents, spot};
+use super::documents::{Documents, position};
 use super::names;
 use super::names::Version;
 use super::{certificate, client_auth};
@@ -45,7 +45,7 @@ pub(super) fn read(options: &TlsOptions, http2: bool, documents: &mut Documents)
     let versions = usable(&provider, &range?);
     if versions.is_empty() {
         documents.error(
-            options.spot,
+            options.position,
             "`cipher_suites` has none for TLS 1.2, and `max_version` allows no other; add one, or write TLS13",
         );
         return None;
@@ -75,7 +75,7 @@ pub(super) fn read(options: &TlsOptions, http2: bool, documents: &mut Documents)
         }
         Err(error) => {
             let message = format!("certificate and key cannot be used: {error}");
-            documents.error(spot(&options.certificate), message);
+            documents.error(position(&options.certificate), message);
             None
         }
     }
@@ -102,9 +102,12 @@ fn versions(options: &TlsOptions, documents: &mut Documents) -> Option<RangeIncl
     );
     let range = lowest?..=highest?;
     if range.is_empty() {
-        let spot = options.max_version.as_ref().map_or(options.spot, |at| at.spot);
+        let position = options
+            .max_version
+            .as_ref()
+            .map_or(options.position, |at| at.position);
         documents.error(
-            spot,
+            position,
             "`max_version` is below `min_version`; swap them, or leave one out",
         );
         return None;

@@ -1,105 +1,148 @@
 //! The columns of a definition: names, families, buckets.
 
-use super::{Item, distinct};
-use crate::place::{At, Place, Spot};
-use crate::report::FileReport;
-use crate::{Bucket, Column, Usage, raw, text};
+use super::item::Item;
+use super::set::{Context, set};
+use super::{distinct, names};
+use crate::language::key::Takes;
+use crate::language::usage;
+use crate::model::{Column, Usage};
+use crate::read::given::{Entry, Given, GivenColumn, Pair, Written};
+use crate::read::position::{Location, Position};
+use crate::read::report::FileReport;
 
 /// Resolves `metrics` of a definition.
-pub(crate) fn define(entry: &raw::Entry, item: &mut Item, report: &mut FileReport<'_>) {
-    let Some(raws) = &entry.columns else {
-        if !entry.broken {
-            report.error(
-                entry.spot,
-                format!(
-                    "`{}` has no `metrics`; list the columns of its query",
-                    entry.branch
-                ),
+pub(crate) fn define(entry: &Entry, item: &mut Item, report: &mut FileReport<'_>) {
+    let Some((pair, written)) = entry.columns() else {
+        if !entry.given.broken {
+            let message = format!(
+                "`{}` has no `metrics`; list the columns of its query",
+                entry.branch
             );
+            report.error(entry.given.position, message);
         }
         return;
     };
     let prefix = valid_prefix(entry, &item.collector.name, report);
-    let mut columns = Vec::with_capacity(raws.value.len());
+    let mut columns = Vec::with_capacity(written.len());
     let mut has_value = false;
-    for raw in &raws.value {
-        if let Some(usage) = usage(raw, report) {
+    for one in written {
+        if let Some(usage) = usage_of(one, report) {
             has_value |= usage.is_value();
-            columns.push(column(raw, usage, &prefix, report));
-            item.columns.push(Place::new(&report.file, raw.spot));
+            columns.push(column(one, usage, &prefix, report));
+            item.columns.push(Location::new(&report.file, one.given.position));
         } else {
             has_value = true;
         }
     }
-    if !has_value && !entry.broken {
+    if !has_value && !entry.given.broken {
         let message = format!(
             "`{}` has no metric column; give one the usage GAUGE, COUNTER or HISTOGRAM",
             entry.branch
         );
-        report.error(raws.spot, message);
+        report.error(pair.key_position, message);
     }
-    distinct::check(
-        columns.iter().zip(item.columns.iter().map(|place| place.spot)),
-        report,
-    );
+    let positions = item.columns.iter().map(|location| location.position);
+    distinct::check(columns.iter().zip(positions), report);
     item.collector.columns = columns.into();
 }
 
 /// The collector's name; another one when it cannot begin a name, so that its columns do not repeat the mistake.
-fn valid_prefix(entry: &raw::Entry, name: &str, report: &mut FileReport<'_>) -> String {
-    if text::is_metric_name(name) {
+fn valid_prefix(entry: &Entry, name: &str, report: &mut FileReport<'_>) -> String {
+    if names::is_metric_name(name) {
         return name.to_owned();
     }
-    let spot = entry.name.as_ref().map_or(entry.spot, |name| name.spot);
+    let given = entry.given.pair("name");
+    let position = given.map_or(entry.given.position, |name| name.position);
     let message = format!("collector name `{name}` cannot begin a metric name; use letters, digits and `_`");
-    report.error(spot, message);
+    report.error(position, message);
     "x".to_owned()
 }
 
-fn usage(raw: &raw::Column, report: &mut FileReport<'_>) -> Option<Usage> {
-    if raw.usage.is_none() && !raw.broken {
+fn usage_of(column: &GivenColumn, report: &mut FileReport<'_>) -> Option<Usage> {
+    let usage = given_usage(&column.given).map(|(_, usage)| usage);
+    if usage.is_none() && !column.given.broken {
         let message = format!(
             "column `{}` lacks `usage`; write one of {}",
-            raw.column,
-            crate::keys::USAGES.join(", ")
+            column.column,
+            usage::all().join(", ")
         );
-        report.error(raw.spot, message);
+        report.error(column.given.position, message);
     }
-    raw.usage.as_ref().map(|usage| usage.value)
+    usage
 }
 
-fn column(raw: &raw::Column, usage: Usage, prefix: &str, report: &mut FileReport<'_>) -> Column {
-    let help = given(raw.description.as_ref());
+/// The usage that is written, and where.
+pub(crate) fn given_usage(given: &Given<Column>) -> Option<(&Pair<Column>, Usage)> {
+    given.pairs.iter().find_map(|pair| match pair.value {
+        Written::Usage(usage) => Some((pair, usage)),
+        _ => None,
+    })
+}
+
+fn column(written: &GivenColumn, usage: Usage, prefix: &str, report: &mut FileReport<'_>) -> Column {
     let mut column = Column {
-        column: raw.column.clone().into(),
-        name: rendered(usage, prefix, given(raw.rename.as_ref()).unwrap_or(&raw.column)).into(),
+        column: written.column.clone().into(),
+        name: rendered(usage, prefix, &written.column).into(),
         usage,
-        help: help
-            .map_or_else(|| plain_help(&raw.column, prefix), str::to_owned)
-            .into(),
-        scale: 1.0,
-        default: None,
-        buckets: Vec::new().into(),
-        families: Vec::new().into(),
+        ..Column::default()
     };
-    numbers(raw, &mut column, report);
-    buckets(raw, &mut column, report);
-    valid_name(
-        &column,
-        raw.rename.as_ref().map_or(raw.spot, |rename| rename.spot),
-        report,
-    );
-    column.families = text::families(usage, &column.name, &column.help).into();
+    properties(written, &mut column, prefix, report);
+    let is_named = written
+        .given
+        .pairs
+        .iter()
+        .any(|pair| matches!(pair.key.takes, Takes::Suffix));
+    if !is_named {
+        valid_name(&column, written.given.position, report);
+    }
+    let is_bounded = written.given.broken || written.given.pair("bucket").is_some();
+    if usage == Usage::Histogram && !is_bounded {
+        let message = format!(
+            "histogram `{}` lacks `bucket`; write its bounds, such as [1, 10, 60]",
+            written.column
+        );
+        report.error(written.given.position, message);
+    }
     column
 }
 
-/// A text that is not blank.
-pub(crate) fn given(text: Option<&At<String>>) -> Option<&str> {
-    text.map(|at| at.value.trim()).filter(|text| !text.is_empty())
+/// Sets what is written of a column, whether it is defined or tuned, and makes its texts anew.
+pub(crate) fn properties(
+    written: &GivenColumn,
+    column: &mut Column,
+    prefix: &str,
+    report: &mut FileReport<'_>,
+) {
+    let context = Context {
+        owner: &written.column,
+        rank: 0,
+    };
+    for pair in &written.given.pairs {
+        match (&pair.key.takes, &pair.value) {
+            (Takes::Suffix, Written::Text(word)) => rename(word, pair.position, column, prefix, report),
+            (Takes::Text(_), Written::Text(text)) if text.trim().is_empty() => {}
+            (Takes::Usage(_), _) => {}
+            _ if has_effect(pair, column, report) => set(pair, column, context, report),
+            _ => {}
+        }
+    }
+    if column.help.is_empty() {
+        column.help = format!("Column {} of collector {prefix}.", column.column).into();
+    }
+    column.families = names::families(column.usage, &column.name, &column.help).into();
+}
+
+/// An empty `rename` gives a column its own name back.
+fn rename(word: &str, at: Position, column: &mut Column, prefix: &str, report: &mut FileReport<'_>) {
+    let word = Some(word.trim())
+        .filter(|word| !word.is_empty())
+        .unwrap_or(&column.column);
+    column.name = rendered(column.usage, prefix, word).into();
+    valid_name(column, at, report);
 }
 
 /// Label name or metric name.
-pub(crate) fn rendered(usage: Usage, prefix: &str, word: &str) -> String {
+fn rendered(usage: Usage, prefix: &str, word: &str) -> String {
     if usage.is_value() {
         format!("{prefix}_{word}")
     } else {
@@ -107,104 +150,37 @@ pub(crate) fn rendered(usage: Usage, prefix: &str, word: &str) -> String {
     }
 }
 
-/// The help of a column that nobody described.
-pub(crate) fn plain_help(column: &str, collector: &str) -> String {
-    format!("Column {column} of collector {collector}.")
-}
-
-/// Sets `scale` and `default` as far as they are given.
-pub(crate) fn numbers(raw: &raw::Column, column: &mut Column, report: &mut FileReport<'_>) {
-    for (key, number) in [("scale", &raw.scale), ("default", &raw.default)] {
-        let Some(number) = number else { continue };
-        if !column.usage.is_value() {
-            let message = format!(
-                "`{key}` has no effect on column `{}`, which carries no number",
-                raw.column
-            );
-            report.warning(number.spot, message);
-        } else if key == "scale" {
-            column.scale = number.value;
-        } else {
-            column.default = Some(number.value);
+/// Whether a property means something for a column of that usage.
+fn has_effect(pair: &Pair<Column>, column: &Column, report: &mut FileReport<'_>) -> bool {
+    let (key, name) = (pair.key.name, &column.column);
+    match pair.key.takes {
+        Takes::Factor(_) | Takes::Number(_) if !column.usage.is_value() => {
+            let message = format!("`{key}` has no effect on column `{name}`, which carries no number");
+            report.warning(pair.position, message);
+            false
         }
+        Takes::Bounds(_) if column.usage != Usage::Histogram => {
+            let message = format!("`{key}` has no effect on column `{name}`, which is no HISTOGRAM");
+            report.finding(pair.position, message);
+            false
+        }
+        _ => true,
     }
 }
 
-/// Sets the buckets as far as they are given; a histogram needs some.
-pub(crate) fn buckets(raw: &raw::Column, column: &mut Column, report: &mut FileReport<'_>) {
-    let is_histogram = column.usage == Usage::Histogram;
-    match &raw.bucket {
-        Some(bucket) if !is_histogram => {
-            let message = format!(
-                "`bucket` has no effect on column `{}`, which is no HISTOGRAM",
-                raw.column
-            );
-            report.finding(bucket.spot, message);
-        }
-        Some(bucket) => {
-            increasing(&raw.column, bucket, raw.broken, report);
-            let bucket = |bound: &At<f64>| Bucket {
-                bound: bound.value,
-                le: text::shortest(bound.value).into(),
-            };
-            column.buckets = raw
-                .bucket
-                .iter()
-                .flat_map(|list| &list.value)
-                .map(bucket)
-                .collect::<Vec<_>>()
-                .into();
-        }
-        None if is_histogram && column.buckets.is_empty() => {
-            let message = format!(
-                "histogram `{}` lacks `bucket`; write its bounds, such as [1, 10, 60]",
-                raw.column
-            );
-            report.error(raw.spot, message);
-        }
-        None => {}
-    }
-}
-
-fn increasing(column: &str, bounds: &At<Vec<At<f64>>>, broken: bool, report: &mut FileReport<'_>) {
-    if bounds.value.is_empty() && !broken {
-        let message =
-            format!("`bucket` of `{column}` is empty; write at least one bound, +Inf is added by itself");
-        report.error(bounds.spot, message);
-    }
-    for (lower, upper) in bounds.value.iter().zip(bounds.value.iter().skip(1)) {
-        if lower.value >= upper.value {
-            let (lower, bound) = (lower.value, upper.value);
-            let message =
-                format!("bound {bound} of `{column}` is not above {lower}; sort the bounds, each once");
-            report.error(upper.spot, message);
-        }
-    }
-}
-
-pub(crate) fn valid_name(column: &Column, spot: Spot, report: &mut FileReport<'_>) {
+fn valid_name(column: &Column, position: Position, report: &mut FileReport<'_>) {
     let name = &column.name;
-    match column.usage {
-        Usage::Discard => {}
+    let advice = match column.usage {
         Usage::Label if name.starts_with("__") => {
-            report.error(
-                spot,
-                format!("label `{name}` is reserved; write `rename` with a name without `__` before it"),
-            );
+            format!("label `{name}` is reserved; write `rename` with a name without `__` before it")
         }
-        Usage::Label if !text::is_label_name(name) => {
-            report.error(
-                spot,
-                format!("`{name}` is no label name; write `rename` with letters, digits and `_`"),
-            );
+        Usage::Label if !names::is_label_name(name) => {
+            format!("`{name}` is no label name; write `rename` with letters, digits and `_`")
         }
-        Usage::Label => {}
-        _ if !text::is_metric_name(name) => {
-            report.error(
-                spot,
-                format!("`{name}` is no metric name; write `rename` with letters, digits and `_`"),
-            );
+        Usage::Gauge | Usage::Counter | Usage::Histogram if !names::is_metric_name(name) => {
+            format!("`{name}` is no metric name; write `rename` with letters, digits and `_`")
         }
-        _ => {}
-    }
+        _ => return,
+    };
+    report.error(position, advice);
 }

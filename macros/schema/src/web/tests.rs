@@ -1,6 +1,7 @@
 //! What such a file may say, and what is said to the rest.
 #![allow(clippy::unwrap_used, reason = "tests")]
 use super::*;
+use crate::web::tls::Pem;
 
 fn mistakes(text: &str) -> Vec<String> {
     match web_options(&Source::new("web.yml", text)) {

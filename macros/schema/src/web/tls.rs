@@ -1,10 +1,12 @@
 //! `tls_server_config`.
 
-use super::{Confidential, confidential, keys, text};
-use crate::node::{Kind, Node};
-use crate::place::{At, Spot};
-use crate::report::FileReport;
-use crate::value::{boolean, items, pairs, unknown_word};
+use super::keys;
+use super::secret::Confidential;
+use super::text::{confidential, text};
+use crate::read::node::{Kind, Node};
+use crate::read::position::{At, Position};
+use crate::read::report::FileReport;
+use crate::read::value::{boolean, items, pairs, unknown_word};
 
 /// PEM text: in a file, or here.
 #[derive(Clone, Debug)]
@@ -19,7 +21,7 @@ pub enum Pem {
 #[derive(Clone, Debug)]
 pub struct TlsOptions {
     /// Where it begins.
-    pub spot: Spot,
+    pub position: Position,
     /// The server's certificate and its chain.
     pub certificate: Pem,
     /// The certificate's key.
@@ -70,16 +72,16 @@ pub(super) fn read(node: &Node, report: &mut FileReport<'_>) -> Option<TlsOption
         return None;
     }
     let pairs = pairs(node, "`tls_server_config`", report);
-    let spot = pairs.first()?.0.spot;
+    let position = pairs.first()?.0.position;
     let mut found = Found::default();
     for (key, value) in pairs {
         key_of(&mut found, key, value, report);
     }
-    let certificate = found.certificate.one("cert", spot, report);
-    let key = found.key.one("key", spot, report);
+    let certificate = found.certificate.one("cert", position, report);
+    let key = found.key.one("key", position, report);
     let client_ca = found.client_ca.at_most_one("client_ca", report);
     Some(TlsOptions {
-        spot,
+        position,
         certificate: certificate?,
         key: key?,
         client_ca,
@@ -129,7 +131,7 @@ impl Slot {
         match (self.file, self.inline) {
             (Some(file), Some(_)) => {
                 report.error(
-                    file.spot,
+                    file.position,
                     format!("`{name}_file` and `{name}` exclude each other; leave one"),
                 );
                 None
@@ -139,10 +141,10 @@ impl Slot {
         }
     }
 
-    fn one(self, name: &str, spot: Spot, report: &mut FileReport<'_>) -> Option<Pem> {
+    fn one(self, name: &str, position: Position, report: &mut FileReport<'_>) -> Option<Pem> {
         if self.file.is_none() && self.inline.is_none() {
             report.error(
-                spot,
+                position,
                 format!("`tls_server_config` needs `{name}_file`, or `{name}` inline"),
             );
         }

@@ -18,13 +18,13 @@
     predicate (name = "has_orders" , predicate_query = "SELECT to_regclass('orders') IS NOT NULL" , ttl = 60.0),
     predicate (name = "" , predicate_query = "SELECT true" , ttl = 0.0),
     tags = ["cluster" , "primary" , "extension:citus" , "schema:shop" , "dbname:shop" , "username:mon" , "not:slow" , "special"],
-    min_version = 90600,
-    max_version = 140000,
     ttl = 10.0,
     timeout = 1.5,
+    min_version = 90600,
+    max_version = 140000,
+    priority = - 5,
     max_series = 500,
     max_stale = 0.25,
-    priority = - 5,
     discard (at = 1 , column = "spare" , description = "Column spare of collector shop_orders."),
     origin (file = "golden/shop.yml" , line = 2 , query_line = 7),
 )]
@@ -39,10 +39,10 @@ pub struct ShopOrders13<'a> {
     #[column(usage = "GAUGE", description = "Orders \\ \"open\"")]
     pub open: ::core::option::Option<f64>,
     /// Counter `shop_orders_seconds_total`: Time spent. Scaled by 0.001. NULL counts as -1.
-    #[column(usage = "COUNTER", rename = "seconds_total", scale = 0.001, default = - 1.0, description = "Time spent")]
+    #[column(usage = "COUNTER", rename = "seconds_total", description = "Time spent", scale = 0.001, default = - 1.0)]
     pub spent: ::core::option::Option<f64>,
     /// Histogram `shop_orders_age`: Column age of collector shop\_orders. Scaled by -2.5. Buckets up to 0.5, 1, 1e+06.
-    #[column(usage = "HISTOGRAM", scale = - 2.5, bucket = [0.5 , 1.0 , 1000000.0], description = "Column age of collector shop_orders.")]
+    #[column(usage = "HISTOGRAM", description = "Column age of collector shop_orders.", scale = - 2.5, bucket = [0.5 , 1.0 , 1000000.0])]
     pub age: ::core::option::Option<f64>,
 }
 
@@ -60,8 +60,8 @@ pub struct ShopOrders13<'a> {
     desc = "",
     query = "SELECT state, kind, open FROM orders",
     tags = ["cluster" , "primary"],
-    min_version = 140000,
     timeout = - 1,
+    min_version = 140000,
     fatal = true,
     skip = true,
     priority = 100,

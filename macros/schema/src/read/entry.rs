@@ -1,0 +1,205 @@
+//! From the tree of a file to the keys of the language and their values.
+
+use std::sync::Arc;
+
+use super::given::{Entry, Given, GivenColumn, Pair, Written};
+use super::node::{Kind, Node};
+use super::position::{At, Position};
+use super::report::{FileReport, Report};
+use super::source::Source;
+use super::tree::tree;
+use super::value::{boolean, items, number, pairs, string, unknown_word, whole};
+use crate::language::key::{self, Key, Takes};
+use crate::language::near::did_you_mean;
+use crate::language::{collector, column, predicate, usage};
+use crate::model::{Predicate, Usage};
+
+/// The entries of a file.
+pub(crate) fn file(source: &Source, report: &mut Report) -> Vec<Entry> {
+    let file: Arc<str> = Arc::from(source.path.as_ref());
+    let mut report = report.in_file(&file);
+    let Some(root) = tree(source, &mut report) else {
+        return Vec::new();
+    };
+    pairs(&root, "a definition file", &mut report)
+        .into_iter()
+        .filter_map(|(key, node)| entry(key, node, &mut report))
+        .collect()
+}
+
+/// One definition or tuning.
+pub(crate) fn entry(key: &At<String>, node: &Node, report: &mut FileReport<'_>) -> Option<Entry> {
+    let branch = key.value.trim();
+    if branch.is_empty() {
+        report.error(
+            key.position,
+            "a definition without a name; write `branch_name:` before it",
+        );
+        return None;
+    }
+    if matches!(node.kind, Kind::Null) {
+        report.error(
+            key.position,
+            format!("`{branch}` is empty; write its `query` and `metrics`, or remove it"),
+        );
+        return None;
+    }
+    let what = format!("`{branch}`");
+    Some(Entry {
+        branch: branch.to_owned(),
+        given: given(collector::KEYS, node, key.position, &what, report),
+    })
+}
+
+/// The keys of a map, those of the language and no others.
+fn given<T>(
+    known: &'static [Key<T>],
+    node: &Node,
+    position: Position,
+    what: &str,
+    report: &mut FileReport<'_>,
+) -> Given<T> {
+    let before = report.errors();
+    let mut list = Vec::new();
+    for (key, value) in pairs(node, what, report) {
+        match known.iter().find(|row| row.name == key.value) {
+            Some(row) => list.extend(pair(row, key, value, report)),
+            None => unknown_word(key, &key::names(known).collect::<Vec<_>>(), what, report),
+        }
+    }
+    Given {
+        position,
+        pairs: list,
+        broken: report.errors() > before,
+    }
+}
+
+/// A key and its value; `None` when it says nothing, or nothing that can be read.
+fn pair<T>(
+    row: &'static Key<T>,
+    key: &At<String>,
+    node: &Node,
+    report: &mut FileReport<'_>,
+) -> Option<Pair<T>> {
+    let word = row.name;
+    let value = match &row.takes {
+        Takes::Text(_) | Takes::Prefix(_) | Takes::Suffix | Takes::Statement(_) => {
+            Written::Text(string(node, word, report)?.value)
+        }
+        Takes::Seconds(_) | Takes::Timeout(_) | Takes::Factor(_) | Takes::Number(_) => {
+            Written::Number(number(node, word, report)?.value)
+        }
+        Takes::Version(_) | Takes::Priority(_) | Takes::Count(_) => {
+            Written::Whole(whole(node, word, report)?.value)
+        }
+        Takes::Boolean(_) => Written::Boolean(boolean(node, word, report)?.value),
+        Takes::Usage(_) => Written::Usage(usage_of(node, report)?),
+        Takes::Tags(_) => Written::Words(each(node, word, report, string)),
+        Takes::Bounds(_) => {
+            let before = report.errors();
+            let bounds = each(node, word, report, number);
+            if report.errors() > before {
+                return None;
+            }
+            Written::Numbers(bounds)
+        }
+        Takes::Predicates(_) => Written::Predicates(each(node, word, report, predicate_of)),
+        Takes::Columns(_) => Written::Columns(each(node, word, report, column_of)),
+    };
+    Some(Pair {
+        key: row,
+        key_position: key.position,
+        value,
+        position: node.position,
+    })
+}
+
+/// The items of a list, as far as they can be read.
+fn each<V>(
+    node: &Node,
+    key: &str,
+    report: &mut FileReport<'_>,
+    read: impl Fn(&Node, &str, &mut FileReport<'_>) -> Option<V>,
+) -> Vec<V> {
+    items(node, key, report)
+        .iter()
+        .filter_map(|item| read(item, key, report))
+        .collect()
+}
+
+fn predicate_of(node: &Node, key: &str, report: &mut FileReport<'_>) -> Option<Given<Predicate>> {
+    let what = format!("an item of `{key}`");
+    Some(given(predicate::KEYS, node, node.position, &what, report))
+}
+
+fn column_of(node: &Node, list: &str, report: &mut FileReport<'_>) -> Option<GivenColumn> {
+    let found = pairs(node, &format!("an item of `{list}`"), report);
+    let [(key, value)] = found.as_slice() else {
+        let message = format!(
+            "an item of `{list}` must hold exactly one column; write `- column: {{ usage: …, description: … }}`"
+        );
+        report.error(node.position, message);
+        return None;
+    };
+    let name = key.value.trim();
+    if name.is_empty() {
+        report.error(
+            key.position,
+            "a column without a name; write the name the query gives it",
+        );
+        return None;
+    }
+    if matches!(value.kind, Kind::Null) {
+        report.error(
+            key.position,
+            format!("column `{name}` is empty; write `{name}: {{ usage: … }}`"),
+        );
+        return None;
+    }
+    Some(properties(name, key.position, value, report))
+}
+
+fn properties(name: &str, position: Position, node: &Node, report: &mut FileReport<'_>) -> GivenColumn {
+    let (node, real_name) = without_name(name, node, report);
+    GivenColumn {
+        column: real_name,
+        given: given(column::KEYS, &node, position, &format!("column `{name}`"), report),
+    }
+}
+
+/// In 1.x a column could hold its own `name`, which counted in place of its key.
+fn without_name(key: &str, node: &Node, report: &mut FileReport<'_>) -> (Node, String) {
+    let mut node = node.clone();
+    let mut real_name = key.to_owned();
+    if let Kind::Map(pairs) = &mut node.kind {
+        let names: Vec<_> = pairs.extract_if(.., |(word, _)| word.value == "name").collect();
+        for (word, value) in names {
+            let Some(name) = string(&value, "name", report).filter(|name| !name.value.trim().is_empty())
+            else {
+                continue;
+            };
+            if name.value.trim() != key {
+                let name = name.value.trim();
+                let message =
+                    format!("`name` of column `{key}` counts as its key; write `{name}: {{ … }}` instead");
+                report.warning(word.position, message);
+                name.clone_into(&mut real_name);
+            }
+        }
+    }
+    (node, real_name)
+}
+
+fn usage_of(node: &Node, report: &mut FileReport<'_>) -> Option<Usage> {
+    let word = string(node, "usage", report)?;
+    let found = usage::usage(word.value.trim());
+    if found.is_none() {
+        let known = usage::all();
+        let hint = match did_you_mean(word.value.trim(), known.iter().copied()) {
+            hint if hint.is_empty() => format!("; write one of {}", known.join(", ")),
+            hint => hint,
+        };
+        report.error(word.position, format!("unknown usage `{}`{hint}", word.value));
+    }
+    found
+}

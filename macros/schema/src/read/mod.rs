@@ -1,0 +1,13 @@
+//! From text to what is written: nodes with positions, then keys of the language with typed values. Finds what is wrong with
+//! a single key or value.
+
+pub(crate) mod diagnostic;
+pub(crate) mod entry;
+pub(crate) mod given;
+pub(crate) mod node;
+pub(crate) mod position;
+pub(crate) mod report;
+pub(crate) mod scalar;
+pub(crate) mod source;
+pub(crate) mod tree;
+pub(crate) mod value;

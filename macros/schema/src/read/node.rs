@@ -1,0 +1,203 @@
+//! YAML as a tree of positions and raw scalars. No other file of this crate reads YAML.
+//!
+//! Scalars keep the text they were written with (`090600`, `1e-3`): what a text means is decided by the key it stands
+//! under, in [`scalar`](super::scalar). Keys that occur twice are kept, so that they can be reported.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+
+use super::position::{At, Position};
+
+/// A value of a definition file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Where it begins; of a block scalar, its first line of text.
+    pub position: Position,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a value is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Absent, empty, `null` or `~`.
+    Null,
+    /// A scalar as it was written, without quotes.
+    Scalar(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map in order, keys that occur twice included.
+    Map(Vec<(At<String>, Node)>),
+}
+
+/// Why a text is no YAML.
+pub(crate) struct SyntaxError {
+    pub(crate) position: Position,
+    pub(crate) message: String,
+}
+
+/// A value before its scalars' text is looked up.
+enum Value {
+    Null,
+    Text(String),
+    /// A scalar that the parser took for a number or boolean.
+    Typed,
+    List(Vec<Spanned<Value>>),
+    Map(Vec<(Spanned<Value>, Spanned<Value>)>),
+}
+
+/// Reads one document.
+pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
+    let options = serde_yaml::options! {
+        duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: serde_yaml::options::NonFiniteFloatPolicy::PassThrough,
+        with_snippet: false,
+    };
+    let value: Spanned<Value> =
+        serde_yaml::from_str_with_options(text, options).map_err(|error| syntax_error(&error))?;
+    node(value, text)
+}
+
+fn syntax_error(error: &serde_yaml::Error) -> SyntaxError {
+    let error = error.without_snippet();
+    let position = error
+        .location()
+        .map_or_else(Position::default, |location| position(&location));
+    let text = error.render_with_formatter(&serde_yaml::UserMessageFormatter);
+    SyntaxError {
+        position,
+        message: without_position(&text),
+    }
+}
+
+/// The library ends its messages with `at line 3, column 7`; ours begin with it.
+fn without_position(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default();
+    let cut = first.rfind(" at line ").unwrap_or(first.len());
+    first
+        .get(..cut)
+        .unwrap_or(first)
+        .trim_end_matches([':', ',', ' '])
+        .to_owned()
+}
+
+fn position(location: &serde_yaml::Location) -> Position {
+    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Position::new(number(location.line()), number(location.column()))
+}
+
+fn node(value: Spanned<Value>, text: &str) -> Result<Node, SyntaxError> {
+    let position = position(&value.referenced);
+    let kind = match value.value {
+        Value::Null => Kind::Null,
+        Value::Text(text) => Kind::Scalar(text),
+        Value::Typed => Kind::Scalar(raw_text(&value.defined, text).to_owned()),
+        Value::List(items) => Kind::List(
+            items
+                .into_iter()
+                .map(|item| node(item, text))
+                .collect::<Result<_, _>>()?,
+        ),
+        Value::Map(pairs) => Kind::Map(
+            pairs
+                .into_iter()
+                .map(|(key, value)| Ok((key_text(key, text)?, node(value, text)?)))
+                .collect::<Result<_, _>>()?,
+        ),
+    };
+    Ok(Node { position, kind })
+}
+
+fn key_text(key: Spanned<Value>, text: &str) -> Result<At<String>, SyntaxError> {
+    let key = node(key, text)?;
+    match key.kind {
+        Kind::Scalar(value) => Ok(At::new(value, key.position)),
+        Kind::Null => Ok(At::new(String::new(), key.position)),
+        Kind::List(_) | Kind::Map(_) => Err(SyntaxError {
+            position: key.position,
+            message: "a key must be a word, not a list or a map".to_owned(),
+        }),
+    }
+}
+
+fn raw_text<'a>(location: &serde_yaml::Location, text: &'a str) -> &'a str {
+    let span = location.span();
+    let range = span.byte_offset().zip(span.byte_len());
+    range
+        .and_then(|(start, length)| {
+            let start = usize::try_from(start).ok()?;
+            text.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+        })
+        .unwrap_or_default()
+        .trim()
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map, a list or a scalar")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some(key) = pairs.next_key::<Spanned<Value>>()? {
+            map.push((key, pairs.next_value()?));
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+#[cfg(test)]
+#[path = "node_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+//! Reads definition files. The only I/O of this crate.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::model::Text;
+
+/// A definition file's text and the name it goes by in messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file as messages and generated code show it. Never a path of the machine that builds.
+    pub path: Text,
+    /// Its bytes. They must be UTF-8; the parser says where they are not.
+    pub text: Vec<u8>,
+    /// Rank of the directory it came from. A branch of a higher directory replaces one of a lower; twice in one
+    /// directory it is a mistake.
+    pub directory: usize,
+}
+
+impl Source {
+    /// A source of the first directory.
+    pub fn new(path: impl Into<Text>, text: impl Into<Vec<u8>>) -> Self {
+        Self {
+            path: path.into(),
+            text: text.into(),
+            directory: 0,
+        }
+    }
+}
+
+/// Reads every `*.yml` and `*.yaml` directly inside a directory, in file-name order. Each is named
+/// `<shown>/<file name>`.
+///
+/// # Errors
+/// When the directory or one of the files cannot be read; the message names it.
+pub fn read_dir(directory: &Path, shown: &str) -> io::Result<Vec<Source>> {
+    definition_files(directory)?
+        .iter()
+        .map(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let path = if shown.is_empty() {
+                name.into_owned()
+            } else {
+                format!("{shown}/{name}")
+            };
+            read_file(file, path)
+        })
+        .collect()
+}
+
+/// Reads a file, or every definition file directly inside a directory, each under its path as given.
+///
+/// # Errors
+/// When something cannot be read, or a directory holds no definition file; the message names it.
+pub fn read_path(path: &Path) -> io::Result<Vec<Source>> {
+    let shown = path.to_string_lossy();
+    let shown = shown.trim_end_matches('/');
+    if !path.is_dir() {
+        return Ok(vec![read_file(path, shown.to_owned())?]);
+    }
+    let sources = read_dir(path, shown)?;
+    if sources.is_empty() {
+        let message = format!("{shown}: no *.yml or *.yaml file in this directory");
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
+    }
+    Ok(sources)
+}
+
+/// The definition files directly inside a directory, in file-name order.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn definition_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let named = |error: io::Error| with_path(&error, directory);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(named)? {
+        let path = entry.map_err(named)?.path();
+        let is_definition = path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml");
+        if is_definition && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
+    Ok(files)
+}
+
+/// What a build script prints so that Cargo rebuilds when a definition file is edited, added or removed.
+///
+/// ```no_run
+/// println!("{}", pg_exporter_schema::rerun_if_changed("collectors".as_ref()));
+/// ```
+#[must_use]
+pub fn rerun_if_changed(directory: &Path) -> String {
+    let mut lines = format!("cargo::rerun-if-changed={}", directory.display());
+    for file in definition_files(directory).unwrap_or_default() {
+        lines.push_str(&format!("\ncargo::rerun-if-changed={}", file.display()));
+    }
+    lines
+}
+
+fn read_file(file: &Path, shown: String) -> io::Result<Source> {
+    let text = std::fs::read(file).map_err(|error| with_path(&error, file))?;
+    Ok(Source::new(shown, text))
+}
+
+fn with_path(error: &io::Error, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

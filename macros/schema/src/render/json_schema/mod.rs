@@ -1,0 +1,4 @@
+//! JSON Schema of the language.
+
+pub(crate) mod schema;
+pub(crate) mod values;
