@@ -6,37 +6,44 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench fuzz lint deny release servers clean
+.PHONY: help rust run test soak bench fuzz lint deny release packages servers clean
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: ## build the exporter and serve http://localhost:9630/metrics, of PG_EXPORTER_URL or of a throw-away PostgreSQL
+# A Rust that is too old is told in plain words before Cargo stops at something that it does not know.
+rust:
+	@scripts/check-rust $(CARGO)
+
+run: rust ## build the exporter and serve http://localhost:9630/metrics, of PG_EXPORTER_URL or of a throw-away PostgreSQL
 	@scripts/run $(ARGS)
 
-test: servers ## run every test against real servers, PostgreSQL 10 to 18; with CI=true none may be missing
+test: rust servers ## run every test against real servers, PostgreSQL 10 to 18; with CI=true none may be missing
 	$(CARGO) test --workspace $(ARGS)
 
-soak: servers ## scrape 5,000 times under random faults, twenty times a second; print memory, descriptors, backends
+soak: rust servers ## scrape 5,000 times under random faults, twenty times a second; print memory, descriptors, backends
 	PG_EXPORTER_SOAK=$${PG_EXPORTER_SOAK:-5000} $(CARGO) test --package pg_exporter --test faults -- soak:: --nocapture $(ARGS)
 
-bench: servers ## measure a release build: time, CPU and memory per scrape, health requests per second
+bench: rust servers ## measure a release build: time, CPU and memory per scrape, health requests per second
 	$(CARGO) bench --package pg_exporter --bench scrape -- $(ARGS)
 
-fuzz: ## drive the web server with random requests for a minute; ARGS=600 for ten
+fuzz: rust ## drive the web server with random requests for a minute; ARGS=600 for ten
 	@scripts/fuzz $(ARGS)
 
-lint: deny ## check format, lints, documentation, scripts and dependencies
+lint: rust deny ## check format, lints, documentation, scripts and dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run tests/lab/src/watchdog.sh; else echo 'lint: no shellcheck here, scripts not checked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run tests/lab/src/watchdog.sh packaging/deb/p*; else echo 'lint: no shellcheck here, scripts not checked'; fi
 
-deny: ## check licences, sources, duplicates and known vulnerabilities of the dependencies
+deny: rust ## check licences, sources, duplicates and known vulnerabilities of the dependencies
 	@scripts/deny
 
-release: ## build target/release/pg_exporter
+release: rust ## build target/release/pg_exporter
 	$(CARGO) build --release --package pg_exporter --bin pg_exporter
+
+packages: rust ## make what is released, in dist/: tarball, deb, rpm, image, chart, bill of materials, checksums
+	@scripts/packages $(ARGS)
 
 servers: ## bring PostgreSQL and the programs of the tests into the cache
 	@scripts/fetch-postgres

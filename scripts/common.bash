@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 #
-# What the fetch scripts share: messages, the cache folder, locks, Debian packages unpacked without root, npm.
+# What the fetch scripts share: messages, the cache folder, locks, Debian packages unpacked without root, npm, pip.
 
 PROGRAM=${0##*/}
 
@@ -225,3 +225,45 @@ END
 }
 
 npm_quietly() { npm --no-update-notifier --cache "$SCRATCH/npm" --fetch-retries=1 --fetch-timeout=30000 "$@" 2>"$SCRATCH/npm.log"; }
+
+# ---- Python ----------------------------------------------------------------------------------------------------
+
+# Python and pip from PATH, else Debian's, unpacked into the cache.
+find_python() {
+    if python3 -m pip --version >/dev/null 2>&1; then
+        PYTHON=python3
+        return
+    fi
+    note 'pip is not installed: trying the package of the distribution'
+    [[ -x $CACHE/python/run/python3 ]] || unpack_python || return 1
+    PYTHON=$CACHE/python/run/python3
+}
+
+unpack_python() {
+    local root=$SCRATCH/python-root
+    unpack_packages "$root" python3-minimal python3-pip python3-wheel python3-setuptools || return 1
+    mkdir -p -- "$root/run"
+    if command -v python3 >/dev/null; then
+        # shellcheck disable=SC2016 # the wrapper's own shell expands it
+        printf '#!/bin/sh\nPYTHONPATH=${0%%/*}/../usr/lib/python3/dist-packages\nexport PYTHONPATH\nexec python3 "$@"\n' >"$root/run/python3"
+        chmod 755 "$root/run/python3"
+    else
+        write_wrapper "$root" usr/bin/python3 "$root/run/python3"
+    fi
+    rm -rf -- "$CACHE/python"
+    mv -- "$root" "$CACHE/python"
+}
+
+pip_quietly() { "$PYTHON" -m pip --disable-pip-version-check --no-input --retries 1 --quiet "$@" 2>"$SCRATCH/pip.log"; }
+
+# The files of one package of PyPI under FOLDER, without what it needs: for packages that hold a program.
+unpack_wheel() { # FOLDER PACKAGE==VERSION
+    pip_quietly download --no-deps --only-binary :all: --dest "$SCRATCH/wheels" "$2" || {
+        show_reason "$SCRATCH/pip.log" '^ERROR'
+        die "pip cannot fetch $2"
+    }
+    mkdir -p -- "$1"
+    "$PYTHON" -m zipfile -e "$SCRATCH"/wheels/*.whl "$1" || die "the archive of $2 is not of the expected form"
+    rm -rf -- "$SCRATCH/wheels"
+    chmod -R a+rX -- "$1"
+}

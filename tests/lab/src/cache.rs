@@ -115,6 +115,15 @@ pub fn newest_major() -> u32 {
     majors().last().copied().unwrap_or(*MAJORS.end())
 }
 
+/// The newest major that can be started here, for whoever wants one server and no test run: nothing is told of the others.
+///
+/// # Errors
+/// When there is none.
+pub fn newest_installed() -> Result<u32> {
+    let newest = MAJORS.rev().find(|&major| install(major).is_ok());
+    newest.ok_or_else(|| Error::new("no PostgreSQL is in the cache: run scripts/fetch-postgres"))
+}
+
 /// The files of one major.
 pub(crate) fn install(major: u32) -> Result<Install> {
     let folder = cache()?.join("postgres").join(major.to_string());

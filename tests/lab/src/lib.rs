@@ -54,7 +54,7 @@ pub mod session;
 mod template;
 mod wait;
 
-pub use cache::{majors, newest_major, tool};
+pub use cache::{majors, newest_installed, newest_major, tool};
 pub use chromium::Chromium;
 pub use cluster::{Cluster, rewind_major, shared};
 pub use error::{Error, Result};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use pg_exporter_lab::{Cluster, newest_major};
+use pg_exporter_lab::{Cluster, newest_installed};
 
 const USAGE: &str = "usage: pg-lab run [MAJOR]
 Starts a PostgreSQL (the newest in the cache), prints its URL, and keeps it until standard input ends.
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match *arguments.as_slice() {
-        ["run"] => run(newest_major()),
+        ["run"] => newest_installed().map_err(Into::into).and_then(run),
         ["run", major] if major.parse::<u32>().is_ok() => run(major.parse().unwrap_or_default()),
         ["help" | "-h" | "--help"] => write_all(&mut io::stdout(), USAGE),
         _ => {
