@@ -12,6 +12,7 @@
 )]
 
 mod files;
+mod firing;
 mod generated;
 mod rules;
 mod runbooks;

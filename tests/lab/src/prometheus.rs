@@ -1,5 +1,6 @@
 //! Judgements of a page by Prometheus' own tool and by OpenMetrics' reference parser, and a Prometheus that scrapes.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -114,9 +115,30 @@ impl Prometheus {
         Self::ready(scrape, &[])
     }
 
+    /// As [`start_scraping`](Self::start_scraping), with the text of a rule file, which it evaluates every second.
+    ///
+    /// # Panics
+    /// When it does not start, or does not take the rules.
+    #[must_use]
+    #[track_caller]
+    pub fn start_judging(scrape: &str, rules: &str) -> Self {
+        Self::ready_with(scrape, Some(rules), &[])
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number
+    }
+
     #[track_caller]
     fn ready(scrape: &str, arguments: &[&str]) -> Self {
-        let prometheus = Self::launch(scrape, arguments).or_fail();
+        Self::ready_with(scrape, None, arguments)
+    }
+
+    #[track_caller]
+    fn ready_with(scrape: &str, rules: Option<&str>, arguments: &[&str]) -> Self {
+        let prometheus = Self::launch(scrape, rules, arguments).or_fail();
         wait_until("Prometheus is ready", PATIENCE, || {
             http::request(prometheus.port.number, "GET", "/-/ready", &[])
                 .is_ok_and(|answer| answer.status == 200)
@@ -124,10 +146,16 @@ impl Prometheus {
         prometheus
     }
 
-    fn launch(scrape: &str, arguments: &[&str]) -> Result<Self> {
+    fn launch(scrape: &str, rules: Option<&str>, arguments: &[&str]) -> Result<Self> {
         let (port, sandbox) = (lease()?, Sandbox::new()?);
-        let config =
-            format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs: [{scrape}]\n");
+        let mut config = format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+             scrape_configs: [{scrape}]\n"
+        );
+        if let Some(rules) = rules {
+            let rules = sandbox.write("rules.yml", rules)?;
+            let _ = writeln!(config, "rule_files: ['{}']", rules.display());
+        }
         let config = sandbox.write("prometheus.yml", &config)?;
         let mut command = account()?.command(tool("prometheus"));
         command.arg(format!("--config.file={}", config.display()));
