@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
-use pg_exporter::catalog::facts::Facts;
 use pg_exporter::catalog::facts::Kind;
+use pg_exporter::catalog::facts::{Extension, Facts};
 use pg_exporter::catalog::plan::{Context, plan};
 use pg_exporter::catalog::{Change, Live};
 use pg_exporter::schema::{Collector, Source, Strictness, dump, layer};
@@ -106,7 +106,10 @@ fn facts() -> impl Strategy<Value = (Facts, Context)> {
                 in_recovery,
                 database: "app".to_owned(),
                 schemas: one("shop", extension),
-                extensions: one("pg_stat_statements", extension),
+                extensions: one("pg_stat_statements", extension)
+                    .into_iter()
+                    .map(|name| (name, Extension::default()))
+                    .collect(),
                 ..Facts::default()
             };
             let kind = if pgbouncer {

@@ -1,6 +1,6 @@
 //! What planning must know of a database; `postgres::facts` reads it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What answers at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +34,24 @@ pub struct Facts {
     /// Of the schemas that some collector asks for, those that exist here.
     pub schemas: BTreeSet<String>,
     /// Of the extensions that some collector asks for, those that are installed here.
-    pub extensions: BTreeSet<String>,
+    pub extensions: BTreeMap<String, Extension>,
 }
 
-/// What facts are asked for besides the fixed ones: names that occur in tags. A database of ten thousand schemas is
+/// An extension that is installed in a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extension {
+    /// The schema that its objects are in, not quoted.
+    pub schema: String,
+    /// Its version, as `CREATE EXTENSION` names it.
+    pub version: String,
+}
+
+/// What facts are asked for besides the fixed ones: names that occur in tags and statements. A database of ten thousand schemas is
 /// asked for two of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Schemas named by a tag.
     pub schemas: Vec<String>,
-    /// Extensions named by a tag.
+    /// Extensions named by a tag, or in a statement as `@extschema:NAME@`.
     pub extensions: Vec<String>,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pg_exporter_schema::{Collector, Tag, dump};
 use sha2::{Digest as _, Sha256};
 
+use super::extension_schema;
 use super::facts::Wanted;
 
 /// A whole set of collectors, in the order of execution. Never changed: a reload builds another one.
@@ -13,7 +14,7 @@ use super::facts::Wanted;
 pub struct Live {
     /// Branches: fatal ones first, then by priority, then by name.
     pub collectors: Vec<Arc<Collector>>,
-    /// What facts its tags ask for.
+    /// What facts its tags and statements ask for.
     pub wanted: Wanted,
     /// Identifies what is defined, wherever: 16 hexadecimal digits of a SHA-256 over its dump.
     pub hash: String,
@@ -58,6 +59,15 @@ fn wanted(collectors: &[Arc<Collector>]) -> Wanted {
             Tag::Extension(name) => extensions.insert(name.to_string()),
             _ => continue,
         };
+    }
+    for collector in collectors {
+        let statements = std::iter::once(&collector.query)
+            .chain(collector.predicates.iter().map(|predicate| &predicate.query));
+        extensions.extend(
+            statements
+                .flat_map(|sql| extension_schema::named(sql))
+                .map(str::to_owned),
+        );
     }
     Wanted {
         schemas: schemas.into_iter().collect(),

@@ -4,6 +4,7 @@ mod background;
 mod change;
 pub mod compiled;
 mod descriptors;
+pub mod extension_schema;
 pub mod facts;
 mod live;
 mod load;

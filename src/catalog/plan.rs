@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use pg_exporter_schema::{Collector, Tag};
 
+use super::extension_schema;
+use super::extension_schema::Unknown;
 use super::facts::Facts;
 use super::facts::Kind;
 
@@ -63,6 +65,8 @@ pub enum Why {
     NotReplica,
     /// The extension is not installed in the database.
     Extension(String, String),
+    /// The extension is in a schema whose name cannot stand in a statement.
+    ExtensionSchema(String),
     /// The schema does not exist in the database.
     Schema(String, String),
     /// It is for a database of another name.
@@ -144,14 +148,27 @@ fn judge(collector: &Collector, facts: &Facts, context: &Context) -> Verdict {
             }
         });
     }
-    match collector
-        .tags
-        .iter()
-        .find_map(|tag| objection(tag, facts, context))
-    {
+    let by_tag = || {
+        collector
+            .tags
+            .iter()
+            .find_map(|tag| objection(tag, facts, context))
+    };
+    match by_tag().or_else(|| unknown_schema(collector, facts)) {
         Some(why) => Verdict::Inactive(why),
         None => Verdict::Active,
     }
+}
+
+/// Why `@extschema:NAME@` of one of its statements cannot be replaced.
+fn unknown_schema(collector: &Collector, facts: &Facts) -> Option<Why> {
+    let predicates = collector.predicates.iter().map(|predicate| &predicate.query);
+    let mut statements = predicates.chain([&collector.query]);
+    statements.find_map(|sql| match extension_schema::replaced(sql, facts) {
+        Ok(_) => None,
+        Err(Unknown::Extension(name)) => Some(Why::Extension(name.to_owned(), facts.database.clone())),
+        Err(Unknown::Unquotable(name)) => Some(Why::ExtensionSchema(name.to_owned())),
+    })
 }
 
 /// Why a tag does not pass.
@@ -162,7 +179,7 @@ fn objection(tag: &Tag, facts: &Facts, context: &Context) -> Option<Why> {
         Tag::Primary => (!facts.in_recovery, Why::NotPrimary),
         Tag::Replica => (facts.in_recovery, Why::NotReplica),
         Tag::Extension(name) => (
-            facts.extensions.contains(&**name),
+            facts.extensions.contains_key(&**name),
             Why::Extension(name.to_string(), facts.database.clone()),
         ),
         Tag::Schema(name) => (
@@ -188,6 +205,10 @@ impl fmt::Display for Why {
             Self::NotPrimary => f.write_str("primary only"),
             Self::NotReplica => f.write_str("replica only"),
             Self::Extension(name, database) => write!(f, "extension {name} is not installed in {database}"),
+            Self::ExtensionSchema(name) => write!(
+                f,
+                "extension {name} is in a schema whose name has a quote, a dollar sign or a backslash"
+            ),
             Self::Schema(name, database) => write!(f, "schema {name} does not exist in {database}"),
             Self::Database(name) => write!(f, "database {name} only"),
             Self::User(name) => write!(f, "role {name} only"),

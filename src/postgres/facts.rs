@@ -1,5 +1,6 @@
 //! What the planner must know of a database, read at the start of each scrape in one round trip.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use super::budget::ServerClock;
 use super::deadline::within;
 use super::failure::{Failure, Reason};
 use super::session::{Session, StatementKey};
-use crate::catalog::facts::{Facts, Kind, Wanted};
+use crate::catalog::facts::{Extension, Facts, Kind, Wanted};
 
 /// The statement's key on every connection; collectors' keys begin behind it.
 const KEY: StatementKey = StatementKey(0);
@@ -28,7 +29,10 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
               WHERE $3 AND datallowconn AND NOT datistemplate AND datconnlimit <> -2
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
        ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
-       ARRAY(SELECT extname::pg_catalog.text FROM pg_catalog.pg_extension WHERE extname = ANY ($2::pg_catalog.name[])),
+       ARRAY(SELECT pg_catalog.unnest(ARRAY[e.extname::pg_catalog.text, n.nspname::pg_catalog.text,
+                                            e.extversion::pg_catalog.text])
+               FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+              WHERE e.extname = ANY ($2::pg_catalog.name[])),
        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
 
@@ -88,17 +92,32 @@ async fn postgres(
         cluster,
         databases,
         schemas: names(5)?.into_iter().collect(),
-        extensions: names(6)?.into_iter().collect(),
+        extensions: extensions(texts(&row, 6)?),
         oid: row.try_get(7).map_err(unreadable)?,
     })
 }
 
+/// Of each extension its name, its schema and its version, one after the other.
+fn extensions(texts: Vec<Name>) -> BTreeMap<String, Extension> {
+    let mut texts = texts.into_iter().map(|text| text.0);
+    let mut extensions = BTreeMap::new();
+    while let (Some(name), Some(schema), Some(version)) = (texts.next(), texts.next(), texts.next()) {
+        if let (Some(name), Some(schema)) = (name, schema) {
+            let version = version.unwrap_or_default();
+            extensions.insert(name, Extension { schema, version });
+        }
+    }
+    extensions
+}
+
 /// An array of names. A name that is not UTF-8 (SQL_ASCII clusters) cannot be connected to or shown: it is left out.
 fn names(row: &Row, index: usize) -> Result<Vec<String>, Failure> {
-    let names: Vec<Name> = row
-        .try_get(index)
-        .map_err(|_| Failure::new(Reason::Other, "the server's facts have an unexpected form"))?;
-    Ok(names.into_iter().filter_map(|name| name.0).collect())
+    Ok(texts(row, index)?.into_iter().filter_map(|name| name.0).collect())
+}
+
+fn texts(row: &Row, index: usize) -> Result<Vec<Name>, Failure> {
+    row.try_get(index)
+        .map_err(|_| Failure::new(Reason::Other, "the server's facts have an unexpected form"))
 }
 
 /// A text value, `None` when it is not UTF-8.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pg_exporter_schema::Collector;
 
+use crate::catalog::extension_schema;
+use crate::catalog::facts::Facts;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::rows::ResultColumn;
 use crate::postgres::session::StatementKey;
@@ -28,8 +30,32 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 pub struct PredicateSlot {
     /// Its statement.
     pub key: StatementKey,
+    /// The statement's text on this database.
+    pub query: Arc<str>,
     /// The last answer and the scrape start of its execution.
     pub answer: Option<(bool, Instant)>,
+}
+
+/// A collector's statements as they are sent to one database.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    /// The query.
+    pub query: Arc<str>,
+    /// One per predicate.
+    pub predicates: Vec<Arc<str>>,
+}
+
+impl Texts {
+    /// The texts on a database of which these facts are known, and on which the collector is installed.
+    #[must_use]
+    pub fn new(collector: &Collector, facts: &Facts) -> Self {
+        // What cannot be replaced keeps the collector from being installed.
+        let text = |sql: &str| extension_schema::replaced(sql, facts).map_or_else(|_| sql.into(), Arc::from);
+        Self {
+            query: text(&collector.query),
+            predicates: collector.predicates.iter().map(|one| text(&one.query)).collect(),
+        }
+    }
 }
 
 /// What the server is at.
@@ -48,6 +74,8 @@ pub struct Execution {
 pub struct CollectorState {
     /// Its statement.
     pub key: StatementKey,
+    /// The statement's text on this database.
+    pub query: Arc<str>,
     /// Its definition.
     pub collector: Arc<Collector>,
     /// One per predicate of the definition.
@@ -82,17 +110,24 @@ pub struct CollectorState {
 impl CollectorState {
     /// A collector that has not run yet.
     #[must_use]
-    pub fn new(collector: Arc<Collector>, block: Arc<[u8]>, mut key: impl FnMut() -> StatementKey) -> Self {
-        let predicates = collector
+    pub fn new(
+        collector: Arc<Collector>,
+        texts: Texts,
+        block: Arc<[u8]>,
+        mut key: impl FnMut() -> StatementKey,
+    ) -> Self {
+        let predicates = texts
             .predicates
-            .iter()
-            .map(|_| PredicateSlot {
+            .into_iter()
+            .map(|query| PredicateSlot {
                 key: key(),
+                query,
                 answer: None,
             })
             .collect();
         Self {
             key: key(),
+            query: texts.query,
             collector,
             predicates,
             decoder: None,
@@ -307,6 +342,20 @@ impl CollectorState {
             predicate.key = key();
             predicate.answer = None;
         }
+    }
+
+    /// Takes other texts of its statements. If they are others it is expired: what was prepared is of no use.
+    pub fn reword(&mut self, texts: Texts, key: impl FnMut() -> StatementKey) {
+        let same_query = self.query == texts.query;
+        let mut pairs = self.predicates.iter().zip(&texts.predicates);
+        if same_query && pairs.all(|(predicate, query)| predicate.query == *query) {
+            return;
+        }
+        self.query = texts.query;
+        for (predicate, query) in self.predicates.iter_mut().zip(texts.predicates) {
+            predicate.query = query;
+        }
+        self.expire(key);
     }
 
     /// The keys of its statements.

@@ -79,6 +79,39 @@ fn extensions_and_schemas_are_noticed_when_they_come_and_go() {
     }
 }
 
+/// Its objects are found wherever it is, and wherever it goes to.
+#[test]
+fn the_schema_of_an_extension_is_known() {
+    for major in [majors()[0], newest_major()] {
+        let cluster = Cluster::start(major);
+        let query = "SELECT count(*) AS one, min('@extschema:pg_stat_statements@') AS schema FROM \
+                     @extschema:pg_stat_statements@.pg_stat_statements";
+        let yaml = format!(
+            "found: {{ query: {query:?}, ttl: 3600, predicates: [ {{ predicate_query: \"SELECT pg_catalog.count(*) >= 0 FROM \
+             @extschema:pg_stat_statements@.pg_stat_statements\" }} ], metrics: [ {{ one: {{ usage: GAUGE, description: One. }} }}, \
+             {{ schema: {{ usage: LABEL, description: Where. }} }} ] }}\n"
+        );
+        let own = Own::start(&cluster, "postgres", &yaml);
+        let place = || {
+            let page = own.scrape();
+            let found = page.samples.iter().find(|sample| sample.name == "found_one");
+            found.map(|sample| sample.label("schema").unwrap().to_owned())
+        };
+        assert_eq!(place(), None, "the extension is not installed");
+        cluster.psql("create schema \"My Schema\"; create schema \"it's\"");
+        cluster.psql("create extension pg_stat_statements schema \"My Schema\"");
+        assert_eq!(place().as_deref(), Some("\"My Schema\""));
+        for schema in ["public", "My Schema"] {
+            cluster.psql(&format!(
+                "alter extension pg_stat_statements set schema \"{schema}\""
+            ));
+            assert_eq!(place(), Some(format!("\"{schema}\"")));
+        }
+        cluster.psql("alter extension pg_stat_statements set schema \"it's\"");
+        assert_eq!(place(), None, "no name that may end a quoted text");
+    }
+}
+
 #[test]
 fn the_branch_of_the_servers_version_is_installed() {
     let branch = |key: &str, versions: &str, value: u32| {

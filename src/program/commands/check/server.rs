@@ -1,6 +1,7 @@
 //! Prepares statements on a server and compares their results with the definitions. Nothing is executed, but for pgbouncer,
 //! whose console knows no preparation.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use tokio::time::timeout_at;
 
 use super::place::{Files, Position};
 use crate::catalog::Live;
+use crate::catalog::extension_schema;
 use crate::catalog::facts::Facts;
 use crate::catalog::facts::Kind;
 use crate::catalog::plan;
@@ -87,12 +89,17 @@ impl Inspection<'_> {
             String::new()
         };
         let plan = plan::plan(&self.live.collectors, &facts, &context);
+        // What cannot be replaced keeps a collector from being installed.
+        let text = |sql: &str| {
+            extension_schema::replaced(sql, &facts).map_or_else(|_| sql.to_owned(), Cow::into_owned)
+        };
         for collector in plan.installed() {
             for predicate in collector.predicates.iter() {
-                let columns = columns(&mut session, &predicate.query, deadline).await;
+                let columns = columns(&mut session, &text(&predicate.query), deadline).await;
                 self.predicate(collector, columns)?;
             }
-            let columns = columns(&mut session, &collector.query, deadline).await;
+            let columns = columns(&mut session, &text(&collector.query), deadline).await;
+            let columns = columns.map_err(|failure| in_definition(failure, &collector.query, &facts));
             self.query(collector, columns)?;
         }
         Ok(facts)
@@ -207,6 +214,14 @@ impl Inspection<'_> {
             message,
         });
     }
+}
+
+/// The same, at its place in the definition rather than in what was sent.
+fn in_definition(mut failure: Failure, sql: &str, facts: &Facts) -> Failure {
+    failure.position = failure
+        .position
+        .map(|position| extension_schema::position_in_definition(sql, facts, position));
+    failure
 }
 
 /// The columns of a statement's result; `None` where they cannot be known.

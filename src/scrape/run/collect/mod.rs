@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 
 pub use env::{Env, On};
 
-use super::collector_state::CollectorState;
+use super::collector_state::{CollectorState, PredicateSlot};
 use super::database::Database;
 use crate::postgres::failure::Failure;
 use crate::postgres::session::{Session, StatementKey};
@@ -27,7 +27,9 @@ pub(in crate::scrape) struct Due {
     pub(in crate::scrape) place: usize,
     pub(in crate::scrape) key: StatementKey,
     pub(in crate::scrape) collector: Arc<Collector>,
-    pub(in crate::scrape) predicates: Vec<StatementKey>,
+    pub(in crate::scrape) query: Arc<str>,
+    /// The statement and its text of each predicate.
+    pub(in crate::scrape) predicates: Vec<(StatementKey, Arc<str>)>,
     pub(in crate::scrape) decoder: Option<Arc<Decoder>>,
     /// Times it has been tried on this session after the server refused its prepared statement.
     pub(in crate::scrape) retries: u8,
@@ -99,13 +101,19 @@ fn take_due(database: &Database, env: &Env<'_>) -> (Vec<Due>, Vec<StatementKey>)
                 place: at,
                 key: slot.key,
                 collector: Arc::clone(&slot.collector),
-                predicates: slot.predicates.iter().map(|predicate| predicate.key).collect(),
+                query: Arc::clone(&slot.query),
+                predicates: predicates(slot),
                 decoder: None,
                 retries: 0,
             });
         }
     }
     (due, shared)
+}
+
+fn predicates(slot: &CollectorState) -> Vec<(StatementKey, Arc<str>)> {
+    let pair = |predicate: &PredicateSlot| (predicate.key, Arc::clone(&predicate.query));
+    slot.predicates.iter().map(pair).collect()
 }
 
 /// Waits until the statements have been answered that the server executes for other runs, or for the deadline.

@@ -55,10 +55,8 @@ async fn ask(
     let statements: Vec<(StatementKey, &str)> = asked
         .iter()
         .filter_map(|item| {
-            Some((
-                *item.predicates.get(round)?,
-                &*item.collector.predicates.get(round)?.query,
-            ))
+            let (key, query) = item.predicates.get(round)?;
+            Some((*key, &**query))
         })
         .collect();
     let refused = session.prepare(&statements, env.grace, env.deadline()).await?;

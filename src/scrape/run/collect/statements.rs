@@ -46,10 +46,7 @@ async fn prepare(
     due: Vec<Due>,
     env: &Env<'_>,
 ) -> Result<Vec<Due>, Failure> {
-    let statements: Vec<_> = due
-        .iter()
-        .map(|item| (item.key, &*item.collector.query))
-        .collect();
+    let statements: Vec<_> = due.iter().map(|item| (item.key, &*item.query)).collect();
     let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
     let mut ready = Vec::with_capacity(due.len());
     for mut item in due {
@@ -113,7 +110,7 @@ async fn execute(
         .iter()
         .map(|item| QueryRequest {
             key: item.key,
-            sql: &item.collector.query,
+            sql: &item.query,
             timeout: env.limit(&item.collector),
         })
         .collect();

@@ -11,7 +11,7 @@ use crate::postgres::facts;
 use crate::postgres::session::Session;
 use crate::scrape::page::text;
 use crate::scrape::run::collect::Env;
-use crate::scrape::run::collector_state::CollectorState;
+use crate::scrape::run::collector_state::{CollectorState, Texts};
 
 impl Database {
     /// Plans anew when a fact or the set of collectors changed. Counts survive; results survive where the collector,
@@ -58,17 +58,20 @@ impl Database {
                 let labels = [("datname", &*facts.database), ("query", &*collector.name)];
                 text::block(labels, env.encoder.borrow().constant()).into()
             };
+            let texts = Texts::new(collector, &facts);
             let mut slot = match old.remove(&*collector.branch) {
                 Some(mut slot) if slot.collector.means_the_same_as(collector) => {
                     slot.collector = Arc::clone(collector);
+                    slot.reword(texts, || env.next_key());
                     slot
                 }
                 Some(slot) => {
-                    let mut new = CollectorState::new(Arc::clone(collector), block(), || env.next_key());
+                    let mut new =
+                        CollectorState::new(Arc::clone(collector), texts, block(), || env.next_key());
                     new.stats = slot.stats;
                     new
                 }
-                None => CollectorState::new(Arc::clone(collector), block(), || env.next_key()),
+                None => CollectorState::new(Arc::clone(collector), texts, block(), || env.next_key()),
             };
             if is_another {
                 slot.expire(|| env.next_key());
