@@ -82,7 +82,10 @@ fn implement(input: &DeriveInput, collector: &Collector, definition: &Definition
         };
         quote!(#ident: #value)
     });
-    implement_with(input, &constant, &quote!(Self { #(#fields),* }))
+    implement_with(input, &constant, &{
+        let name = &input.ident;
+        quote!(#name { #(#fields),* })
+    })
 }
 
 /// An implementation that is never run, for a struct with mistakes.
@@ -106,18 +109,18 @@ fn stub(input: &DeriveInput) -> TokenStream {
 fn implement_with(input: &DeriveInput, constant: &TokenStream, body: &TokenStream) -> TokenStream {
     let name = &input.ident;
     let (_, arguments, _) = input.generics.split_for_impl();
-    let lifetime = input
-        .generics
-        .lifetimes()
-        .next()
-        .map(|param| param.lifetime.clone());
-    let lifetime = lifetime.unwrap_or_else(|| Lifetime::new("'a", Span::call_site()));
+    let parameters = &input.generics;
+    // The struct with the lifetime of the result; one without labels has none.
+    let row = Lifetime::new("'__row", Span::call_site());
+    let of = input.generics.lifetimes().next().map(|_| quote!(<#row>));
     quote! {
         #[automatically_derived]
-        impl<#lifetime> ::pg_exporter::Row<#lifetime> for #name #arguments {
+        impl #parameters ::pg_exporter::Row for #name #arguments {
             const COLLECTOR: ::pg_exporter::schema::Collector = #constant;
 
-            fn from_row(row: ::pg_exporter::RowView<#lifetime>) -> Self {
+            type Of<#row> = #name #of;
+
+            fn from_row<#row>(row: ::pg_exporter::RowView<#row>) -> #name #of {
                 #body
             }
         }

@@ -13,7 +13,7 @@ use crate::catalog::{Catalog, Sources};
 use crate::health::Health;
 use crate::postgres::connect::Endpoint;
 use crate::postgres::conninfo::{ConnInfo, ProcessEnvironment};
-use crate::scrape::{Config, Scraper, Surroundings};
+use crate::scrape::{Config, RowHandlers, Scraper, Surroundings};
 use crate::self_metrics::Telemetry;
 use crate::web;
 
@@ -131,6 +131,7 @@ impl Setup {
         let surroundings = Surroundings {
             telemetry: Arc::clone(&telemetry),
             health: health.clone(),
+            rows: RowHandlers::default(),
         };
         let (scraper, _thread) =
             Scraper::start(endpoint.clone(), config, catalog, surroundings).map_err(Stop::failure)?;

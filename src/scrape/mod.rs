@@ -15,7 +15,7 @@ pub use request::{Encoding, Gone, Page, Request};
 pub use rows::batch::{Batch, RowView};
 pub use rows::mismatch::Mismatch;
 pub use rows::row::Row;
-pub use rows::typed::DatabaseRows;
+pub use rows::typed::{DatabaseRows, RowHandlers};
 pub use run::actor::Scraper;
 pub use run::config::Config;
 pub(crate) use run::database_names;

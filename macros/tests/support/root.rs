@@ -7,12 +7,15 @@ pub use pg_exporter_macros::{Row, collectors};
 pub use pg_exporter_schema as schema;
 
 /// A row struct.
-pub trait Row<'a>: Sized {
+pub trait Row {
     /// Its definition.
     const COLLECTOR: schema::Collector;
 
     /// The struct of a row.
-    fn from_row(row: RowView<'a>) -> Self;
+    /// The struct with labels that live as long as the row.
+    type Of<'r>;
+    /// Its row.
+    fn from_row(row: RowView<'_>) -> Self::Of<'_>;
 }
 
 /// A row.

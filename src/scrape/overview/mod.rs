@@ -4,9 +4,11 @@ mod explain;
 mod figures;
 pub(in crate::scrape) mod model;
 mod protocol;
+pub(in crate::scrape) mod server;
 mod stat;
 
 pub use explain::{Explain, Explained};
 pub use figures::{duration, time};
-pub use model::{CollectorOverview, DatabaseOverview, Overview, ServerOverview};
+pub use model::{CollectorOverview, DatabaseOverview, Overview};
+pub use server::ServerOverview;
 pub use stat::Statistics;

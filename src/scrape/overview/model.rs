@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pg_exporter_schema::Collector;
 
+use super::server::ServerOverview;
 use crate::catalog::Live;
 use crate::catalog::facts::Kind;
 use crate::catalog::plan::Verdict;
@@ -39,21 +40,6 @@ impl Overview {
             .iter()
             .any(|database| database.verdicts.contains(&None))
     }
-}
-
-/// The server as the last scrape found it. Nothing is asked for this: figures are those of collectors, where they run.
-#[derive(Clone, Debug, Default)]
-pub struct ServerOverview {
-    /// `server_version_num`, 0 when never known.
-    pub version: u32,
-    /// The role that the exporter has there; empty when never known.
-    pub user: String,
-    /// Since the postmaster started, by `pg_uptime`.
-    pub uptime: Option<Duration>,
-    /// Connections in use, by `pg_activity_count`.
-    pub connections: Option<u64>,
-    /// Connections that there may be, by `pg_setting_max_connections`.
-    pub max_connections: Option<u64>,
 }
 
 /// One database and its collectors.
@@ -151,25 +137,13 @@ fn is_reached(state: &State) -> bool {
 }
 
 fn server(state: &State, last: Instant) -> ServerOverview {
-    let start = judge(state, last);
-    let slots = state.slots.iter().filter(|_| is_reached(state));
-    let served: Vec<(Published, Duration)> = slots
-        .filter_map(|slot| Some((served(slot, start)?, age(slot, start)?)))
-        .collect();
-    let sum = |family: &str| {
-        served
-            .iter()
-            .find_map(|(served, age)| Some((served.sum(family)?, *age)))
-    };
-    let count = |family: &str| sum(family).map(|(sum, _)| sum.max(0.0) as u64);
-    let uptime =
-        |(seconds, age): (f64, Duration)| Duration::try_from_secs_f64(seconds).ok()?.checked_add(age);
+    if is_reached(state) {
+        return ServerOverview::new(state, judge(state, last));
+    }
     ServerOverview {
         version: state.facts.version,
         user: state.facts.user.clone(),
-        uptime: sum("pg_uptime").and_then(uptime),
-        connections: count("pg_activity_count"),
-        max_connections: count("pg_setting_max_connections"),
+        ..ServerOverview::default()
     }
 }
 

@@ -47,16 +47,6 @@ impl Published {
     fn families(&self) -> impl Iterator<Item = &Family> {
         self.collector.values().flat_map(|column| column.families.iter())
     }
-
-    /// The sum of a family's numbers; `None` when it has none, or one is NaN.
-    pub(in crate::scrape) fn sum(&self, family: &str) -> Option<f64> {
-        let mut values = self
-            .samples(family)
-            .map(|sample| sample.value.parse::<f64>().unwrap_or(f64::NAN));
-        let first = values.next()?;
-        let sum = values.fold(first, |sum, value| sum + value);
-        sum.is_finite().then_some(sum)
-    }
 }
 
 #[cfg(test)]
@@ -99,7 +89,5 @@ x:
         assert_eq!(read, [("{l=\"} 1\"}", "2"), ("{l=\"\"}", "3.5")]);
         assert_eq!(served.samples("x_b").next().unwrap().labels, "");
         assert_eq!(served.samples("x_c").count(), 0);
-        assert_eq!(served.sum("x_a"), Some(5.5));
-        assert_eq!((served.sum("x_b"), served.sum("x_c")), (None, None));
     }
 }

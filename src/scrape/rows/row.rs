@@ -1,27 +1,35 @@
 //! Typed rows: what the build script and `#[derive(Row)]` make of a collector.
 
-use pg_exporter_schema::Collector;
-use prometheus::core::Desc;
+use pg_exporter_schema::{Collector, Column};
 
-use crate::catalog;
-use crate::scrape::RowView;
+use super::batch::RowView;
 
 /// A row of a collector's result as a struct, one field per column.
 ///
 /// Implemented by `#[derive(Row)]`, for the shipped collectors by the build script's structs in
-/// [`catalog::compiled`].
-pub trait Row<'a>: Sized {
+/// [`catalog::compiled`](crate::catalog::compiled).
+pub trait Row {
     /// The collector's definition.
     const COLLECTOR: Collector;
 
-    /// The collector's metrics as the `prometheus` crate describes them.
-    ///
-    /// # Errors
-    /// When a name is not one that Prometheus takes; the derive lets no such definition pass.
-    fn descriptors() -> Result<Vec<Desc>, prometheus::Error> {
-        catalog::descriptors(&Self::COLLECTOR)
-    }
+    /// The struct with labels that live as long as the result they are read from.
+    type Of<'r>;
 
     /// The row's labels as text, its values as numbers; `None` stands for NULL.
-    fn from_row(row: RowView<'a>) -> Self;
+    fn from_row(row: RowView<'_>) -> Self::Of<'_>;
+}
+
+/// Whether the rows of one definition can be read as those of the other: the same branch, statement and columns. When and
+/// how long it runs may differ. A definition that a layer replaced has rows of its own.
+pub(in crate::scrape) fn has_the_same_rows(one: &Collector, other: &Collector) -> bool {
+    let is_same = |(one, other): (&Column, &Column)| {
+        one.column == other.column
+            && one.usage == other.usage
+            && one.scale.to_bits() == other.scale.to_bits()
+            && one.default.map(f64::to_bits) == other.default.map(f64::to_bits)
+    };
+    one.branch == other.branch
+        && one.query == other.query
+        && one.columns.len() == other.columns.len()
+        && one.columns.iter().zip(&*other.columns).all(is_same)
 }

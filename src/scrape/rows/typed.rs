@@ -1,22 +1,109 @@
-//! A collector's last results as typed rows.
+//! A collector's last results as typed rows, and who wants them.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::batch::Batch;
-use super::row::Row;
+use pg_exporter_schema::Collector;
 
-/// The rows of one collector's last result on one database.
-#[derive(Clone, Debug)]
-pub struct DatabaseRows {
-    /// The database.
-    pub database: String,
-    /// The result.
-    pub batch: Arc<Batch>,
+use super::batch::Batch;
+use super::row::{Row, has_the_same_rows};
+
+/// The rows of one collector's last result on one database, as structs `R`.
+pub struct DatabaseRows<R> {
+    database: String,
+    batch: Arc<Batch>,
+    row: PhantomData<fn() -> R>,
 }
 
-impl DatabaseRows {
-    /// The rows as structs. They mean something only if `R` is the struct of the branch asked for.
-    pub fn typed<'a, R: Row<'a>>(&'a self) -> impl Iterator<Item = R> {
+impl<R: Row> DatabaseRows<R> {
+    /// The result must be one of `R`'s own definition: see [`has_the_same_rows`].
+    pub(in crate::scrape) fn new(database: String, batch: Arc<Batch>) -> Self {
+        Self {
+            database,
+            batch,
+            row: PhantomData,
+        }
+    }
+
+    /// The database that the rows are of.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// The rows in the order of the result.
+    pub fn iter(&self) -> impl Iterator<Item = R::Of<'_>> {
         self.batch.iter().map(R::from_row)
+    }
+}
+
+impl<R> fmt::Debug for DatabaseRows<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseRows")
+            .field("database", &self.database)
+            .field("batch", &self.batch)
+            .finish_non_exhaustive()
+    }
+}
+
+type Call = Arc<dyn Fn(&str, &Arc<Batch>) + Send + Sync>;
+
+/// Code of the library's user that gets the rows of collectors as scrapes read them.
+#[derive(Clone, Default)]
+pub struct RowHandlers {
+    handlers: Vec<(Arc<Collector>, Call)>,
+}
+
+impl RowHandlers {
+    /// Calls `handler` with the rows of `R`'s branch after each execution on each database.
+    ///
+    /// It is called on the scrape thread, so a scrape takes as much longer as it takes: hand long work to another thread.
+    /// Results of a branch that a layer has replaced, by another statement or other columns, are not given to it. A panic
+    /// in it costs the scrape.
+    #[must_use]
+    pub fn on<R: Row + 'static>(
+        mut self,
+        handler: impl Fn(&DatabaseRows<R>) + Send + Sync + 'static,
+    ) -> Self {
+        let call: Call = Arc::new(move |database, batch| {
+            handler(&DatabaseRows::new(database.to_owned(), Arc::clone(batch)));
+        });
+        self.handlers.push((Arc::new(R::COLLECTOR), call));
+        self
+    }
+
+    /// The definitions whose rows are wanted.
+    pub(in crate::scrape) fn wanted(&self) -> impl Iterator<Item = &Arc<Collector>> {
+        self.handlers.iter().map(|(collector, _)| collector)
+    }
+
+    /// A collector has given rows on a database.
+    pub(in crate::scrape) fn call(&self, collector: &Collector, database: &str, batch: &Arc<Batch>) {
+        for (wanted, call) in &self.handlers {
+            if has_the_same_rows(wanted, collector) {
+                call(database, batch);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RowHandlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.wanted().map(|collector| &collector.branch))
+            .finish()
     }
 }

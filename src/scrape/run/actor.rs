@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pg_exporter_schema::Collector;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
@@ -14,7 +15,10 @@ use super::target::{Surroundings, Target};
 use crate::catalog::Catalog;
 use crate::postgres::connect::Endpoint;
 use crate::scrape::overview::model::Overview;
+use crate::scrape::overview::server;
 use crate::scrape::request::{Gone, Page, Request};
+use crate::scrape::rows::batch::Batch;
+use crate::scrape::rows::row::Row;
 use crate::scrape::rows::typed::DatabaseRows;
 use crate::scrape::schedule::queue::Rounds;
 
@@ -26,7 +30,7 @@ const BACKLOG: usize = 64;
 enum Message {
     Page(Request, oneshot::Sender<Page>),
     Overview(oneshot::Sender<Overview>),
-    Rows(String, oneshot::Sender<Vec<DatabaseRows>>),
+    Rows(Box<Collector>, oneshot::Sender<Vec<(String, Arc<Batch>)>>),
 }
 
 /// A handle on the scrape thread, cheap to clone. The thread ends when the last handle is dropped.
@@ -56,7 +60,13 @@ impl Scraper {
                 &runtime,
                 serve(
                     inbox,
-                    Rc::new(Target::new(endpoint, config, catalog, surroundings)),
+                    Rc::new(Target::new(
+                        endpoint,
+                        config,
+                        catalog,
+                        surroundings,
+                        server::wanted(),
+                    )),
                 ),
             );
         })?;
@@ -89,19 +99,23 @@ impl Scraper {
         answer.await.map_err(|_| Gone)
     }
 
-    /// The rows of a branch as the last scrape read them, per database: those of `R` are
-    /// [`typed`](DatabaseRows::typed). Results are kept from the first call on, so the scrape after it is the first
-    /// that has them.
+    /// The rows of `R`'s branch as it was last read, for each database that has a result. Results are kept from the first
+    /// call on, so the execution after it is the first that is found; [`RowHandlers`](crate::scrape::RowHandlers) miss none.
+    ///
+    /// A branch that a layer has replaced, by another statement or other columns, has none.
     ///
     /// # Errors
     /// When the scrape thread is gone.
-    pub async fn rows(&self, branch: &str) -> Result<Vec<DatabaseRows>, Gone> {
+    pub async fn rows<R: Row>(&self) -> Result<Vec<DatabaseRows<R>>, Gone> {
         let (reply, answer) = oneshot::channel();
         self.messages
-            .send(Message::Rows(branch.to_owned(), reply))
+            .send(Message::Rows(Box::new(R::COLLECTOR), reply))
             .await
             .map_err(|_| Gone)?;
-        answer.await.map_err(|_| Gone)
+        let rows = answer.await.map_err(|_| Gone)?.into_iter();
+        Ok(rows
+            .map(|(database, batch)| DatabaseRows::new(database, batch))
+            .collect())
     }
 }
 
@@ -119,8 +133,8 @@ async fn serve(mut inbox: mpsc::Receiver<Message>, target: Rc<Target>) {
                     // Nobody waits any more: nothing to do about it.
                     let _ = reply.send(target.overview());
                 }
-                Some(Message::Rows(branch, reply)) => {
-                    let _ = reply.send(target.rows(&branch));
+                Some(Message::Rows(collector, reply)) => {
+                    let _ = reply.send(target.rows(&collector));
                 }
                 None => return,
             },

@@ -29,7 +29,9 @@ use crate::scrape::page::encode::Encoder;
 use crate::scrape::page::own_metrics;
 use crate::scrape::page::section::Part;
 use crate::scrape::request::{Page, Request};
-use crate::scrape::rows::typed::DatabaseRows;
+use crate::scrape::rows::batch::Batch;
+use crate::scrape::rows::row::has_the_same_rows;
+use crate::scrape::rows::typed::RowHandlers;
 use crate::scrape::schedule::selection::Selection;
 use crate::self_metrics::{Process, Telemetry};
 
@@ -42,7 +44,7 @@ pub struct Target {
     pub(in crate::scrape) pool: Pool,
     encoder: RefCell<Encoder>,
     keys: Cell<u64>,
-    retained: RefCell<BTreeSet<String>>,
+    wanted: RefCell<Vec<Arc<Collector>>>,
     pub(in crate::scrape) main: Rc<Database>,
     pub(in crate::scrape) discovered: RefCell<BTreeMap<String, Rc<Database>>>,
     pages: RefCell<Pages>,
@@ -63,6 +65,8 @@ pub struct Surroundings {
     pub telemetry: Arc<Telemetry>,
     /// The health probe.
     pub health: Health,
+    /// Who gets rows as they are read.
+    pub rows: RowHandlers,
 }
 
 /// Counts of the target's runs.
@@ -80,17 +84,19 @@ pub(in crate::scrape) struct Runs {
 }
 
 impl Target {
-    /// A target that has not been scraped.
+    /// A target that has not been scraped. The last results of the definitions `wanted` are kept.
     #[must_use]
     pub fn new(
         endpoint: Endpoint,
         config: Config,
         catalog: Arc<Catalog>,
         surroundings: Surroundings,
+        mut wanted: Vec<Arc<Collector>>,
     ) -> Self {
         let name = endpoint.info.database().to_owned();
         let labels = config.labels.iter().map(|(name, value)| (&**name, &**value));
         let now = Instant::now();
+        wanted.extend(surroundings.rows.wanted().cloned());
         Self {
             // One connection of the cap is the health probe's.
             pool: Pool::new(config.max_connections.saturating_sub(1)),
@@ -100,7 +106,7 @@ impl Target {
             config,
             catalog,
             keys: Cell::new(facts::FIRST_FREE_KEY),
-            retained: RefCell::default(),
+            wanted: RefCell::new(wanted),
             discovered: RefCell::default(),
             pages: RefCell::default(),
             runs: RefCell::new(Runs {
@@ -152,7 +158,8 @@ impl Target {
             config: &self.config,
             encoder: &self.encoder,
             keys: &self.keys,
-            retained: &self.retained,
+            wanted: &self.wanted,
+            handlers: &self.surroundings.rows,
         };
         // First, so that it is sent before the facts' statement and answered by the time that is; nobody waits for it longer.
         let look = async {
@@ -355,21 +362,18 @@ impl Target {
         order
     }
 
-    /// The last result of a branch on every database that has one. Results are kept from the first call on.
-    pub fn rows(&self, branch: &str) -> Vec<DatabaseRows> {
-        self.retained.borrow_mut().insert(branch.to_owned());
-        let mut rows = Vec::new();
-        for database in self.databases() {
-            let state = database.state.borrow();
-            let slot = state.slots.iter().find(|slot| slot.collector.branch == branch);
-            if let Some(batch) = slot.and_then(|slot| slot.batch.clone()) {
-                rows.push(DatabaseRows {
-                    database: database.name.clone(),
-                    batch,
-                });
-            }
+    /// The last result of a definition on every database that has one. Results are kept from the first call on.
+    pub fn rows(&self, wanted: &Collector) -> Vec<(String, Arc<Batch>)> {
+        let mut kept = self.wanted.borrow_mut();
+        if !kept.iter().any(|known| has_the_same_rows(known, wanted)) {
+            kept.push(Arc::new(wanted.clone()));
         }
-        rows
+        let databases = self.databases();
+        let rows = databases.iter().filter_map(|database| {
+            let batch = database.state.borrow().rows(wanted)?;
+            Some((database.label(), batch))
+        });
+        rows.collect()
     }
 
     /// All databases, the URL's first. Of those that turn out to be the same (aliases of a pooler) the first counts.

@@ -1,5 +1,7 @@
 //! The figures at the top of the page.
 
+use std::time::Duration;
+
 use super::figures::{ago, bytes, count, plural, seconds, version};
 use super::options::Group;
 use super::rows::Row;
@@ -32,7 +34,7 @@ pub(super) fn tiles(overview: Option<&Overview>, snapshot: &Snapshot, rows: &[Ro
     };
     let server = &overview.server;
     tiles.push(uptime(server));
-    tiles.push(lag(snapshot));
+    tiles.push(lag(snapshot, server.lag));
     tiles.push(connections(server));
     tiles.push(last_scrape(overview.runs.last()));
     tiles.push(series(rows));
@@ -82,12 +84,14 @@ fn uptime(server: &ServerOverview) -> Tile {
     }
 }
 
-fn lag(snapshot: &Snapshot) -> Tile {
+/// What the probe says; where it cannot say how long, what the last scrape did.
+fn lag(snapshot: &Snapshot, scraped: Option<Duration>) -> Tile {
     let Lag {
         bytes: behind,
         time,
         paused,
     } = snapshot.lag;
+    let time = time.or(scraped);
     let (value, note, tone) = match snapshot.state {
         State::Primary => (UNKNOWN.to_owned(), "does not replay".to_owned(), ""),
         State::Replica => {
@@ -247,7 +251,7 @@ mod tests {
             (State::Down, known, ("–", "not known", "")),
         ];
         for (state, behind, expected) in table {
-            let tile = lag(&snapshot(state, behind));
+            let tile = lag(&snapshot(state, behind), None);
             assert_eq!((&*tile.value, &*tile.note, tile.tone), expected);
         }
     }

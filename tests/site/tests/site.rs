@@ -6,14 +6,14 @@
     reason = "a test fails by panicking"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pg_exporter::catalog::{Catalog, Sources};
 use pg_exporter::health::Health;
 use pg_exporter::postgres::connect::Endpoint;
 use pg_exporter::postgres::conninfo::{ConnInfo, ProcessEnvironment};
-use pg_exporter::scrape::{Config, Encoding, Format, Request, Scraper, Selection, Surroundings};
+use pg_exporter::scrape::{Config, Encoding, Format, Request, RowHandlers, Scraper, Selection, Surroundings};
 use pg_exporter::self_metrics::Telemetry;
 use pg_exporter_lab::{Cluster, Exporter, newest_major, shared};
 use shop_exporter::ShopTables;
@@ -114,8 +114,25 @@ fn a_run_time_layer_tunes_what_was_written_in_rust() {
     );
 }
 
+/// What `ShopTables` would be if a layer had replaced it: the same branch and columns, another statement.
+#[derive(Debug, pg_exporter::Row)]
+#[collector(
+    branch = "shop_tables",
+    name = "shop_tables",
+    query = "SELECT 'x' AS schema, 1 AS count"
+)]
+#[expect(dead_code, reason = "there are no rows of it")]
+struct Replaced<'row> {
+    /// Name of the schema.
+    #[column(usage = "LABEL")]
+    schema: &'row str,
+    /// Ordinary tables in the schema.
+    #[column(usage = "GAUGE")]
+    count: Option<f64>,
+}
+
 /// A scraper of the library, as the program makes it.
-fn scraper(url: &str) -> Scraper {
+fn scraper(url: &str, rows: RowHandlers) -> Scraper {
     let info = ConnInfo::parse(url, &ProcessEnvironment).unwrap();
     let endpoint = Endpoint::new(info, PATIENCE);
     let config = Config {
@@ -137,6 +154,7 @@ fn scraper(url: &str) -> Scraper {
     let surroundings = Surroundings {
         telemetry: Arc::new(Telemetry::new("shop", &[]).unwrap()),
         health: Health::new(PATIENCE, PATIENCE),
+        rows,
     };
     let catalog = Arc::new(Catalog::open(sources).unwrap());
     Scraper::start(endpoint, config, catalog, surroundings).unwrap().0
@@ -150,12 +168,23 @@ fn rows_come_as_structs() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let scraper = scraper(&url);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let rows = RowHandlers::default().on::<ShopTables<'_>>({
+            let seen = Arc::clone(&seen);
+            move |rows| {
+                let counts = rows.iter().map(|row| row.count);
+                seen.lock()
+                    .unwrap()
+                    .push((rows.database().to_owned(), counts.count()));
+            }
+        });
+        let scraper = scraper(&url, rows);
+        assert!(scraper.rows::<ShopTables<'_>>().await.unwrap().is_empty());
         assert!(
-            scraper.rows("shop_tables").await.unwrap().is_empty(),
+            scraper.rows::<Replaced<'_>>().await.unwrap().is_empty(),
             "the first call asks for them to be kept"
         );
-        assert!(scraper.rows("shop_database").await.unwrap().is_empty());
+        assert!(scraper.rows::<ShopDatabase<'_>>().await.unwrap().is_empty());
         let deadline = Instant::now() + PATIENCE;
         scraper
             .page(Request {
@@ -166,12 +195,12 @@ fn rows_come_as_structs() {
             })
             .await
             .unwrap();
-        let databases = scraper.rows("shop_tables").await.unwrap();
-        assert_eq!(
-            (databases.len(), databases[0].database.as_str()),
-            (1, "site_rows")
-        );
-        let mut rows: Vec<ShopTables<'_>> = databases[0].typed().collect();
+        let databases = scraper.rows::<ShopTables<'_>>().await.unwrap();
+        assert_eq!((databases.len(), databases[0].database()), (1, "site_rows"));
+        assert_eq!(*seen.lock().unwrap(), [("site_rows".to_owned(), 2)]);
+        let replaced = scraper.rows::<Replaced<'_>>().await.unwrap();
+        assert!(replaced.is_empty(), "another statement's rows: {replaced:?}");
+        let mut rows: Vec<ShopTables<'_>> = databases[0].iter().collect();
         rows.sort_by_key(|row| row.schema);
         let expected = [
             ShopTables {
@@ -184,8 +213,8 @@ fn rows_come_as_structs() {
             },
         ];
         assert_eq!(rows, expected);
-        let sizes = scraper.rows("shop_database").await.unwrap();
-        let sizes: Vec<ShopDatabase<'_>> = sizes[0].typed().collect();
+        let sizes = scraper.rows::<ShopDatabase<'_>>().await.unwrap();
+        let sizes: Vec<ShopDatabase<'_>> = sizes[0].iter().collect();
         assert!(sizes[0].datname == "site_rows" && sizes[0].bytes > Some(1e6));
     });
 }

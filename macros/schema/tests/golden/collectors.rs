@@ -104,7 +104,7 @@ pub struct Pool {
 
 /// Every collector of this set.
 pub static COLLECTORS: &[::pg_exporter::schema::Collector] = &[
-    <ShopOrders13<'static> as ::pg_exporter::Row<'static>>::COLLECTOR,
-    <ShopOrders14<'static> as ::pg_exporter::Row<'static>>::COLLECTOR,
-    <Pool as ::pg_exporter::Row<'static>>::COLLECTOR,
+    <ShopOrders13<'static> as ::pg_exporter::Row>::COLLECTOR,
+    <ShopOrders14<'static> as ::pg_exporter::Row>::COLLECTOR,
+    <Pool as ::pg_exporter::Row>::COLLECTOR,
 ];

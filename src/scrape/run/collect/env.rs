@@ -1,7 +1,7 @@
 //! What all databases of one run share.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,6 +14,7 @@ use crate::postgres::failure::Failure;
 use crate::postgres::pool::Pool;
 use crate::postgres::session::StatementKey;
 use crate::scrape::page::encode::Encoder;
+use crate::scrape::rows::typed::RowHandlers;
 use crate::scrape::run::collector_state::Execution;
 use crate::scrape::run::config::Config;
 use crate::scrape::schedule::selection::Selection;
@@ -52,8 +53,10 @@ pub struct Env<'a> {
     pub encoder: &'a RefCell<Encoder>,
     /// Numbers statements.
     pub keys: &'a Cell<u64>,
-    /// Branches whose last result is kept, for typed rows.
-    pub retained: &'a RefCell<BTreeSet<String>>,
+    /// The definitions whose last result is kept, for typed rows.
+    pub wanted: &'a RefCell<Vec<Arc<Collector>>>,
+    /// Who gets rows as they are read.
+    pub handlers: &'a RowHandlers,
 }
 
 impl Env<'_> {

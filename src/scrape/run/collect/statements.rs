@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::outcome::{fail, too_late, with_slot};
 use super::{Due, Env};
+use pg_exporter_schema::Collector;
+
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
@@ -13,6 +15,7 @@ use crate::postgres::rows::{Format, Row};
 use crate::postgres::session::Session;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
+use crate::scrape::rows::row::has_the_same_rows;
 use crate::scrape::run::collector_state::Execution;
 use crate::scrape::run::database::Database;
 
@@ -192,11 +195,11 @@ fn record(
     match answer {
         Ok(batch) => {
             let samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
-            let batch = env
-                .retained
-                .borrow()
-                .contains(&*item.collector.branch)
-                .then(|| Arc::new(batch));
+            let is_wanted = |wanted: &Arc<Collector>| has_the_same_rows(wanted, &item.collector);
+            let batch = env.wanted.borrow().iter().any(is_wanted).then(|| Arc::new(batch));
+            if let Some(batch) = &batch {
+                env.handlers.call(&item.collector, &database.label(), batch);
+            }
             with_slot(database, item, |slot| {
                 slot.succeeded(samples, env.start, took);
                 slot.batch = batch;

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use pg_exporter_schema::Collector;
+
 use crate::catalog::Live;
 use crate::catalog::facts::Facts;
 use crate::catalog::facts::Kind;
 use crate::catalog::plan::Plan;
 use crate::postgres::backoff::Backoff;
 use crate::postgres::failure::Failure;
+use crate::scrape::rows::batch::Batch;
+use crate::scrape::rows::row::has_the_same_rows;
 use crate::scrape::run::collector_state::{CollectorState, Outcome};
 
 /// What is known of a database.
@@ -76,8 +80,30 @@ pub(in crate::scrape) struct Ended {
 }
 
 impl State {
+    /// The last result of a definition, where it is the one installed and its results are kept.
+    pub(in crate::scrape) fn rows(&self, wanted: &Collector) -> Option<Arc<Batch>> {
+        let slot = self
+            .slots
+            .iter()
+            .find(|slot| has_the_same_rows(&slot.collector, wanted))?;
+        slot.batch.clone()
+    }
+
     pub(in crate::scrape) fn pass(&mut self, run: Instant) -> &mut Pass {
         self.passes.entry(run).or_default()
+    }
+
+    /// The same, if it is served to the run begun at `start`, and its age as of now.
+    pub(in crate::scrape) fn rows_served(
+        &self,
+        wanted: &Collector,
+        start: Instant,
+    ) -> Option<(Arc<Batch>, Duration)> {
+        let is_served = |slot: &&CollectorState| {
+            slot.served(start).is_some() && has_the_same_rows(&slot.collector, wanted)
+        };
+        let slot = self.slots.iter().find(is_served)?;
+        Some((slot.batch.clone()?, slot.good()?.elapsed()))
     }
 
     /// Whether that run read its facts.

@@ -97,7 +97,7 @@ fn list_file(rows: &[Row], text: &mut String) {
         let lifetime = if row.borrows { "<'static>" } else { "" };
         let name = &row.name;
         text.push_str(&format!(
-            "    <{name}{lifetime} as ::pg_exporter::Row<'static>>::COLLECTOR,\n"
+            "    <{name}{lifetime} as ::pg_exporter::Row>::COLLECTOR,\n"
         ));
     }
     text.push_str("];\n");
@@ -107,7 +107,7 @@ impl Row {
     fn definition(&self) -> TokenStream {
         let name = &self.name;
         let lifetime = self.borrows.then(|| quote!(<'static>));
-        quote!(<#name #lifetime as ::pg_exporter::Row<'static>>::COLLECTOR)
+        quote!(<#name #lifetime as ::pg_exporter::Row>::COLLECTOR)
     }
 
     fn lay_out(&self, text: &mut String) {
