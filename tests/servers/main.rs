@@ -13,6 +13,7 @@
 //! | [`locks`] | an exclusive lock costs what is read of the locked relation only |
 //! | [`limits`] | of more than a collector shows, the most important are shown |
 //! | [`large`] | limits on series hold in a database of 9,000 tables |
+//! | [`revocations`] | a function or view that is denied costs those collectors only that need it |
 //! | [`hostile`] | no statement can be made to mean somebody's look-alike of what it uses |
 //! | [`engine`] | cache, back-off, predicates, duplicates, limits, discovery, labels |
 #![allow(
@@ -37,6 +38,7 @@ mod layer;
 mod limits;
 mod locks;
 mod privileges;
+mod revocations;
 mod same;
 mod scene;
 mod support;
