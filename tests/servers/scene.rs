@@ -49,9 +49,7 @@ impl Scene {
                 "t",
             );
         }
-        if major >= 16 {
-            standby.psql("select pg_create_physical_replication_slot('cascade')");
-        }
+        standby.psql("select pg_create_physical_replication_slot('cascade', true)");
         let mut sessions = vec![idle(&primary), idle(&standby)];
         if major >= 12 {
             sessions.extend(maintenance(&primary));

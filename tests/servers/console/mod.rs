@@ -1,4 +1,4 @@
-//! pgbouncer from 1.8 to 1.25: for each release that changed a table, the series are those of the contract, and each has
+//! pgbouncer from 1.8 to 1.26: for each release that changed a table, the series are those of the contract, and each has
 //! the value of its column, wherever that stands.
 
 mod fake;
@@ -14,8 +14,14 @@ use crate::support::{assert_healthy, thorough, value};
 
 /// Releases, and what `SHOW` shows in them, by its documentation; before 1.16 and from 1.24 on there are more names for
 /// the same.
-const RELEASES: [&str; 8] = [
-    "1.8.1", "1.12.0", "1.16.1", "1.17.0", "1.19.1", "1.23.1", "1.24.1", "1.25.0",
+const RELEASES: [&str; 9] = [
+    "1.8.1", "1.12.0", "1.16.1", "1.17.0", "1.19.1", "1.23.1", "1.24.1", "1.25.0", "1.26.1",
+];
+
+/// What the contract has not, from 1.25 on.
+const ADDED: [&str; 2] = [
+    "pgbouncer_stat_avg_client_login_count",
+    "pgbouncer_stat_total_client_login_count",
 ];
 
 /// Columns of texts; all others hold numbers.
@@ -105,6 +111,7 @@ fn stats(minor: u32) -> Vec<&'static str> {
                 "avg_client_parse_count avg_server_parse_count avg_bind_count",
                 24..EVER,
             ),
+            ("total_client_login_count avg_client_login_count", 25..EVER),
         ],
     )
 }
@@ -196,6 +203,7 @@ fn assert_names(page: &Page, expected: &[&Branch], release: &str) {
     let names: BTreeSet<&str> = expected
         .iter()
         .flat_map(|branch| branch.metrics.iter().map(|metric| metric.name.as_str()))
+        .chain(ADDED.into_iter().filter(|_| minor(release) >= 25))
         .collect();
     let of_contract = |name: &str| {
         ["list_", "database_", "stat_", "pool_"]

@@ -1,10 +1,12 @@
 //! Values, compared with the catalogs and with what was done.
 
 mod activity;
+mod alerts;
 mod archiver;
 mod conflicts;
 mod control;
 mod counters;
+mod mended;
 mod objects;
 mod own;
 mod pgbouncer;

@@ -12,12 +12,7 @@ use crate::support::{PATIENCE, value};
 fn slots_are_shown_as_the_catalogs_say() {
     for major in some_majors(&[10, 13, 14, 16, 17, 18]) {
         let scene = scene(major);
-        let servers: &[_] = if major >= 16 {
-            &[&scene.primary, &scene.standby]
-        } else {
-            &[&scene.primary]
-        };
-        for cluster in servers {
+        for (cluster, _) in scene.servers() {
             let exporter = watch(cluster, "postgres", &Layer::patient(&[]));
             agree(&exporter, cluster, "postgres", &checks(major));
         }
