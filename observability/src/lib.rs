@@ -8,4 +8,5 @@
 //! `UPDATE_GOLDEN=1 cargo test --test observability generated` writes what is on the right.
 #![forbid(unsafe_code)]
 
+pub mod dashboards;
 pub mod rules;

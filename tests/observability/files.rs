@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pg_exporter_observability::dashboards::Source;
 use pg_exporter_observability::rules::{Rule, Rules};
 
 /// A path within the repository.
@@ -50,6 +51,20 @@ pub(crate) fn all_rules() -> Vec<Rule> {
 pub(crate) fn alerts() -> Vec<(String, Rule)> {
     let named = |rule: Rule| rule.alert.clone().map(|name| (name, rule));
     all_rules().into_iter().filter_map(named).collect()
+}
+
+/// The dashboards' sources by name.
+pub(crate) fn sources() -> Vec<(String, Source)> {
+    let parse = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let source = Source::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (name, source)
+    };
+    files("observability/dashboards", "yml")
+        .into_iter()
+        .map(parse)
+        .collect()
 }
 
 /// The text of a generated file; with `UPDATE_GOLDEN` set it is written first.

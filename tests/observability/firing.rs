@@ -8,7 +8,7 @@ mod quiet;
 mod replication;
 mod sessions;
 mod shortened;
-mod stage;
+pub(crate) mod stage;
 mod storage;
 mod wal;
 

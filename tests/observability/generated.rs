@@ -1,8 +1,9 @@
 //! What is generated is current.
 
+use pg_exporter_observability::dashboards::to_json;
 use pg_exporter_observability::rules::{Rules, prometheus_rule};
 
-use crate::files::{assert_current, rule_texts};
+use crate::files::{assert_current, rule_texts, sources};
 
 #[test]
 fn the_prometheus_rule_is_current_and_means_the_same() {
@@ -21,4 +22,14 @@ fn the_prometheus_rule_is_current_and_means_the_same() {
     }
     let same = format!("{:?}", Rules::parse(&spec).unwrap()) == format!("{written:?}");
     assert!(same, "the resource has other groups than the files");
+}
+
+#[test]
+fn dashboards_are_current() {
+    for (name, source) in sources() {
+        assert_current(
+            &format!("observability/dashboards/{name}.json"),
+            &to_json(&source),
+        );
+    }
 }

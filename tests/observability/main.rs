@@ -11,6 +11,7 @@
     reason = "tables of what was found, shown with --nocapture"
 )]
 
+mod expressions;
 mod files;
 mod firing;
 mod generated;
