@@ -10,7 +10,7 @@
 //! - [`web`]: the HTTP server; routes, health answers, the page for people
 //! - [`program`]: command line, settings, wiring, subcommands; [`run()`] is the whole of it
 //!
-//! Before them are [`values`] (as operators write them), [`build_info`] and [`service`] (what systemd is told).
+//! Before them are [`values`] (as operators write them), [`files`] (read where nobody waits for them), [`build_info`] and [`service`] (what systemd is told).
 #![forbid(unsafe_code)]
 
 // The build script's structs name this crate as a site's would.
@@ -18,6 +18,7 @@ extern crate self as pg_exporter;
 
 pub mod build_info;
 pub mod catalog;
+pub mod files;
 pub mod health;
 pub mod postgres;
 pub mod program;

@@ -1,10 +1,11 @@
 //! The set in force: what is compiled in, and a run-time layer over it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use pg_exporter_schema::{Collector, Diagnostic, Severity, Source, Strictness, Text, layer, read_path};
+use pg_exporter_schema::{Collector, Diagnostic, Severity, Source, Strictness, Text, layer};
 
 use super::{Live, descriptors};
+use crate::files::{FileError, Files};
 
 /// A set that cannot be used, with every reason.
 #[derive(Debug, thiserror::Error)]
@@ -32,10 +33,11 @@ pub struct Loaded {
 pub fn load(
     compiled: &[Collector],
     config: Option<&Path>,
+    files: &Files,
     strictness: Strictness,
 ) -> Result<Loaded, LoadError> {
     let sources = match config {
-        Some(path) => read(path)?,
+        Some(path) => read(path, files)?,
         None => Vec::new(),
     };
     let outcome = layer(compiled, &sources, strictness);
@@ -70,13 +72,47 @@ pub fn load(
     })
 }
 
-fn read(path: &Path) -> Result<Vec<Source>, LoadError> {
-    read_path(path).map_err(|error| {
-        let message = format!("cannot be read: {error}");
-        LoadError {
-            diagnostics: vec![unplaced(path.display().to_string(), &message)],
+/// Reads a file, or every definition file directly inside a folder. What stands in the folder and cannot be read is a mistake,
+/// each by its name: a mount that is missing would else mean collectors that are missing.
+///
+/// # Errors
+/// Everything that cannot be read, or that a folder holds no definition file.
+pub fn read(path: &Path, files: &Files) -> Result<Vec<Source>, LoadError> {
+    let shown = path.to_string_lossy();
+    let shown = shown.trim_end_matches('/');
+    let unreadable = |path: String, error: &FileError| unplaced(path, &format!("cannot be read: {error}"));
+    let listed = files.definitions(path).map_err(|error| LoadError {
+        diagnostics: vec![unreadable(shown.to_owned(), &error)],
+    })?;
+    let named: Vec<_> = match listed {
+        None => vec![(shown.to_owned(), path.to_owned())],
+        Some(listed) if listed.is_empty() => {
+            let message = "no *.yml or *.yaml file in this directory";
+            return Err(LoadError {
+                diagnostics: vec![unplaced(shown.to_owned(), message)],
+            });
         }
-    })
+        Some(listed) => listed.into_iter().map(|file| named(shown, file)).collect(),
+    };
+    let mut sources = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (shown, file) in named {
+        match files.read(&file) {
+            Ok(content) => sources.push(Source::new(shown, content.bytes())),
+            Err(error) => diagnostics.push(unreadable(shown, &error)),
+        }
+    }
+    if diagnostics.is_empty() {
+        Ok(sources)
+    } else {
+        Err(LoadError { diagnostics })
+    }
+}
+
+/// A file of a folder under the folder's name as given.
+fn named(folder: &str, file: PathBuf) -> (String, PathBuf) {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    (format!("{folder}/{name}"), file)
 }
 
 /// An error about something that has no lines.

@@ -9,6 +9,7 @@ use pg_exporter_schema::{Collector, Column, Strictness, Text, Usage};
 
 use super::load::unplaced;
 use super::{Change, Live, LoadError, Loaded, load};
+use crate::files::Files;
 
 /// Where the set comes from, and what it must not clash with. Never changed while the exporter runs.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Sources {
     pub base: &'static [Collector],
     /// The run-time layer over it: a file or a directory.
     pub config: Option<PathBuf>,
+    /// By what it is read.
+    pub files: Files,
     /// Names of constant labels.
     pub labels: Vec<String>,
     /// Whether the exporter's own metrics are on the page: their labels are taken too.
@@ -135,7 +138,12 @@ impl Sources {
             live,
             files,
             warnings,
-        } = load(self.base, self.config.as_deref(), Strictness::Lenient)?;
+        } = load(
+            self.base,
+            self.config.as_deref(),
+            &self.files,
+            Strictness::Lenient,
+        )?;
         self.check_labels(&live)?;
         for warning in &warnings {
             tracing::warn!("{warning}");

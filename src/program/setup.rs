@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pg_exporter_schema::Collector;
 
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::stop::Stop;
 use crate::catalog::facts::Facts;
 use crate::catalog::{Catalog, Sources};
@@ -16,9 +16,6 @@ use crate::postgres::conninfo::{ConnInfo, ProcessEnvironment};
 use crate::scrape::{Config, RowHandlers, Scraper, Surroundings};
 use crate::self_metrics::Telemetry;
 use crate::web;
-
-/// How long a server may be silent while connecting when neither flag, variable nor connection string says.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What every command starts from.
 #[derive(Debug)]
@@ -34,6 +31,7 @@ impl Setup {
         let sources = Sources {
             base: self.base(),
             config: settings.config.clone(),
+            files: settings.files.clone(),
             labels: settings.labels.iter().map(|(name, _)| name.clone()).collect(),
             intro: !settings.disable_intro,
         };
@@ -53,7 +51,7 @@ impl Setup {
     /// What protects the web server.
     pub(crate) fn security(&self) -> Result<web::Security, Stop> {
         let security = match &self.settings.web_config {
-            Some(path) => web::Security::open(path),
+            Some(path) => web::Security::open(path, &self.settings.files),
             None => web::Security::none(),
         };
         security.map_err(Stop::usage)
@@ -70,14 +68,18 @@ impl Setup {
 
     /// Where to connect.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
-        let info = ConnInfo::parse(self.settings.url.expose(), &ProcessEnvironment)
+        let environment = ProcessEnvironment {
+            files: self.settings.files.clone(),
+        };
+        let text = self.settings.url.expose_text().unwrap_or_default();
+        let info = ConnInfo::parse(text, &environment)
             .map_err(|error| Stop::usage(format!("{}: {error}", self.settings.url_origin)))?;
         let info = match &self.settings.url_file {
             Some(path) => info.with_url_file(path.clone()),
             None => info,
         };
         let given = self.settings.connect_timeout.or(info.connect_timeout());
-        Ok(Endpoint::new(info, given.unwrap_or(CONNECT_TIMEOUT)))
+        Ok(Endpoint::new(info, given.unwrap_or(settings::CONNECT_TIMEOUT)))
     }
 
     fn config(&self, endpoint: &Endpoint) -> Config {

@@ -2,7 +2,6 @@
 
 mod boolean;
 pub(crate) mod duration;
-mod secret;
 
 pub(crate) use boolean::boolean;
-pub use secret::Secret;
+pub use pg_exporter_schema::{MASK, Secret};

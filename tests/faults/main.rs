@@ -18,6 +18,7 @@ mod crowd;
 mod databases;
 mod documented;
 mod fake;
+mod files;
 mod firewall;
 mod identity;
 mod lag;

@@ -38,5 +38,5 @@ pub use render::write::structs::{write, write_file};
 pub use resolve::layer::{Outcome, compile, compile_node, layer};
 pub use resolve::names::shortest;
 pub use web::options::{RateLimitOptions, WebOptions, web_options};
-pub use web::secret::Confidential;
+pub use web::secret::{MASK, Secret};
 pub use web::tls::{Pem, TlsOptions};

@@ -3,6 +3,8 @@
 mod attributes;
 pub(in crate::postgres) mod cancel_route;
 mod introduction;
+pub(in crate::postgres) mod names;
+mod secrets;
 pub(in crate::postgres) mod socket;
 mod startup;
 #[cfg(test)]
@@ -11,9 +13,12 @@ mod tests;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::connect::attributes::passes;
-use super::connect::socket::Address;
-use super::connect::startup::Attempt;
+use attributes::passes;
+use names::Names;
+use secrets::Secrets;
+use socket::Address;
+use startup::Attempt;
+
 use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs};
 use super::deadline::{Pulse, within};
 use super::failure::Failure;
@@ -29,6 +34,7 @@ pub struct Endpoint {
     pub connect_timeout: Duration,
     /// What answered last: the next connect begins there.
     last_good: Arc<Mutex<Option<Good>>>,
+    names: Names,
 }
 
 /// A host that answered: its place among the hosts, and which of its addresses it was.
@@ -46,6 +52,7 @@ impl Endpoint {
             info: Arc::new(info),
             connect_timeout,
             last_good: Arc::default(),
+            names: Names::default(),
         }
     }
 
@@ -140,10 +147,7 @@ impl Endpoint {
 
     /// The addresses of a host, in the order of trying.
     async fn addresses(&self, host: &Host, until: Instant) -> Result<Vec<Address>, Failure> {
-        let answer = within(until, Address::of(host)).await;
-        let answer = answer.map_err(|_| Failure::timeout("the name was not resolved in time"))?;
-        let mut addresses =
-            answer.map_err(|error| Failure::connection(format!("the name is not resolved: {error}")))?;
+        let mut addresses = self.names.addresses(host, until).await?;
         if self.info.load_balance_hosts() == LoadBalanceHosts::Random {
             fastrand::shuffle(&mut addresses);
         } else if let Some(good) = self.last_good()
@@ -161,14 +165,11 @@ impl Endpoint {
         wanted: TargetSessionAttrs,
         until: Instant,
     ) -> Result<(Session, Address), Failure> {
-        let lookup = self.info.resolve_password(host);
-        if let Some(warning) = &lookup.warning {
-            tracing::warn!("{warning}");
-        }
-        let addresses = self
-            .addresses(host, until)
-            .await
-            .map_err(|failure| failure.at(host))?;
+        let secrets = within(until, Secrets::read(&self.info, host)).await;
+        let secrets =
+            secrets.map_err(|_| Failure::timeout("the files of its secrets do not answer").at(host))?;
+        let addresses = self.addresses(host, until).await;
+        let addresses = addresses.map_err(|failure| failure.at(host))?;
         let mut failures: Vec<Failure> = Vec::new();
         for (address, to_go) in addresses.iter().zip((1..=addresses.len()).rev()) {
             let place = match address {
@@ -184,7 +185,7 @@ impl Endpoint {
                 info: &self.info,
                 host,
                 address,
-                password: lookup.password.as_ref(),
+                secrets: &secrets,
                 wanted,
                 limit: self.connect_timeout,
                 opening: opening.min(self.connect_timeout / u32::try_from(to_go).unwrap_or(u32::MAX)),

@@ -1,4 +1,4 @@
-//! The socket under a connection: the addresses of a host, how one is opened, how it ends.
+//! The socket under a connection: how one is opened, how it ends.
 //!
 //! The driver could open it. Our own is for its end: a PostgreSQL backend closes its socket with its last breath, when
 //! it counts no more, so that who waits for it knows that a connection's place on the server is free.
@@ -11,10 +11,10 @@ use std::task::{Context, Poll, ready};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_util::either::Either;
 
-use crate::postgres::conninfo::{Host, Keepalives};
+use crate::postgres::conninfo::Keepalives;
 use crate::postgres::deadline::Pulse;
 
 /// Where a host is reached: one of the addresses of its name, or its socket.
@@ -27,37 +27,9 @@ pub(in crate::postgres) enum Address {
 }
 
 impl Address {
-    /// The addresses of a host, in the resolver's order: at least one.
-    ///
-    /// # Errors
-    /// What the resolver says of the name.
-    pub(in crate::postgres) async fn of(host: &Host) -> io::Result<Vec<Self>> {
-        let (name, port) = match host {
-            Host::Unix { dir, port } => {
-                let path = namespace(dir).join(format!(".s.PGSQL.{port}"));
-                return Ok(vec![Self::Unix(path)]);
-            }
-            Host::Tcp {
-                hostaddr: Some(address),
-                port,
-                ..
-            } => return Ok(vec![Self::Tcp(SocketAddr::new(*address, *port))]),
-            Host::Tcp { host, port, .. } => (host.as_deref().unwrap_or_default(), *port),
-        };
-        let mut addresses: Vec<Self> = Vec::new();
-        for address in lookup_host((name, port)).await?.map(Self::Tcp) {
-            // A hosts file may name one twice.
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-        if addresses.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the name has no addresses",
-            ));
-        }
-        Ok(addresses)
+    /// The socket of a server in a folder.
+    pub(in crate::postgres) fn of_socket(dir: &Path, port: u16) -> Self {
+        Self::Unix(namespace(dir).join(format!(".s.PGSQL.{port}")))
     }
 
     /// Opens a socket to it, whose pulse beats whenever something is read. The caller bounds it.

@@ -7,27 +7,27 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::attributes;
 use super::cancel_route::CancelRoute;
 use super::introduction::PoolerToken;
+use super::secrets::Secrets;
 use super::socket::{Address, Socket};
 use crate::catalog::facts::Kind;
-use crate::postgres::conninfo::{ConnInfo, Host, Secret, TargetSessionAttrs, Transport};
+use crate::postgres::conninfo::{ConnInfo, Host, TargetSessionAttrs, Transport};
 use crate::postgres::deadline::{Pulse, within};
 use crate::postgres::facts::dotted_version;
 use crate::postgres::failure::Failure;
 use crate::postgres::session::{Driver, Session};
-use crate::postgres::tls;
 use crate::postgres::tls::TlsStarted;
 
 /// An address of a host, and what is wanted of the server there.
-#[derive(Debug)]
 pub(in crate::postgres) struct Attempt<'a> {
     pub(in crate::postgres) info: &'a ConnInfo,
     pub(in crate::postgres) host: &'a Host,
     pub(in crate::postgres) address: &'a Address,
-    pub(in crate::postgres) password: Option<&'a Secret>,
+    pub(in crate::postgres) secrets: &'a Secrets,
     pub(in crate::postgres) wanted: TargetSessionAttrs,
     /// What statements may take until they bring their own limits.
     pub(in crate::postgres) limit: Duration,
@@ -63,7 +63,7 @@ impl Attempt<'_> {
     pub(in crate::postgres) async fn run(&self) -> Result<Session, Failure> {
         let mut last = Failure::connection("there is no way to connect");
         for transport in self.info.tls().transports(self.host) {
-            let config = self.info.config_for(*transport, self.password);
+            let config = self.info.config_for(*transport, self.secrets.password.as_ref());
             let handshake = Arc::default();
             match self.open(&config, *transport, &handshake).await {
                 Ok(session) => return Ok(session),
@@ -135,10 +135,10 @@ impl Attempt<'_> {
             let (client, connection) = config.connect_raw(self.socket(&route).await?, NoTls).await?;
             return Ok(set_up(client, connection, route, kind));
         }
-        let connector = tls::connector(&self.info.resolve_tls()).map_err(|error| {
+        let connector = self.connector().map_err(|error| {
             // As in libpq, files that cannot be used are a handshake that failed.
             handshake.store(true, Ordering::Relaxed);
-            Failure::connection(error.to_string())
+            Failure::connection(error)
         })?;
         let mut watched = TlsStarted {
             inner: connector.clone(),
@@ -150,6 +150,14 @@ impl Attempt<'_> {
         route.tls = Some((connector, name));
         let (client, connection) = config.connect_raw(self.socket(&route).await?, watched).await?;
         Ok(set_up(client, connection, route, kind))
+    }
+
+    fn connector(&self) -> Result<MakeRustlsConnect, &str> {
+        match &self.secrets.tls {
+            Some(Ok(connector)) => Ok(connector.clone()),
+            Some(Err(error)) => Err(error),
+            None => Err("there is no TLS on this way"),
+        }
     }
 
     async fn socket(&self, route: &CancelRoute) -> Result<Socket, Failure> {

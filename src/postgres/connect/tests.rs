@@ -24,7 +24,10 @@ fn url(servers: &[&Cluster], parameters: &str) -> String {
 }
 
 fn endpoint(url: &str) -> Endpoint {
-    Endpoint::new(ConnInfo::parse(url, &ProcessEnvironment).unwrap(), PATIENCE)
+    Endpoint::new(
+        ConnInfo::parse(url, &ProcessEnvironment::default()).unwrap(),
+        PATIENCE,
+    )
 }
 
 /// The port of the server that a connection leads to.

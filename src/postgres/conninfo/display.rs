@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::keywords::Keyword;
-use super::secret::MASK;
 use super::settings::Settings;
+use crate::values::MASK;
 
 /// The syntax of a connection string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,15 +144,13 @@ fn encode_host(host: &str) -> String {
 
 /// Percent-encodes what has a meaning in a URL. The mask stays readable.
 fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~*".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~')
+        .remove(b'*');
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// Quotes a value if it needs it.

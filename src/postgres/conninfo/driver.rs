@@ -3,10 +3,10 @@
 use tokio_postgres::Config;
 use tokio_postgres::config as driver;
 
-use super::ConnInfo;
-use super::secret::Secret;
+use super::info::ConnInfo;
 use super::session::ChannelBinding;
 use super::tls::{SslNegotiation, Transport};
+use crate::values::Secret;
 
 impl ConnInfo {
     /// The driver's configuration for one way of connecting, with the password of this moment.

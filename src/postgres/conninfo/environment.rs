@@ -7,12 +7,18 @@ use std::path::PathBuf;
 use super::error::Position;
 use super::keywords::Keyword;
 use super::settings::{Setting, Settings};
+use crate::files::Files;
 
 /// The surroundings of the process, as far as libpq looks at them. Everything but [`var`](Self::var) has the
 /// system's answer as default.
 pub trait Environment {
     /// An environment variable; libpq takes an empty one for set.
     fn var(&self, name: &str) -> Option<OsString>;
+
+    /// By what files are read.
+    fn files(&self) -> Files {
+        Files::default()
+    }
 
     /// Where `.pgpass`, `.pg_service.conf` and `.postgresql/` are: `$HOME`, else what the account database says.
     fn home_dir(&self) -> Option<PathBuf> {
@@ -46,12 +52,19 @@ pub trait Environment {
 }
 
 /// The process's own environment.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ProcessEnvironment;
+#[derive(Clone, Debug, Default)]
+pub struct ProcessEnvironment {
+    /// By what files are read.
+    pub files: Files,
+}
 
 impl Environment for ProcessEnvironment {
     fn var(&self, name: &str) -> Option<OsString> {
         std::env::var_os(name)
+    }
+
+    fn files(&self) -> Files {
+        self.files.clone()
     }
 }
 

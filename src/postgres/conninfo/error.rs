@@ -6,6 +6,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::files::FileError;
+
 /// Connection information that cannot be used: where it is wrong, what is wrong, what to write instead.
 ///
 /// Neither `Display` nor `Debug` shows any part of the connection string or of a variable's value, but names of
@@ -125,7 +127,7 @@ pub(in crate::postgres) enum Problem {
     #[error("{rule}")]
     Conflict { rule: &'static str },
     #[error("cannot be read: {0}")]
-    Unreadable(std::io::ErrorKind),
+    Unreadable(FileError),
     #[error("expected name=value, a [section] or a # comment")]
     ServiceLine,
     #[error("a service cannot refer to another service")]

@@ -1,11 +1,10 @@
 //! The password file: lines of `host:port:database:user:password`, with `*` for anything and `\` before `:` and `\`.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
 use std::path::Path;
 
 use super::error::ConnInfoError;
-use super::secret::Secret;
+use crate::files::{Content, FileError, Files};
+use crate::values::Secret;
 
 /// What a password is looked up by.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +36,7 @@ pub enum PasswordWarning {
         /// The file.
         path: String,
         /// The system's answer.
-        reason: io::ErrorKind,
+        reason: FileError,
     },
     /// The service file that had a password when the exporter started has become unusable.
     #[error("the password is the one read from the service file before: {reason}")]
@@ -59,49 +58,37 @@ pub enum PasswordWarning {
 pub(in crate::postgres) fn look_up(
     path: &Path,
     wanted: &Wanted<'_>,
+    files: &Files,
 ) -> Result<Option<Secret>, PasswordWarning> {
-    let content = match read(path) {
-        Ok(content) => content?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
+    let content = match files.read_or_last(path) {
+        Ok(content) => content,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(FileError::NotPlain(_)) => {
+            return Err(PasswordWarning::NotPlain {
+                path: printable(path),
+            });
+        }
+        Err(reason) => {
             return Err(PasswordWarning::Unreadable {
                 path: printable(path),
-                reason: error.kind(),
+                reason,
             });
         }
     };
-    Ok(content
+    check(path, &content)?;
+    let lines = content.bytes();
+    Ok(lines
         .split(|byte| *byte == b'\n')
         .find_map(|line| match_line(line, wanted)))
-}
-
-/// Reads the file if nobody else can. The check comes before the opening too: opening a pipe would wait for ever.
-fn read(path: &Path) -> io::Result<Result<Vec<u8>, PasswordWarning>> {
-    let before = std::fs::metadata(path)?;
-    if let Err(warning) = check(path, &before) {
-        return Ok(Err(warning));
-    }
-    let mut file = File::open(path)?;
-    if let Err(warning) = check(path, &file.metadata()?) {
-        return Ok(Err(warning));
-    }
-    let mut content = Vec::new();
-    file.read_to_end(&mut content)?;
-    Ok(Ok(content))
 }
 
 pub(in crate::postgres) fn printable(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn check(path: &Path, metadata: &Metadata) -> Result<(), PasswordWarning> {
-    if !metadata.is_file() {
-        return Err(PasswordWarning::NotPlain {
-            path: printable(path),
-        });
-    }
-    #[cfg(unix)]
-    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+/// libpq's rule: nobody else may use it.
+fn check(path: &Path, content: &Content) -> Result<(), PasswordWarning> {
+    if content.mode & 0o077 != 0 {
         return Err(PasswordWarning::Permissions {
             path: printable(path),
         });

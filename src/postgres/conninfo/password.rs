@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use super::environment::ProcessEnvironment;
+use super::host::Host;
+use super::info::ConnInfo;
 use super::keywords::Keyword;
 use super::passfile;
 use super::passfile::PasswordWarning;
-use super::{ConnInfo, Host, ProcessEnvironment, Secret, Tls};
+use super::tls::Tls;
+use crate::values::Secret;
 
 /// A password, or none, and why a file that could have had one was not used.
 #[derive(Debug, Default)]
@@ -57,14 +61,19 @@ impl ConnInfo {
 
     fn resolve_key_password(&self) -> Option<Secret> {
         let of_section = self.key_section.as_ref();
-        let of_section = of_section.and_then(|section| section.secret(Keyword::SslPassword).ok().flatten());
+        let of_section =
+            of_section.and_then(|section| section.secret(Keyword::SslPassword, &self.files).ok().flatten());
         of_section.or_else(|| self.tls.client.as_ref()?.key_password.clone())
     }
 
     /// What the file says now.
     fn read_again(&self, path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| error.kind().to_string())?;
-        let now = Self::parse(text.trim(), &ProcessEnvironment).map_err(|error| error.to_string())?;
+        let content = self.files.read_or_last(path).map_err(|error| error.to_string())?;
+        let text = std::str::from_utf8(content.bytes()).map_err(|error| error.to_string())?;
+        let environment = ProcessEnvironment {
+            files: self.files.clone(),
+        };
+        let now = Self::parse(text.trim(), &environment).map_err(|error| error.to_string())?;
         Ok(now.with_database(&self.database))
     }
 
@@ -74,7 +83,7 @@ impl ConnInfo {
             warning: None,
         };
         match (&self.password_section, &self.password) {
-            (Some(section), known) => match section.secret(Keyword::Password) {
+            (Some(section), known) => match section.secret(Keyword::Password, &self.files) {
                 Ok(Some(password)) => given(password),
                 Ok(None) => self.look_up(host),
                 Err(reason) => {
@@ -101,7 +110,7 @@ impl ConnInfo {
             database: &self.database,
             user: &self.user,
         };
-        match passfile::look_up(path, &wanted) {
+        match passfile::look_up(path, &wanted, &self.files) {
             Ok(password) => PasswordLookup {
                 password,
                 warning: None,

@@ -1,13 +1,13 @@
 //! The service file: named sections of parameters, chosen by `service=name` or `PGSERVICE`.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::error::{ConnInfoError, Position, Problem};
 use super::keywords::Keyword;
-use super::secret::Secret;
 use super::settings::{Setting, Settings, is_space};
+use crate::files::{Content, FileError, Files};
+use crate::values::Secret;
 
 /// A section of a service file, remembered so that a password in it can be read anew.
 #[derive(Clone, Debug)]
@@ -34,16 +34,17 @@ pub(in crate::postgres) fn fill(
     };
     let mut files = 0;
     for file in candidates(settings, environment)? {
-        if !file.is_required && !file.path.exists() {
-            continue;
-        }
-        files += 1;
         let section = Section {
             path: file.path,
             is_public: file.is_public,
             name: name.clone(),
         };
-        if let Some(found) = section.read()? {
+        let read = match section.content(&environment.files()) {
+            Err(FileError::Unseen(_)) if !file.is_required => continue,
+            read => read.map_err(|error| section.unreadable(error))?,
+        };
+        files += 1;
+        if let Some(found) = section.parse(read.bytes())? {
             found
                 .into_iter()
                 .for_each(|(keyword, setting)| settings.set_default(keyword, setting));
@@ -99,17 +100,25 @@ fn candidates(settings: &Settings, environment: &dyn Environment) -> Result<Vec<
 
 impl Section {
     /// The secret that the section gives now, a password or a pass phrase; an empty one is none.
-    pub(in crate::postgres) fn secret(&self, wanted: Keyword) -> Result<Option<Secret>, ConnInfoError> {
-        let settings = self.read()?.unwrap_or_default();
+    pub(in crate::postgres) fn secret(
+        &self,
+        wanted: Keyword,
+        files: &Files,
+    ) -> Result<Option<Secret>, ConnInfoError> {
+        let content = self.content(files).map_err(|error| self.unreadable(error))?;
+        let settings = self.parse(content.bytes())?.unwrap_or_default();
         let secret = settings.into_iter().find(|(keyword, _)| *keyword == wanted);
         Ok(secret
             .filter(|(_, value)| !value.bytes.is_empty())
             .map(|(_, value)| Secret::new(value.bytes)))
     }
 
+    fn content(&self, files: &Files) -> Result<Content, FileError> {
+        files.read_or_last(&self.path)
+    }
+
     /// The section's parameters, the first of each; none when the file has no such section.
-    fn read(&self) -> Result<Option<Vec<(Keyword, Setting)>>, ConnInfoError> {
-        let content = std::fs::read(&self.path).map_err(|error| self.unreadable(&error))?;
+    fn parse(&self, content: &[u8]) -> Result<Option<Vec<(Keyword, Setting)>>, ConnInfoError> {
         let mut found: Option<Vec<(Keyword, Setting)>> = None;
         for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
             let line = trim(line);
@@ -169,12 +178,12 @@ impl Section {
         self.is_public.then(|| self.path.clone())
     }
 
-    fn unreadable(&self, error: &io::Error) -> ConnInfoError {
+    fn unreadable(&self, error: FileError) -> ConnInfoError {
         let place = Position::ServiceFile {
             path: self.public_path(),
             line: None,
         };
-        ConnInfoError::new(place, Problem::Unreadable(error.kind()))
+        ConnInfoError::new(place, Problem::Unreadable(error))
     }
 }
 

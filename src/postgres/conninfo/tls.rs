@@ -6,8 +6,8 @@ use super::environment::Environment;
 use super::error::{ConnInfoError, Problem};
 use super::host::Host;
 use super::keywords::Keyword;
-use super::secret::Secret;
 use super::settings::Settings;
+use crate::values::Secret;
 
 /// `sslmode`, in rising order of protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,5 @@
 //! How the server knows us: a certificate and its key.
 
-use std::fs::{self, Metadata};
-use std::io;
 use std::path::Path;
 
 use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
@@ -9,72 +7,74 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::TlsError;
-use crate::postgres::conninfo::{ClientCertificate, Secret};
+use crate::files::{Content, FileError, Files};
+use crate::postgres::conninfo::ClientCertificate;
+use crate::values::Secret;
 
 /// A certificate with its chain, and the key.
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// Reads certificate and key. None when there is no certificate: as in libpq, the server then decides.
-pub(in crate::postgres) fn load(client: &ClientCertificate) -> Result<Option<Identity>, TlsError> {
+pub(in crate::postgres) fn load(
+    client: &ClientCertificate,
+    files: &Files,
+) -> Result<Option<Identity>, TlsError> {
     let path = &client.certificate;
-    let pem = match fs::read(path) {
+    let pem = match files.read_or_last(path) {
         Ok(pem) => pem,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(TlsError::unreadable(path, &error)),
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(TlsError::unreadable(path, error)),
     };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.bytes()).collect();
     match chain {
         Ok(chain) if !chain.is_empty() => Ok(Some((
             chain,
-            load_key(&client.key, client.key_password.as_ref())?,
+            load_key(&client.key, client.key_password.as_ref(), files)?,
         ))),
         _ => Err(TlsError::NoCertificate { path: path.clone() }),
     }
 }
 
-fn load_key(path: &Path, password: Option<&Secret>) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => TlsError::NoKey {
+fn load_key(
+    path: &Path,
+    password: Option<&Secret>,
+    files: &Files,
+) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let unreadable = |error: FileError| match error {
+        error if error.is_missing() => TlsError::NoKey {
             path: path.to_owned(),
         },
-        _ => TlsError::unreadable(path, &error),
+        error => TlsError::unreadable(path, error),
     };
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !is_private(&metadata) {
+    let content = files.read_or_last(path).map_err(unreadable)?;
+    if !is_private(&content) {
         return Err(TlsError::KeyPermissions {
             path: path.to_owned(),
         });
     }
-    let content = fs::read(path).map_err(unreadable)?;
+    let content = content.bytes();
     let has = |text: &str| {
         content
             .windows(text.len())
             .any(|window| window == text.as_bytes())
     };
     if has("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
-        return decrypt(&content, path, password);
+        return decrypt(content, path, password);
     }
     if has("Proc-Type: 4,ENCRYPTED") {
         return Err(TlsError::KeyOutdated {
             path: path.to_owned(),
         });
     }
-    PrivateKeyDer::from_pem_slice(&content).map_err(|_| TlsError::BadKey {
+    PrivateKeyDer::from_pem_slice(content).map_err(|_| TlsError::BadKey {
         path: path.to_owned(),
     })
 }
 
 /// libpq's rule: a plain file that nobody else can use; one of root's may be readable by its group.
-#[cfg(unix)]
-fn is_private(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let forbidden = if metadata.uid() == 0 { 0o037 } else { 0o077 };
-    metadata.is_file() && metadata.mode() & forbidden == 0
-}
-
-#[cfg(not(unix))]
-fn is_private(metadata: &Metadata) -> bool {
-    metadata.is_file()
+fn is_private(content: &Content) -> bool {
+    let forbidden = if content.owner == 0 { 0o037 } else { 0o077 };
+    content.mode & forbidden == 0
 }
 
 fn decrypt(

@@ -1,9 +1,10 @@
 //! Why TLS could not be prepared.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use tokio_rustls::rustls;
+
+use crate::files::FileError;
 
 /// A file or parameter of TLS that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +31,8 @@ pub enum TlsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
-        reason: io::ErrorKind,
+        /// Why.
+        reason: FileError,
     },
     /// A file of certificates holds none, or a broken one.
     #[error("{} holds no usable certificate; expected PEM (-----BEGIN CERTIFICATE-----)", .path.display())]
@@ -84,10 +85,10 @@ pub enum TlsError {
 
 impl TlsError {
     /// The error for a file that exists and cannot be read.
-    pub(in crate::postgres) fn unreadable(path: &Path, error: &io::Error) -> Self {
+    pub(in crate::postgres) fn unreadable(path: &Path, reason: FileError) -> Self {
         Self::Unreadable {
             path: path.to_owned(),
-            reason: error.kind(),
+            reason,
         }
     }
 }

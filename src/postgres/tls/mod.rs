@@ -25,6 +25,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, SupportedProtocolVersion};
 
 use super::conninfo::{SslMode, SslNegotiation, Tls, TlsVersion};
+use crate::files::Files;
 
 pub use error::TlsError;
 pub use started::TlsStarted;
@@ -33,16 +34,16 @@ pub(crate) use verifier::verify_validity;
 /// What a direct handshake has to name, so that the server knows the protocol inside.
 const ALPN: &[u8] = b"postgresql";
 
-/// What makes TLS connections as the parameters say. Reads small files, so it may block for as long as their file
-/// system does.
+/// What makes TLS connections as the parameters say. Reads small files: it may block the
+/// thread for as long as [`Files`] lets it.
 ///
 /// # Errors
 /// When a file that is needed is missing, unreadable or unfit. As in libpq, this is a failed attempt: `sslmode=prefer`
 /// goes on without TLS.
-pub fn connector(tls: &Tls) -> Result<MakeRustlsConnect, TlsError> {
+pub fn connector(tls: &Tls, files: &Files) -> Result<MakeRustlsConnect, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let verifier = verifier::Verifier {
-        roots: roots::load(tls)?,
+        roots: roots::load(tls, files)?,
         checks_name: tls.mode == SslMode::VerifyFull,
         algorithms: provider.signature_verification_algorithms,
     };
@@ -51,7 +52,7 @@ pub fn connector(tls: &Tls) -> Result<MakeRustlsConnect, TlsError> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let identity = match &tls.client {
-        Some(client) => client::load(client)?,
+        Some(client) => client::load(client, files)?,
         None => None,
     };
     let mut config = match identity {

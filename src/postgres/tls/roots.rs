@@ -1,6 +1,5 @@
 //! Whom to trust.
 
-use std::io;
 use std::path::Path;
 
 use tokio_rustls::rustls::RootCertStore;
@@ -8,6 +7,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use super::error::TlsError;
+use crate::files::Files;
 use crate::postgres::conninfo::{RootCertificates, SslMode, Tls};
 
 /// The root certificates.
@@ -21,7 +21,7 @@ pub(in crate::postgres) struct Roots {
 
 /// Reads the root certificates. None when there are none and the mode does not need them: then nothing is verified.
 /// With them a chain is verified in every mode, as in libpq.
-pub(in crate::postgres) fn load(tls: &Tls) -> Result<Option<Roots>, TlsError> {
+pub(in crate::postgres) fn load(tls: &Tls, files: &Files) -> Result<Option<Roots>, TlsError> {
     let is_needed = tls.mode >= SslMode::VerifyCa;
     let path = match &tls.roots {
         RootCertificates::System => return system().map(Some),
@@ -29,9 +29,9 @@ pub(in crate::postgres) fn load(tls: &Tls) -> Result<Option<Roots>, TlsError> {
         RootCertificates::HomeFile(None) if is_needed => return Err(TlsError::NoHome),
         RootCertificates::HomeFile(None) => return Ok(None),
     };
-    match std::fs::read(path) {
-        Ok(pem) => from_pem(&pem, path).map(Some),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(TlsError::unreadable(path, &error)),
+    match files.read_or_last(path) {
+        Ok(pem) => from_pem(pem.bytes(), path).map(Some),
+        Err(error) if !error.is_missing() => Err(TlsError::unreadable(path, error)),
         Err(_) if is_needed => Err(TlsError::NoRoots { path: path.clone() }),
         Err(_) => Ok(None),
     }

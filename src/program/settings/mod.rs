@@ -10,6 +10,7 @@ pub use source::{Error, VARIABLES};
 
 use super::cli::Flags;
 use super::logging::{Format, Level};
+use crate::files::Files;
 use crate::scrape::NamePattern;
 use crate::values::Secret;
 use crate::web::{Listen, check_telemetry_path};
@@ -17,6 +18,9 @@ use source::{Source, URL_FILE};
 
 /// Where collector definitions are looked for when none are named.
 const CONFIG_PATHS: [&str; 3] = ["./pg_exporter.yml", "/etc/pg_exporter.yml", "/etc/pg_exporter"];
+
+/// How long a server may be silent while connecting, and how long a file may take, when nobody says.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The server to scrape when none is named: libpq's defaults over a local socket.
 const DEFAULT_URL: &str = "postgresql:///?sslmode=disable";
@@ -54,6 +58,8 @@ pub struct Settings {
     pub fail_fast: bool,
     /// Longest silence of a server while connecting, and longest wait for its facts; `None` where the connection string says.
     pub connect_timeout: Option<Duration>,
+    /// By what files are read: within the connect timeout, as far as flag or variable says it.
+    pub files: Files,
     /// Longest scrape when the client names no limit.
     pub scrape_timeout: Duration,
     /// Time between two health probes.
@@ -91,9 +97,11 @@ impl Settings {
     /// A sentence that names the flag or variable and what it takes. The program ends with code 1 then.
     pub fn resolve(flags: Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let source = Source::new(variable);
+        let connect_timeout = source.connect_timeout(flags.connect_timeout)?;
+        let files = Files::new(connect_timeout.unwrap_or(CONNECT_TIMEOUT));
         let (url, url_origin) = match flags.url {
             Some(url) => (url, "--url"),
-            None => source.url()?.unwrap_or((DEFAULT_URL.into(), "default")),
+            None => source.url(&files)?.unwrap_or((DEFAULT_URL.into(), "default")),
         };
         let texts = source.texts(flags.label, "PG_EXPORTER_LABEL").unwrap_or_default();
         let (labels, mut notes) = labels::parse(&texts);
@@ -135,7 +143,8 @@ impl Settings {
                 .unwrap_or_default(),
             namespace: source.namespace(flags.namespace)?,
             fail_fast: source.switch(flags.fail_fast, "PG_EXPORTER_FAIL_FAST", false)?,
-            connect_timeout: source.connect_timeout(flags.connect_timeout)?,
+            connect_timeout,
+            files,
             scrape_timeout: source.time(
                 flags.scrape_timeout,
                 "--scrape-timeout",

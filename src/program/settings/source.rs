@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{NamePattern, Secret};
+use crate::files::{FileError, Files};
 use crate::scrape::database_names;
 use crate::values::{boolean, duration};
 use crate::web::TelemetryPathError;
@@ -37,12 +38,18 @@ pub(super) const URL_FILE: &str = "PG_EXPORTER_URL_FILE";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file with the connection string cannot be read.
-    #[error("cannot read the file that PG_EXPORTER_URL_FILE names, {path}: {source}")]
+    #[error("cannot read the file that PG_EXPORTER_URL_FILE names, {path}: {reason}")]
     UrlFile {
         /// As given.
         path: String,
         /// Why.
-        source: std::io::Error,
+        reason: FileError,
+    },
+    /// The file with the connection string is no text.
+    #[error("the file that PG_EXPORTER_URL_FILE names, {path}, is not UTF-8")]
+    UrlFileText {
+        /// As given.
+        path: String,
     },
     /// A value is not of its setting's form.
     #[error("{origin} has no valid value: write {expected}")]
@@ -99,7 +106,7 @@ impl<'a> Source<'a> {
     }
 
     /// The connection string and the name of the variable it came from.
-    pub(super) fn url(&self) -> Result<Option<(Secret, &'static str)>, Error> {
+    pub(super) fn url(&self, files: &Files) -> Result<Option<(Secret, &'static str)>, Error> {
         for name in ["PG_EXPORTER_URL", "PGURL"] {
             if let Some(url) = self.variable(name) {
                 return Ok(Some((url.into(), name)));
@@ -108,9 +115,12 @@ impl<'a> Source<'a> {
         let Some(path) = self.variable(URL_FILE) else {
             return Ok(None);
         };
-        match std::fs::read_to_string(&path) {
-            Ok(content) => Ok(Some((content.trim().into(), URL_FILE))),
-            Err(source) => Err(Error::UrlFile { path, source }),
+        match files.read(path.as_ref()) {
+            Ok(content) => match std::str::from_utf8(content.bytes()) {
+                Ok(text) => Ok(Some((text.trim().into(), URL_FILE))),
+                Err(_) => Err(Error::UrlFileText { path }),
+            },
+            Err(reason) => Err(Error::UrlFile { path, reason }),
         }
     }
 

@@ -24,7 +24,10 @@ fn names(list: &[NamePattern]) -> String {
 #[test]
 fn defaults() {
     let settings = resolve("", &[]).unwrap();
-    assert_eq!(settings.url.expose(), "postgresql:///?sslmode=disable");
+    assert_eq!(
+        settings.url.expose_text().unwrap(),
+        "postgresql:///?sslmode=disable"
+    );
     assert_eq!(settings.url_origin, "default");
     assert!(settings.builtin && settings.auto_discovery);
     assert!(
@@ -67,7 +70,7 @@ fn flag_wins_over_variable_over_default() {
             "PG_EXPORTER_URL",
             "v",
             "f v postgresql:///?sslmode=disable",
-            |s| s.url.expose().to_owned(),
+            |s| s.url.expose_text().unwrap().to_owned(),
         ),
         ("--tag f", "PG_EXPORTER_TAG", "v", "f v ", |s| s.tags.join(",")),
         ("--label f=1", "PG_EXPORTER_LABEL", "v=1", "f v ", |s| {
@@ -162,7 +165,10 @@ fn connection_string_has_four_sources() {
     ];
     for (line, variables, url, origin) in table {
         let settings = resolve(line, all.get(..variables).unwrap()).unwrap();
-        assert_eq!((settings.url.expose(), settings.url_origin), (url, origin));
+        assert_eq!(
+            (settings.url.expose_text().unwrap(), settings.url_origin),
+            (url, origin)
+        );
     }
     std::fs::remove_file(&file).unwrap();
     let error = resolve("", &[("PG_EXPORTER_URL_FILE", path)])

@@ -6,22 +6,23 @@ use pg_exporter_schema::{At, Diagnostic, Pem, Position, Severity, Source, WebOpt
 use zeroize::Zeroizing;
 
 use super::WebConfigError;
-use super::files::Files;
+use super::watched::Watched;
+use crate::files::Files;
 
 /// The file being read.
 pub(super) struct Documents {
     shown: String,
     folder: PathBuf,
-    pub(super) files: Files,
+    pub(super) files: Watched,
     found: Vec<Diagnostic>,
 }
 
 impl Documents {
-    pub(super) fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path, files: Files) -> Self {
         Self {
             shown: path.to_string_lossy().into_owned(),
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
-            files: Files::default(),
+            files: Watched::new(files),
             found: Vec::new(),
         }
     }
@@ -36,7 +37,7 @@ impl Documents {
                 return None;
             }
         };
-        match web_options(&Source::new(self.shown.clone(), text)) {
+        match web_options(&Source::new(self.shown.clone(), text.bytes())) {
             Ok(options) => Some(options),
             Err(found) => {
                 self.found = found;
@@ -48,12 +49,12 @@ impl Documents {
     /// The text of a certificate or key: of a file, whose path is relative to the folder of the configuration, or inline.
     pub(super) fn pem(&mut self, pem: &Pem) -> Option<Zeroizing<Vec<u8>>> {
         let path = match pem {
-            Pem::Inline(text) => return Some(Zeroizing::new(text.value.expose().as_bytes().to_vec())),
+            Pem::Inline(text) => return Some(Zeroizing::new(text.value.expose().to_vec())),
             Pem::File(path) => path,
         };
         let resolved = self.folder.join(&path.value);
         match self.files.read(&resolved) {
-            Ok(text) => Some(Zeroizing::new(text)),
+            Ok(text) => Some(Zeroizing::new(text.bytes().to_vec())),
             Err(error) => {
                 self.error(
                     path.position,
@@ -82,7 +83,7 @@ impl Documents {
     }
 
     /// `value`, if no mistake was found.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> (Files, Result<T, WebConfigError>) {
+    pub(super) fn finish<T>(mut self, value: Option<T>) -> (Watched, Result<T, WebConfigError>) {
         self.found.sort_by_key(|found| (found.line, found.column));
         let result = match value {
             Some(value) if self.found.is_empty() => Ok(value),

@@ -12,7 +12,6 @@ mod certificate;
 mod client_auth;
 mod credentials;
 mod documents;
-mod files;
 mod headers;
 mod log_limit;
 mod names;
@@ -24,6 +23,7 @@ mod recent;
 mod tests;
 mod tls;
 mod users;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,14 +35,15 @@ use hyper::http::request::Parts;
 use pg_exporter_schema::{Diagnostic, Severity};
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::files::Files;
 use crate::self_metrics::WebConfig;
 
 pub(super) use admission::{Admission, Peer, Refusal};
-use files::Files;
 use log_limit::Seldom;
 use passwords::Passwords;
 use policy::Policy;
 pub(super) use tls::is_http2;
+use watched::Watched;
 
 /// Time between two looks at the files.
 const LOOK: Duration = Duration::from_secs(1);
@@ -88,7 +89,7 @@ pub struct Security {
 struct Source {
     path: PathBuf,
     /// As they were when they were read last.
-    files: Mutex<Files>,
+    files: Mutex<Watched>,
 }
 
 impl Security {
@@ -104,8 +105,8 @@ impl Security {
     ///
     /// # Errors
     /// All mistakes of the file and of those it names.
-    pub fn open(path: &Path) -> Result<Self, WebConfigError> {
-        let (files, policy) = policy::read(path);
+    pub fn open(path: &Path, files: &Files) -> Result<Self, WebConfigError> {
+        let (files, policy) = policy::read(path, files);
         let source = Source {
             path: path.to_owned(),
             files: Mutex::new(files),
@@ -167,7 +168,7 @@ impl Security {
         if files.are_unchanged() {
             return None;
         }
-        let (read, policy) = policy::read(&source.path);
+        let (read, policy) = policy::read(&source.path, files.files());
         *files = read;
         let before = self.policy.load();
         Some(policy.and_then(|policy| {

@@ -9,10 +9,11 @@ use pg_exporter_schema::Position;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::documents::Documents;
-use super::files::Files;
 use super::rate::Rate;
 use super::users::Users;
+use super::watched::Watched;
 use super::{WebConfigError, headers, rate, tls, users};
+use crate::files::Files;
 
 /// What is in force.
 #[derive(Default)]
@@ -26,8 +27,8 @@ pub(super) struct Policy {
 }
 
 /// Reads a file and those it names. The files are told also when they cannot be used, so that a change is seen.
-pub(super) fn read(path: &Path) -> (Files, Result<Policy, WebConfigError>) {
-    let mut documents = Documents::new(path);
+pub(super) fn read(path: &Path, files: &Files) -> (Watched, Result<Policy, WebConfigError>) {
+    let mut documents = Documents::new(path, files.clone());
     let policy = documents.options(path).map(|options| {
         let http2 = options.http2.as_ref().is_none_or(|http2| http2.value);
         let tls = options
@@ -51,7 +52,7 @@ pub(super) fn read(path: &Path) -> (Files, Result<Policy, WebConfigError>) {
 impl Policy {
     /// A change never takes a protection away: a file that is empty for a moment while it is written would.
     pub(super) fn protects_as_much_as(&self, before: &Self, path: &Path) -> Result<(), WebConfigError> {
-        let mut documents = Documents::new(path);
+        let mut documents = Documents::new(path, Files::default());
         if before.tls.is_some() && self.tls.is_none() {
             let message = "`tls_server_config` is gone, TLS stays on; restart the exporter to turn it off";
             documents.error(Position::default(), message);

@@ -22,6 +22,7 @@ use super::documents::Documents;
 use super::passwords::{Passwords, Verdict, outcome};
 use super::users;
 use super::users::Users;
+use crate::files::Files;
 use pg_exporter_schema::{Source, web_options};
 
 fn users(list: &[(&str, &str, u32)]) -> Arc<Users> {
@@ -30,7 +31,11 @@ fn users(list: &[(&str, &str, u32)]) -> Arc<Users> {
         text += &format!("  {name}: {}\n", bcrypt::hash(password, *cost).unwrap());
     }
     let options = web_options(&Source::new("web.yml", text)).unwrap();
-    users::read(&options.users, &mut Documents::new("web.yml".as_ref())).unwrap()
+    users::read(
+        &options.users,
+        &mut Documents::new("web.yml".as_ref(), Files::default()),
+    )
+    .unwrap()
 }
 
 fn header(name: &str, password: &str) -> HeaderMap {
@@ -163,7 +168,7 @@ async fn a_change_that_is_not_about_users_makes_no_password_forgotten() {
     };
     let before = text("pw");
     std::fs::write(&path, &before).unwrap();
-    let security = Security::open(&path).unwrap();
+    let security = Security::open(&path, &Files::default()).unwrap();
     let check = |password: &str| {
         let users = Arc::clone(security.policy.load().users.as_ref().unwrap());
         security

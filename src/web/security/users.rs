@@ -7,7 +7,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use bcrypt::HashParts;
-use pg_exporter_schema::{At, Confidential};
+use pg_exporter_schema::{At, Secret};
 
 use super::documents::Documents;
 
@@ -26,15 +26,12 @@ pub(super) struct Users {
 
 #[derive(PartialEq)]
 struct Hash {
-    text: Confidential,
+    text: Secret,
     cost: u32,
 }
 
 /// `None` when there are no users: everybody may ask.
-pub(super) fn read(
-    pairs: &[(At<String>, At<Confidential>)],
-    documents: &mut Documents,
-) -> Option<Arc<Users>> {
+pub(super) fn read(pairs: &[(At<String>, At<Secret>)], documents: &mut Documents) -> Option<Arc<Users>> {
     let mut hashes = HashMap::new();
     for (name, hash) in pairs {
         if name.value.contains(':') {
@@ -44,7 +41,7 @@ pub(super) fn read(
             );
             documents.wrong(name, message);
         }
-        match cost(hash.value.expose()) {
+        match cost(hash.value.expose_text().unwrap_or_default()) {
             Ok(cost) => {
                 let text = hash.value.clone();
                 hashes.insert(name.value.clone(), Hash { text, cost });
@@ -73,13 +70,18 @@ fn cost(hash: &str) -> Result<u32, &'static str> {
 impl Users {
     /// What a right password of that name is known by; of an unknown name, nothing.
     pub(super) fn hash(&self, name: &str) -> &str {
-        self.hashes.get(name).map_or("", |hash| hash.text.expose())
+        self.hashes
+            .get(name)
+            .and_then(|hash| hash.text.expose_text())
+            .unwrap_or_default()
     }
 
     /// Whether the password is that of the name. Takes the same time whoever is named.
     pub(super) fn verify(&self, name: &str, password: &[u8]) -> bool {
         let known = self.hashes.get(name);
-        let is_right = |hash: &Hash| bcrypt::verify(password, hash.text.expose()).unwrap_or(false);
+        let is_right = |hash: &Hash| {
+            bcrypt::verify(password, hash.text.expose_text().unwrap_or_default()).unwrap_or(false)
+        };
         let right = known.is_some_and(is_right);
         for cost in self.decoys(known) {
             compare_with_decoy(password, cost);
@@ -128,7 +130,7 @@ mod tests {
     #[test]
     fn every_name_costs_the_same() {
         let hash = |cost: u32| Hash {
-            text: Confidential::from(format!("$2b${cost:02}${DECOY}")),
+            text: Secret::from(format!("$2b${cost:02}${DECOY}")),
             cost,
         };
         let costs = [4, 5, 10, 12];

@@ -10,6 +10,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::*;
+use crate::files::Files;
 
 /// Far enough from each other that a busy machine does not confuse them.
 fn limits() -> Limits {
@@ -57,7 +58,7 @@ impl Secured {
             indented(pair.signing_key.serialize_pem())
         );
         std::fs::write(&path, text).unwrap();
-        let security = Security::open(&path).unwrap();
+        let security = Security::open(&path, &Files::default()).unwrap();
         std::fs::remove_file(&path).unwrap();
         Self {
             server: Server::start_under(security, backend, limits()),

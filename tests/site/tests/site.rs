@@ -133,7 +133,7 @@ struct Replaced<'row> {
 
 /// A scraper of the library, as the program makes it.
 fn scraper(url: &str, rows: RowHandlers) -> Scraper {
-    let info = ConnInfo::parse(url, &ProcessEnvironment).unwrap();
+    let info = ConnInfo::parse(url, &ProcessEnvironment::default()).unwrap();
     let endpoint = Endpoint::new(info, PATIENCE);
     let config = Config {
         namespace: "shop".to_owned(),

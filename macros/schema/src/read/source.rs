@@ -76,7 +76,11 @@ pub fn definition_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(directory).map_err(named)? {
         let path = entry.map_err(named)?.path();
         let is_definition = path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml");
-        if is_definition && path.is_file() {
+        // What cannot be read as a file is a mistake for who reads it. Editors keep their locks beside a file as `.#name`.
+        let is_lock = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b".#"));
+        if is_definition && !is_lock {
             files.push(path);
         }
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::secret::Confidential;
+use super::secret::Secret;
 use super::text::{confidential, text};
 use super::tls::TlsOptions;
 use super::{keys, tls};
@@ -29,7 +29,7 @@ pub struct WebOptions {
     /// `rate_limit`, at the top or in `http_server_config`.
     pub rate_limit: Option<RateLimitOptions>,
     /// `basic_auth_users`: names and bcrypt hashes.
-    pub users: Vec<(At<String>, At<Confidential>)>,
+    pub users: Vec<(At<String>, At<Secret>)>,
 }
 
 /// How many requests are answered.
@@ -115,7 +115,7 @@ fn rate_limit(options: &mut WebOptions, key: &At<String>, node: &Node, report: &
     options.rate_limit = Some(limit);
 }
 
-fn users(node: &Node, report: &mut FileReport<'_>) -> Vec<(At<String>, At<Confidential>)> {
+fn users(node: &Node, report: &mut FileReport<'_>) -> Vec<(At<String>, At<Secret>)> {
     pairs(node, "`basic_auth_users`", report)
         .into_iter()
         .filter_map(|(name, hash)| Some((name.clone(), confidential(hash, &name.value, report)?)))

@@ -1,6 +1,6 @@
 //! Texts of the file.
 
-use super::secret::Confidential;
+use super::secret::Secret;
 use crate::read::node::Node;
 use crate::read::position::At;
 use crate::read::report::FileReport;
@@ -11,6 +11,6 @@ pub(super) fn text(node: &Node, key: &str, report: &mut FileReport<'_>) -> Optio
     string(node, key, report).filter(|text| !text.value.is_empty())
 }
 
-pub(super) fn confidential(node: &Node, key: &str, report: &mut FileReport<'_>) -> Option<At<Confidential>> {
-    string(node, key, report).map(|text| At::new(Confidential::from(text.value), text.position))
+pub(super) fn confidential(node: &Node, key: &str, report: &mut FileReport<'_>) -> Option<At<Secret>> {
+    string(node, key, report).map(|text| At::new(Secret::from(text.value), text.position))
 }

@@ -1,7 +1,7 @@
 //! `tls_server_config`.
 
 use super::keys;
-use super::secret::Confidential;
+use super::secret::Secret;
 use super::text::{confidential, text};
 use crate::read::node::{Kind, Node};
 use crate::read::position::{At, Position};
@@ -14,7 +14,7 @@ pub enum Pem {
     /// The path of a file, as written.
     File(At<String>),
     /// The text itself.
-    Inline(At<Confidential>),
+    Inline(At<Secret>),
 }
 
 /// What `tls_server_config` says.
@@ -63,7 +63,7 @@ struct Found {
 #[derive(Default)]
 struct Slot {
     file: Option<At<String>>,
-    inline: Option<At<Confidential>>,
+    inline: Option<At<Secret>>,
 }
 
 /// `None` when nothing is in it, which asks for no TLS.
@@ -122,7 +122,7 @@ fn texts(node: &Node, key: &str, report: &mut FileReport<'_>) -> Vec<At<String>>
         .collect()
 }
 
-fn pem(node: &Node, key: &str, report: &mut FileReport<'_>) -> Option<At<Confidential>> {
+fn pem(node: &Node, key: &str, report: &mut FileReport<'_>) -> Option<At<Secret>> {
     confidential(node, key, report).filter(|pem| !pem.value.expose().is_empty())
 }
 

@@ -6,7 +6,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation, TargetSessionAttrs};
 
 use super::parse_ok;
-use crate::postgres::conninfo::{Keepalives, LoadBalanceHosts, Secret, Transport};
+use crate::postgres::conninfo::{Keepalives, LoadBalanceHosts, Transport};
+use crate::values::Secret;
 
 /// The configuration for the first host.
 fn config(text: &str, transport: Transport) -> Config {

@@ -188,7 +188,10 @@ fn a_password_in_the_service_file_is_read_anew_too() {
         "better an old password than none"
     );
     let warning = lookup.warning.unwrap().to_string();
-    assert!(warning.ends_with("cannot be read: entity not found"), "{warning}");
+    assert!(
+        warning.ends_with("cannot be read: No such file or directory"),
+        "{warning}"
+    );
 
     let given = ConnInfo::parse("host=h password=given", &environment).unwrap();
     assert_eq!(password(&given).as_deref(), Some("given"));

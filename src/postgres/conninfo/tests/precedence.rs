@@ -149,7 +149,7 @@ fn a_mistake_in_a_service_file_names_file_and_line() {
     let error = ConnInfo::parse("service=app", &environment).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "service file /nonexistent: cannot be read: entity not found"
+        "service file /nonexistent: cannot be read: No such file or directory"
     );
 }
 
@@ -182,8 +182,15 @@ fn without_a_host_the_first_socket_that_exists_is_used_at_each_connect() {
 #[test]
 fn the_real_environment_has_a_user_and_socket_directories() {
     use crate::postgres::conninfo::{Environment, ProcessEnvironment};
-    assert!(ProcessEnvironment.os_user().is_some_and(|user| !user.is_empty()));
-    assert_eq!(ProcessEnvironment.socket_dirs().len(), 2);
-    assert_eq!(ProcessEnvironment.var("PATH"), std::env::var_os("PATH"));
+    assert!(
+        ProcessEnvironment::default()
+            .os_user()
+            .is_some_and(|user| !user.is_empty())
+    );
+    assert_eq!(ProcessEnvironment::default().socket_dirs().len(), 2);
+    assert_eq!(
+        ProcessEnvironment::default().var("PATH"),
+        std::env::var_os("PATH")
+    );
     assert_eq!(parse_ok("").user(), "os_user");
 }

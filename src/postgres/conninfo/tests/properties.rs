@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{ConnInfo, TestEnvironment, parse};
-use crate::postgres::conninfo::Secret;
+use crate::values::Secret;
 
 /// Cannot occur by chance in a message, a parameter's name or the rest of a text.
 const PASSWORD: &str = "Zq7Zq7";

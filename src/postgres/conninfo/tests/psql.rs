@@ -14,12 +14,12 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::{Command, Output};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::NoTls;
 
 use super::{ConnInfo, Folder, TestEnvironment};
-use crate::postgres::connect::socket::Address;
+use crate::postgres::connect::names::Names;
 use crate::postgres::deadline::Pulse;
 
 /// What a client said before it was in.
@@ -169,12 +169,13 @@ fn run_ours(text: &str, environment: &TestEnvironment) -> Result<(), super::Conn
         .enable_all()
         .build()
         .unwrap();
+    let until = Instant::now() + Duration::from_secs(5);
     for host in info.hosts() {
         let lookup = info.resolve_password(host);
         let config = info.config_for(info.tls().transports(host)[0], lookup.password.as_ref());
         let refused = runtime.block_on(async {
             let mut any = false;
-            for address in Address::of(host).await.unwrap_or_default() {
+            for address in Names::default().addresses(host, until).await.unwrap_or_default() {
                 let Ok(socket) = address.open(info.keepalives(), Pulse::default()).await else {
                     continue;
                 };

@@ -39,7 +39,7 @@ pub(crate) fn run(
     let mut findings = Vec::new();
     let mut sound = Vec::new();
     for path in each {
-        match catalog::load(setup.base(), path, strictness) {
+        match catalog::load(setup.base(), path, &setup.settings.files, strictness) {
             Ok(Loaded { live, warnings, .. }) => {
                 findings.extend(warnings);
                 // A path is checked for what it defines, the configuration in use for all of it.
@@ -54,7 +54,8 @@ pub(crate) fn run(
             Err(LoadError { diagnostics }) => findings.extend(diagnostics),
         }
     }
-    if let Some(Err(error)) = setup.settings.web_config.as_deref().map(web::Security::open) {
+    let web_config = setup.settings.web_config.as_deref();
+    if let Some(Err(error)) = web_config.map(|path| web::Security::open(path, &setup.settings.files)) {
         findings.extend(error.diagnostics);
     }
     if setup.settings.url_origin == "--url" {

@@ -76,10 +76,10 @@ impl Files {
 
     fn lines(&mut self, collector: &Collector) -> Option<Vec<&str>> {
         let file = &*collector.origin.file;
-        let text = self
-            .texts
-            .entry(file.to_owned())
-            .or_insert_with(|| std::fs::read_to_string(file).ok());
+        let text = self.texts.entry(file.to_owned()).or_insert_with(|| {
+            let content = crate::files::Files::default().read(file.as_ref()).ok()?;
+            String::from_utf8(content.bytes().to_vec()).ok()
+        });
         text.as_ref().map(|text| text.lines().collect())
     }
 }

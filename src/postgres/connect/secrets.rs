@@ -1,0 +1,43 @@
+//! What a connection needs from files: the password, and certificates and keys.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::postgres::conninfo::{ConnInfo, Host, Transport};
+use crate::postgres::tls;
+use crate::values::Secret;
+
+/// Read anew for each connection.
+#[derive(Default)]
+pub(in crate::postgres) struct Secrets {
+    /// What to answer when the server asks for a password.
+    pub(in crate::postgres) password: Option<Secret>,
+    /// What makes TLS connections, or why there is none; none where there is no TLS.
+    pub(in crate::postgres) tls: Option<Result<MakeRustlsConnect, String>>,
+}
+
+impl Secrets {
+    /// Reads them off the runtime's thread. It takes as long as files may take, which is bounded for each.
+    pub(in crate::postgres) async fn read(info: &Arc<ConnInfo>, host: &Host) -> Self {
+        let (info, host) = (Arc::clone(info), host.clone());
+        let read = spawn_blocking(move || Self::read_here(&info, &host)).await;
+        // It panicked, or the exporter is about to end.
+        read.unwrap_or_default()
+    }
+
+    fn read_here(info: &ConnInfo, host: &Host) -> Self {
+        let lookup = info.resolve_password(host);
+        if let Some(warning) = &lookup.warning {
+            tracing::warn!("{warning}");
+        }
+        let transports = info.tls().transports(host);
+        let has_tls = transports.iter().any(|transport| *transport != Transport::Plain);
+        let connector = || tls::connector(&info.resolve_tls(), info.files());
+        Self {
+            password: lookup.password,
+            tls: has_tls.then(|| connector().map_err(|error| error.to_string())),
+        }
+    }
+}

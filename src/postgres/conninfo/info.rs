@@ -1,0 +1,208 @@
+//! Connection information as a whole.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::display::{Printable, Syntax};
+use super::environment::{self, Environment};
+use super::error::{ConnInfoError, Position, Problem};
+use super::host::{Host, Hosts};
+use super::keywords::Keyword;
+use super::session::{Keepalives, LoadBalanceHosts, SessionParameters, TargetSessionAttrs};
+use super::settings::{Setting, Settings};
+use super::tls::Tls;
+use super::{keyvalue, service, url};
+use crate::files::Files;
+use crate::values::Secret;
+
+/// The database whose name makes a target pgbouncer's console.
+const PGBOUNCER: &str = "pgbouncer";
+
+/// Where, as whom and how to connect.
+#[derive(Clone)]
+pub struct ConnInfo {
+    pub(super) hosts: Hosts,
+    pub(super) user: String,
+    pub(super) database: String,
+    pub(super) password: Option<Secret>,
+    /// Where the password comes from if a service file gave it.
+    pub(super) password_section: Option<service::Section>,
+    /// The section of a service file that the pass phrase of the client's key came from.
+    pub(super) key_section: Option<service::Section>,
+    pub(super) password_file: Option<PathBuf>,
+    /// The file that the connection string came from, to be looked at again.
+    pub(super) url_file: Option<PathBuf>,
+    pub(super) tls: Tls,
+    pub(super) session: SessionParameters,
+    pub(super) printable: Printable,
+    /// By what the files of all this are read.
+    pub(super) files: Files,
+}
+
+impl ConnInfo {
+    /// Reads a connection string, then the service file it or the environment names, then the variables.
+    ///
+    /// # Errors
+    /// The first mistake, with its place.
+    pub fn parse(text: &str, environment: &dyn Environment) -> Result<Self, ConnInfoError> {
+        if let Some(index) = text.bytes().position(|byte| byte == 0) {
+            return Err(ConnInfoError::new(
+                Position::Text { column: index + 1 },
+                Problem::ZeroByte,
+            ));
+        }
+        let (syntax, mut settings) = match url::scheme_len(text) {
+            Some(scheme_len) => (Syntax::Url, url::parse(text, scheme_len)?),
+            None => (Syntax::KeyValue, keyvalue::parse(text)?),
+        };
+        let printable = Printable::new(syntax, &settings);
+        let section = service::fill(&mut settings, environment)?;
+        environment::fill(&mut settings, environment);
+        Self::from_settings(&settings, environment, section.as_ref(), printable)
+    }
+
+    fn from_settings(
+        settings: &Settings,
+        environment: &dyn Environment,
+        section: Option<&service::Section>,
+        printable: Printable,
+    ) -> Result<Self, ConnInfoError> {
+        settings.check()?;
+        let hosts = Hosts::from_settings(settings, environment)?;
+        let user = match settings.text(Keyword::User)? {
+            Some(user) => user.to_owned(),
+            None => environment
+                .os_user()
+                .ok_or_else(|| ConnInfoError::new(Position::System, Problem::UserUnknown))?,
+        };
+        let password = settings
+            .get(Keyword::Password)
+            .filter(|setting| !setting.bytes.is_empty());
+        let of_service = |setting: Option<&Setting>| {
+            let is_of_it =
+                setting.is_some_and(|setting| matches!(setting.place, Position::ServiceFile { .. }));
+            section.filter(|_| is_of_it).cloned()
+        };
+        let password_file = match settings.text(Keyword::PassFile)? {
+            Some(path) => Some(path.into()),
+            None => environment.home_dir().map(|home| home.join(".pgpass")),
+        };
+        Ok(Self {
+            database: settings.text(Keyword::Database)?.unwrap_or(&user).to_owned(),
+            password: password.map(|setting| Secret::new(setting.bytes.as_slice())),
+            password_section: of_service(password),
+            key_section: of_service(settings.get(Keyword::SslPassword)),
+            password_file,
+            url_file: None,
+            tls: Tls::from_settings(settings, environment, hosts.is_local_default)?,
+            session: SessionParameters::from_settings(settings)?,
+            hosts,
+            user,
+            printable,
+            files: environment.files(),
+        })
+    }
+
+    /// The same, with a password that is read again from the file that the connection string came from.
+    #[must_use]
+    pub fn with_url_file(self, path: PathBuf) -> Self {
+        Self {
+            url_file: Some(path),
+            ..self
+        }
+    }
+
+    /// The same server, another database: nothing else changes.
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut other = self.clone();
+        other.database = name.to_owned();
+        other.printable.set_database(name);
+        other
+    }
+
+    /// By what its files are read.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// The user.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Whether the target is pgbouncer's console: if and only if the database is called `pgbouncer`.
+    #[must_use]
+    pub fn is_pgbouncer(&self) -> bool {
+        self.database == PGBOUNCER
+    }
+
+    /// The servers to try now, in the order given. Looks for sockets where no host was given, so ask for each
+    /// connection.
+    #[must_use]
+    pub fn hosts(&self) -> &[Host] {
+        self.hosts.current()
+    }
+
+    /// How the connection is protected.
+    #[must_use]
+    pub fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// Which of several servers is wanted.
+    #[must_use]
+    pub fn target_session_attrs(&self) -> TargetSessionAttrs {
+        self.session.target
+    }
+
+    /// In which order the servers are to be tried.
+    #[must_use]
+    pub fn load_balance_hosts(&self) -> LoadBalanceHosts {
+        self.session.balance
+    }
+
+    /// How a silent connection is noticed.
+    #[must_use]
+    pub fn keepalives(&self) -> &Keepalives {
+        &self.session.keepalives
+    }
+
+    /// `connect_timeout`, for each server; none if not given.
+    #[must_use]
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.session.connect_timeout
+    }
+
+    /// Hosts, ports and database, for people: `db1:5432,db2:5432/app`. Neither role nor password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let place = |host: &Host| match host {
+            Host::Unix { dir, port } => format!("{}:{port}", dir.display()),
+            tcp @ Host::Tcp { .. } => tcp.to_string(),
+        };
+        let hosts: Vec<String> = self.hosts().iter().map(place).collect();
+        format!("{}/{}", hosts.join(","), self.database)
+    }
+
+    /// The connection string as it may be printed: in the syntax it was written in, secrets masked.
+    #[must_use]
+    pub fn display(&self) -> String {
+        self.printable.render()
+    }
+}
+
+impl fmt::Debug for ConnInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConnInfo").field(&self.display()).finish()
+    }
+}
