@@ -38,7 +38,10 @@ fn collectors() -> Result<(), Box<dyn Error>> {
         }
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set; build with Cargo")?);
-    std::fs::write(out.join("collectors.rs"), write_file(&outcome.collectors))?;
+    let mut text = write_file(&outcome.collectors);
+    text.push_str("\n/// Whether the set is the project's own, not a site's.\n");
+    text.push_str(&format!("pub(crate) const IS_SHIPPED: bool = {};\n", !is_site));
+    std::fs::write(out.join("collectors.rs"), text)?;
     Ok(())
 }
 

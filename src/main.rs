@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use pg_exporter::Exporter;
-use pg_exporter::catalog::compiled::COLLECTORS;
-
 fn main() -> ExitCode {
-    Exporter::new(COLLECTORS).run()
+    pg_exporter::run(pg_exporter::catalog::compiled::COLLECTORS)
 }

@@ -9,6 +9,7 @@ pub mod facts;
 mod live;
 mod load;
 pub mod plan;
+mod shipped;
 mod store;
 
 pub use background::reload_in_background;
@@ -16,4 +17,5 @@ pub use change::Change;
 pub use descriptors::descriptors;
 pub use live::Live;
 pub use load::{LoadError, Loaded, load};
+pub use shipped::is_shipped;
 pub use store::{Catalog, Sources, Status};

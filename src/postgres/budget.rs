@@ -4,11 +4,14 @@
 //! silent or the exporter was frozen, the server would run one after the other until the sum of their limits is used up.
 //! Where that sum reaches beyond the scrape's deadline, limits are set by checkpoints: statements that set what is left by the
 //! server's own clock, which is read with the facts. What begins after the end is cancelled after a millisecond.
+//!
+//! A budget is *plain* at first: each statement has its own limit. It becomes *watched* with the first statement that could end
+//! too late; from then on no limit is set without a checkpoint.
 
 use std::time::{Duration, Instant};
 
-use super::limits::HAS_LOCK_TIMEOUT;
-use super::session::Session;
+use super::limits::{Limit, Limits, ServerClock};
+use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
 
 /// How long after the deadline a checkpoint lets statements run: what the clocks may be apart by the way of the facts.
@@ -17,27 +20,6 @@ const SLACK: Duration = Duration::from_millis(500);
 /// How long after the deadline the last statement may end at the latest, whatever happens.
 const LATEST: Duration = Duration::from_millis(1_900);
 
-/// The server's clock at a moment.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::postgres) struct ServerClock {
-    asked: Instant,
-    /// Seconds since 1970 by the server.
-    epoch: f64,
-}
-
-impl ServerClock {
-    /// The clock, as asked for at a moment: by the time of the answer it has gone on, so statements end a little later
-    /// rather than too early.
-    pub(in crate::postgres) fn asked(at: Instant, epoch: f64) -> Self {
-        Self { asked: at, epoch }
-    }
-
-    /// What it shows at a moment, in milliseconds.
-    fn at(self, moment: Instant) -> f64 {
-        (self.epoch + moment.saturating_duration_since(self.asked).as_secs_f64()) * 1e3
-    }
-}
-
 /// Where a pipeline of statements may be at the latest.
 #[derive(Debug)]
 pub(in crate::postgres) struct Budget {
@@ -45,84 +27,123 @@ pub(in crate::postgres) struct Budget {
     ended: Instant,
     deadline: Instant,
     clock: Option<ServerClock>,
-    /// Whether a checkpoint has been set: from then on no limit is set without one.
+    /// Whether a checkpoint has been set.
     is_watched: bool,
 }
 
-impl Session {
-    /// The budget of statements that are sent from now on, for a scrape with that deadline. Where the session is not ours alone
-    /// nothing is watched.
-    pub(in crate::postgres) fn budget(&self, deadline: Instant) -> Budget {
-        Budget {
-            ended: Instant::now(),
+impl Budget {
+    /// The budget of statements that are sent from `now` on, for a scrape with that deadline. Where the session is not ours
+    /// alone nothing is watched.
+    pub(in crate::postgres) fn new(limits: &Limits, now: Instant, deadline: Instant) -> Self {
+        Self {
+            ended: now,
             deadline,
-            clock: self.clock.filter(|_| self.kind == Kind::Postgres),
+            clock: limits.clock.filter(|_| limits.kind() == Kind::Postgres),
             is_watched: false,
         }
     }
 
     /// What to send before a statement that may take so long: its limit, or a checkpoint; `None` where nothing is to be
     /// changed.
-    pub(in crate::postgres) fn limits_on(
+    pub(in crate::postgres) fn before(
         &mut self,
-        budget: &mut Budget,
+        limits: &mut Limits,
+        path: SearchPath<'_>,
         timeout: Duration,
     ) -> Option<String> {
-        let ends = budget.ended + timeout;
-        let is_far = ends > budget.deadline + LATEST;
-        let Some(clock) = budget.clock.filter(|_| is_far || budget.is_watched) else {
-            budget.ended = ends;
-            return self.limits(timeout);
+        let ends = self.ended + timeout;
+        let is_far = ends > self.deadline + LATEST;
+        let Some(clock) = self.clock.filter(|_| is_far || self.is_watched) else {
+            self.ended = ends;
+            return limits.before_on(path, Limit::Time(timeout));
         };
-        if budget.is_watched && !is_far && self.server_timeout == Some(timeout) {
-            budget.ended = ends;
+        let is_alone = limits.after(path).is_some();
+        if !is_alone && !is_far && limits.is_set(timeout) {
+            self.ended = ends;
             return None;
         }
-        let end = budget.deadline + SLACK;
-        budget.ended = end;
-        budget.is_watched = true;
-        self.server_timeout = Some(timeout);
-        Some(checkpoint(clock.at(end), timeout, self.version()))
+        let end = self.deadline + SLACK;
+        self.ended = end;
+        self.is_watched = true;
+        limits.before_on(path, Limit::Until(timeout, clock.at(end)))
     }
 
-    /// The budget has been sent. What checkpoints have set depends on when the server gets there.
-    pub(in crate::postgres) fn end_budget(&mut self, budget: &Budget) {
-        if budget.is_watched {
-            self.server_timeout = None;
+    /// It has been sent. What checkpoints have set depends on when the server gets there.
+    pub(in crate::postgres) fn end(self, limits: &mut Limits) {
+        if self.is_watched {
+            limits.forget();
         }
     }
-}
-
-/// Limits what follows to what is left until that time of the server's clock, in milliseconds.
-fn checkpoint(end: f64, timeout: Duration, version: u32) -> String {
-    let limit = timeout.as_millis().clamp(1, 1_000_000_000);
-    let lock = if version < HAS_LOCK_TIMEOUT {
-        ""
-    } else {
-        ", pg_catalog.set_config('lock_timeout', pg_catalog.text(greatest(1, s.most / 5 * 4)), false)"
-    };
-    format!(
-        "SELECT pg_catalog.set_config('statement_timeout', pg_catalog.text(s.most), false){lock} \
-         FROM (SELECT greatest(1, least({limit}, {end:.0} - pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000))\
-         ::pg_catalog.int4 AS most OFFSET 0) s"
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_servers_clock_goes_on() {
-        let clock = ServerClock::asked(Instant::now(), 1_000.5);
-        let later = clock.at(clock.asked + Duration::from_millis(250));
-        assert!((later - 1_000_750.0).abs() < 1e-3, "{later}");
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn limits(now: Instant) -> Limits {
+        let mut limits = Limits::new(Kind::Postgres, 180_000);
+        limits.clock = Some(ServerClock::asked(now, 1_000.0));
+        limits
+    }
+
+    /// What is sent before each of the statements: `-` for nothing, `s` for a limit, `c` for a checkpoint.
+    fn sent(limits: &mut Limits, now: Instant, deadline: Duration, timeouts: &[u32]) -> String {
+        let mut budget = Budget::new(limits, now, now + deadline);
+        let mut told = String::new();
+        for seconds in timeouts {
+            let text = budget.before(limits, SearchPath::Catalog, SECOND * *seconds);
+            told.push(match text {
+                None => '-',
+                Some(text) if text.contains("clock_timestamp") => 'c',
+                Some(_) => 's',
+            });
+        }
+        budget.end(limits);
+        told
     }
 
     #[test]
-    fn a_server_without_lock_timeout_is_not_told_one() {
-        let limit = Duration::from_secs(1);
-        assert!(!checkpoint(1.0, limit, 90_224).contains("lock_timeout"));
-        assert!(checkpoint(1.0, limit, 180_000).contains("lock_timeout"));
+    fn what_cannot_end_too_late_has_its_own_limit() {
+        let now = Instant::now();
+        let mut limits = limits(now);
+        assert_eq!(sent(&mut limits, now, SECOND * 10, &[1, 1, 2, 2, 1]), "s-s-s");
+        assert_eq!(
+            sent(&mut limits, now, SECOND * 10, &[1]),
+            "-",
+            "it is known to be set"
+        );
+    }
+
+    #[test]
+    fn what_could_is_watched_from_then_on() {
+        let now = Instant::now();
+        let mut limits = limits(now);
+        assert_eq!(sent(&mut limits, now, SECOND * 3, &[2, 2, 2, 1, 1]), "s-cc-");
+        assert_eq!(
+            sent(&mut limits, now, SECOND * 10, &[1]),
+            "s",
+            "what is set is not known"
+        );
+    }
+
+    #[test]
+    fn checkpoints_end_soon_after_the_deadline() {
+        let now = Instant::now();
+        let mut limits = limits(now);
+        let mut budget = Budget::new(&limits, now, now + SECOND);
+        let text = budget.before(&mut limits, SearchPath::Catalog, SECOND * 60);
+        assert!(
+            text.is_some_and(|text| text.contains("1001500::")),
+            "1,000 s and 1.5 s"
+        );
+    }
+
+    #[test]
+    fn nothing_is_watched_without_a_clock() {
+        let now = Instant::now();
+        let mut limits = Limits::new(Kind::Postgres, 180_000);
+        assert_eq!(sent(&mut limits, now, SECOND, &[60, 60]), "s-");
     }
 }

@@ -11,6 +11,7 @@ use tokio_postgres::Client;
 
 use super::deadline::within;
 use super::failure::{Failure, Reason};
+use super::session::Session;
 
 /// The names of the databases that someone holds such a lock on, or waits for one, and what finding out took the server in
 /// seconds: that column is evaluated last. Everyone may read `pg_locks`; what it costs grows with the number of locks: less than
@@ -18,7 +19,7 @@ use super::failure::{Failure, Reason};
 const STATEMENT: &str = "\
 SELECT ARRAY(SELECT d.datname::pg_catalog.text
                FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.objid
-              WHERE l.locktype = 'object' AND l.classid = 'pg_catalog.pg_database'::pg_catalog.regclass
+              WHERE l.locktype = 'object' AND l.classid = 'pg_catalog.pg_database'::pg_catalog.regclass::pg_catalog.oid
                 AND l.mode IN ('AccessExclusiveLock', 'ShareLock')),
        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())";
 
@@ -35,14 +36,20 @@ pub struct Claims {
 /// way. Of the session nothing has changed but its limit on statements, which it knows of: what the statement before was
 /// allowed may be too little.
 #[derive(Debug)]
-pub struct Asker(pub(in crate::postgres) Arc<Client>);
+pub struct LockReader(Arc<Client>);
 
-impl Asker {
+impl LockReader {
+    /// A reader over the session's connection, within the limit on the server; `None` where statements may reach another
+    /// server's session each.
+    pub(in crate::postgres) fn over(session: &mut Session, limit: Duration) -> Option<Self> {
+        session.client_with_limit(limit).map(Self)
+    }
+
     /// Asks for the claims of the whole cluster.
     ///
     /// # Errors
     /// What the server says, the loss of the connection, or a timeout at the deadline.
-    pub async fn ask(&self, deadline: Instant) -> Result<Claims, Failure> {
+    pub async fn read(&self, deadline: Instant) -> Result<Claims, Failure> {
         let answer = self.0.query_typed(STATEMENT, &[]);
         let rows = within(deadline, answer)
             .await

@@ -36,14 +36,14 @@ pub async fn within<F: Future>(deadline: Instant, answer: F) -> Result<F::Output
 
 /// When something was last heard of the other end.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub struct Liveness {
     origin: Instant,
     /// Microseconds since the origin.
     last: Arc<AtomicU64>,
 }
 
-impl Default for Pulse {
-    /// A pulse that beats now for the first time.
+impl Default for Liveness {
+    /// Heard of now for the first time.
     fn default() -> Self {
         Self {
             origin: Instant::now(),
@@ -52,9 +52,9 @@ impl Default for Pulse {
     }
 }
 
-impl Pulse {
+impl Liveness {
     /// Something was heard.
-    pub fn beat(&self) {
+    pub fn heard(&self) {
         let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
     }
@@ -83,7 +83,7 @@ impl Pulse {
             let late = moment.elapsed();
             if late >= LATE {
                 until += late + LAST_LOOK;
-                self.beat();
+                self.heard();
             }
             let now = Instant::now();
             if now >= until || now >= self.last() + silence {
@@ -105,25 +105,28 @@ mod tests {
 
     #[tokio::test]
     async fn who_goes_on_talking_is_listened_to() {
-        let pulse = Pulse::default();
+        let liveness = Liveness::default();
         let talk = async {
             for _ in 0..5 {
                 sleep(STEP).await;
-                pulse.beat();
+                liveness.heard();
             }
         };
         let until = Instant::now() + STEP * 100;
-        assert_eq!(pulse.lasting(STEP * 3, until, talk).await, Ok(()));
+        assert_eq!(liveness.lasting(STEP * 3, until, talk).await, Ok(()));
     }
 
     #[tokio::test]
     async fn silence_and_the_end_are_limits() {
-        let pulse = Pulse::default();
+        let liveness = Liveness::default();
         let far = Instant::now() + Duration::from_secs(60);
-        assert_eq!(pulse.lasting(STEP, far, pending::<()>()).await, Err(TooLate));
+        assert_eq!(liveness.lasting(STEP, far, pending::<()>()).await, Err(TooLate));
         let near = Instant::now() + STEP;
         let silence = Duration::from_secs(60);
-        assert_eq!(pulse.lasting(silence, near, pending::<()>()).await, Err(TooLate));
+        assert_eq!(
+            liveness.lasting(silence, near, pending::<()>()).await,
+            Err(TooLate)
+        );
     }
 
     #[tokio::test]

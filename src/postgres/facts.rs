@@ -8,10 +8,11 @@ use futures_util::TryStreamExt as _;
 use postgres_types::{FromSql, ToSql, Type};
 use tokio_postgres::Row;
 
-use super::budget::ServerClock;
 use super::deadline::within;
 use super::failure::{Failure, Reason};
+use super::limits::ServerClock;
 use super::session::{Session, StatementKey};
+use super::version::dotted_version;
 use crate::catalog::facts::{Extension, Facts, Kind, Wanted};
 
 /// The statement's key on every connection; collectors' keys begin behind it.
@@ -79,7 +80,7 @@ async fn postgres(
     let limit = deadline.saturating_duration_since(asked);
     let row = session.one_row(Some(KEY), STATEMENT, &parameters, limit).await?;
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
-    session.clock = Some(ServerClock::asked(asked, row.try_get(8).map_err(unreadable)?));
+    session.limits.clock = Some(ServerClock::asked(asked, row.try_get(8).map_err(unreadable)?));
     let cluster = cluster(session, limit).await?;
     let names = |index: usize| names(&row, index);
     let mut databases = names(4)?;
@@ -172,36 +173,4 @@ async fn pgbouncer(session: &mut Session) -> Result<Facts, Failure> {
         database: "pgbouncer".to_owned(),
         ..Facts::default()
     })
-}
-
-/// The first `a.b.c` in a text as 10000·a + 100·b + c.
-#[must_use]
-pub fn dotted_version(text: &str) -> Option<u32> {
-    text.split(|c: char| !c.is_ascii_digit() && c != '.')
-        .find_map(|word| {
-            let numbers: Vec<u32> = word.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-            match numbers.as_slice() {
-                [major, minor, patch] if *major < 1000 && *minor < 100 && *patch < 100 => {
-                    Some(major * 10_000 + minor * 100 + patch)
-                }
-                _ => None,
-            }
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_found_in_text() {
-        assert_eq!(dotted_version("PgBouncer 1.18.0"), Some(11_800));
-        assert_eq!(
-            dotted_version("PgBouncer version 1.8.1 (compiled by ..)"),
-            Some(10_801)
-        );
-        assert_eq!(dotted_version("1.25.0/bouncer"), Some(12_500));
-        assert_eq!(dotted_version("no number 1.2"), None);
-        assert_eq!(dotted_version("99999999999.1.1"), None);
-    }
 }

@@ -1,38 +1,157 @@
-//! The server's time limits on a statement.
+//! What a statement is surrounded by: the server's time limits, and a transaction where its settings must not stay.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::session::Session;
+use super::search_path;
+use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
 
 /// The first version that has `lock_timeout`.
-pub(in crate::postgres) const HAS_LOCK_TIMEOUT: u32 = 90_300;
+const HAS_LOCK_TIMEOUT: u32 = 90_300;
 
-impl Session {
-    /// What to send before a statement that may take so long; `None` where nothing is to be changed.
-    pub(in crate::postgres) fn limits(&mut self, timeout: Duration) -> Option<String> {
-        let is_set = self.server_timeout == Some(timeout);
-        self.server_timeout = Some(timeout);
-        match self.kind {
-            Kind::Pgbouncer => None,
-            Kind::Postgres if is_set => None,
-            Kind::Postgres => Some(sql("SESSION", timeout, self.version())),
-            // In a transaction of its own, so that the limits end with the statement.
-            Kind::Pooled => Some(format!(
-                "BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; {}",
-                sql("LOCAL", timeout, self.version())
-            )),
+/// The server's clock at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::postgres) struct ServerClock {
+    asked: Instant,
+    /// Seconds since 1970 by the server.
+    epoch: f64,
+}
+
+impl ServerClock {
+    /// The clock, as asked for at a moment: by the time of the answer it has gone on, so statements end a little later
+    /// rather than too early.
+    pub(in crate::postgres) fn asked(at: Instant, epoch: f64) -> Self {
+        Self { asked: at, epoch }
+    }
+
+    /// What it shows at a moment, in milliseconds.
+    pub(in crate::postgres) fn at(self, moment: Instant) -> f64 {
+        (self.epoch + moment.saturating_duration_since(self.asked).as_secs_f64()) * 1e3
+    }
+}
+
+/// A session's limits, and what it must know to set them.
+#[derive(Debug)]
+pub(in crate::postgres) struct Limits {
+    kind: Kind,
+    version: u32,
+    /// What the server's `statement_timeout` is set to, once that is known.
+    set: Option<Duration>,
+    /// The server's clock, as read with the last facts.
+    pub(in crate::postgres) clock: Option<ServerClock>,
+    /// The role's own search path, once it was asked for.
+    pub(in crate::postgres) role_path: Option<String>,
+}
+
+/// How long a statement may take.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::postgres) enum Limit {
+    /// So long.
+    Time(Duration),
+    /// So long, but not beyond that time of the server's clock in milliseconds.
+    Until(Duration, f64),
+}
+
+impl Limits {
+    /// The limits of a session of which nothing is known.
+    pub(in crate::postgres) fn new(kind: Kind, version: u32) -> Self {
+        Self {
+            kind,
+            version,
+            set: None,
+            clock: None,
+            role_path: None,
         }
     }
 
-    /// What to send after a statement; `None` where nothing is to be ended.
-    pub(in crate::postgres) fn end_of_limits(&self) -> Option<&'static str> {
-        (self.kind == Kind::Pooled).then_some("COMMIT")
+    pub(in crate::postgres) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// There is a pooler in between, which did not show at first.
+    pub(in crate::postgres) fn set_pooled(&mut self) {
+        self.kind = Kind::Pooled;
+    }
+
+    /// Whether the limit is the session's already.
+    pub(in crate::postgres) fn is_set(&self, timeout: Duration) -> bool {
+        self.set == Some(timeout)
+    }
+
+    /// Of what is set nothing is known any more.
+    pub(in crate::postgres) fn forget(&mut self) {
+        self.set = None;
+    }
+
+    /// What to send before a statement of ours that may take so long; `None` where nothing is to be changed.
+    pub(in crate::postgres) fn before(&mut self, timeout: Duration) -> Option<String> {
+        self.before_on(SearchPath::Catalog, Limit::Time(timeout))
+    }
+
+    /// What to send before a statement with that path and that limit; `None` where nothing is to be changed.
+    pub(in crate::postgres) fn before_on(&mut self, path: SearchPath<'_>, limit: Limit) -> Option<String> {
+        if self.kind == Kind::Pgbouncer {
+            return None;
+        }
+        if self.is_alone(path) {
+            return Some(self.begin(path, limit));
+        }
+        match limit {
+            Limit::Time(timeout) if self.is_set(timeout) => None,
+            Limit::Time(timeout) | Limit::Until(timeout, _) => {
+                self.set = Some(timeout);
+                Some(self.sql(limit, false))
+            }
+        }
+    }
+
+    /// What to send after a statement with that path; `None` where nothing is to be ended.
+    pub(in crate::postgres) fn after(&self, path: SearchPath<'_>) -> Option<&'static str> {
+        self.is_alone(path).then_some("ROLLBACK")
+    }
+
+    /// Whether a statement has a transaction of its own: where what it sets would stay, or what it needs may not.
+    fn is_alone(&self, path: SearchPath<'_>) -> bool {
+        match self.kind {
+            Kind::Pgbouncer => false,
+            Kind::Pooled => true,
+            Kind::Postgres => path != SearchPath::Catalog,
+        }
+    }
+
+    fn begin(&self, path: SearchPath<'_>, limit: Limit) -> String {
+        let is_pooled = self.kind == Kind::Pooled;
+        let mut text = "BEGIN READ ONLY; ".to_owned();
+        if is_pooled {
+            text.push_str("SET LOCAL DateStyle = 'ISO'; ");
+        }
+        let path = match path {
+            SearchPath::Catalog => Some(search_path::SAFE),
+            // Through a pooler the path is the role's.
+            SearchPath::Role if is_pooled => None,
+            SearchPath::Role => Some(self.role_path.as_deref().unwrap_or(search_path::SERVERS_DEFAULT)),
+            SearchPath::Given(path) => Some(path),
+        };
+        // The path comes last: what sets the limits has names that it could change.
+        text.push_str(&self.sql(limit, true));
+        if let Some(path) = path {
+            text.push_str("; ");
+            text.push_str(&search_path::set_local(path));
+        }
+        text
+    }
+
+    fn sql(&self, limit: Limit, is_local: bool) -> String {
+        match limit {
+            Limit::Time(timeout) => fixed(timeout, is_local, self.version),
+            Limit::Until(timeout, end) => checkpoint(end, timeout, is_local, self.version),
+        }
     }
 }
 
 /// `statement_timeout`, and a `lock_timeout` a little shorter, so that waiting for a lock is told apart.
-fn sql(scope: &str, timeout: Duration, version: u32) -> String {
+fn fixed(timeout: Duration, is_local: bool, version: u32) -> String {
+    let scope = if is_local { "LOCAL" } else { "SESSION" };
     let milliseconds = timeout.as_millis().clamp(1, i32::MAX as u128);
     let lock = (milliseconds * 4 / 5).max(1);
     let statement = format!("SET {scope} statement_timeout = {milliseconds}");
@@ -43,19 +162,77 @@ fn sql(scope: &str, timeout: Duration, version: u32) -> String {
     }
 }
 
+/// Limits what follows to what is left until that time of the server's clock, in milliseconds.
+fn checkpoint(end: f64, timeout: Duration, is_local: bool, version: u32) -> String {
+    let limit = timeout.as_millis().clamp(1, 1_000_000_000);
+    let lock = if version < HAS_LOCK_TIMEOUT {
+        String::new()
+    } else {
+        format!(
+            ", pg_catalog.set_config('lock_timeout', \
+             pg_catalog.text(greatest(1, s.most OPERATOR(pg_catalog./) 5 OPERATOR(pg_catalog.*) 4)), {is_local})"
+        )
+    };
+    format!(
+        "SELECT pg_catalog.set_config('statement_timeout', pg_catalog.text(s.most), {is_local}){lock} \
+         FROM (SELECT greatest(1, least({limit}, {end:.0}::pg_catalog.float8 OPERATOR(pg_catalog.-) \
+         (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000::pg_catalog.float8)))\
+         ::pg_catalog.int4 AS most OFFSET 0) s"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIMIT: Duration = Duration::from_millis(100);
+
     #[test]
     fn limits_of_old_and_new_servers() {
-        let timeout = Duration::from_millis(100);
+        let mut old = Limits::new(Kind::Postgres, 90_204);
         assert_eq!(
-            sql("SESSION", timeout, 90_204),
-            "SET SESSION statement_timeout = 100"
+            old.before(LIMIT).as_deref(),
+            Some("SET SESSION statement_timeout = 100")
         );
-        let both = "SET LOCAL statement_timeout = 100; SET LOCAL lock_timeout = 80";
-        assert_eq!(sql("LOCAL", timeout, 150_018), both);
-        assert!(sql("SESSION", Duration::from_nanos(1), 150_018).contains("statement_timeout = 1;"));
+        let mut pooled = Limits::new(Kind::Pooled, 150_018);
+        let text = pooled.before(LIMIT).unwrap_or_default();
+        assert!(text.starts_with(
+            "BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; SET LOCAL statement_timeout = 100; "
+        ));
+        assert!(text.ends_with("E'pg_catalog, pg_temp', true)"), "{text}");
+        assert_eq!(pooled.after(SearchPath::Catalog), Some("ROLLBACK"));
+        assert!(fixed(Duration::from_nanos(1), false, 150_018).contains("statement_timeout = 1;"));
+    }
+
+    #[test]
+    fn a_limit_is_set_where_it_differs() {
+        let mut limits = Limits::new(Kind::Postgres, 180_000);
+        assert!(limits.before(LIMIT).is_some() && limits.before(LIMIT).is_none());
+        let alone = limits
+            .before_on(SearchPath::Role, Limit::Time(LIMIT))
+            .unwrap_or_default();
+        assert!(alone.contains(r#"E'"$user", public', true)"#), "{alone}");
+        assert_eq!(limits.after(SearchPath::Role), Some("ROLLBACK"));
+        assert_eq!(limits.after(SearchPath::Catalog), None);
+        assert!(
+            limits.before(LIMIT).is_none(),
+            "what was set in a transaction has ended with it"
+        );
+        limits.forget();
+        assert!(limits.before(LIMIT).is_some());
+    }
+
+    #[test]
+    fn the_servers_clock_goes_on() {
+        let clock = ServerClock::asked(Instant::now(), 1_000.5);
+        let later = clock.at(clock.asked + Duration::from_millis(250));
+        assert!((later - 1_000_750.0).abs() < 1e-3, "{later}");
+    }
+
+    #[test]
+    fn a_server_without_lock_timeout_is_not_told_one() {
+        let limit = Duration::from_secs(1);
+        assert!(!checkpoint(1.0, limit, false, 90_224).contains("lock_timeout"));
+        assert!(checkpoint(1.0, limit, false, 180_000).contains("lock_timeout"));
     }
 }

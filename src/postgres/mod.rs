@@ -4,6 +4,7 @@
 
 pub mod backoff;
 mod budget;
+mod cancel_route;
 pub mod connect;
 pub mod conninfo;
 pub mod database_locks;
@@ -12,8 +13,12 @@ pub mod facts;
 pub mod failure;
 pub mod identity;
 mod limits;
+pub mod permit;
 pub mod pipeline;
 pub mod pool;
 pub mod rows;
+pub mod search_path;
 pub mod session;
+mod socket;
 pub mod tls;
+mod version;

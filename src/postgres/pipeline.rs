@@ -1,4 +1,4 @@
-//! Statements in flight: all are sent before the first answer is awaited, answers are read in request.
+//! Statements in flight: all are sent before the first answer is awaited, answers are read in order.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::{MaybeDone, maybe_done};
 use futures_util::poll;
 
+use super::budget::Budget;
 use super::failure::Failure;
 use super::rows::Rows;
+use super::search_path::SearchPath;
 use super::session::{Prepared, Session, StatementKey};
 
 /// A statement to run.
@@ -20,6 +22,8 @@ pub struct QueryRequest<'a> {
     pub sql: &'a str,
     /// What it may take on the server.
     pub timeout: Duration,
+    /// Where its names are looked for. On any path but `pg_catalog` it has a transaction of its own.
+    pub path: SearchPath<'a>,
 }
 
 type Sending<'a, T> = Pin<Box<MaybeDone<Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>>>>;
@@ -32,7 +36,7 @@ pub struct PendingQuery<'a> {
     pub timeout: Duration,
     settings: Option<Sending<'a, ()>>,
     rows: Sending<'a, Rows>,
-    /// The end of the transaction around a pooled statement. Nobody waits for its answer.
+    /// The end of the transaction around the statement. Nobody waits for its answer.
     _end: Option<Sending<'a, ()>>,
 }
 
@@ -59,12 +63,12 @@ pub async fn send<'a>(
     requests: &'a [QueryRequest<'a>],
     deadline: Instant,
 ) -> VecDeque<PendingQuery<'a>> {
-    let mut budget = session.budget(deadline);
+    let mut budget = Budget::new(&session.limits, Instant::now(), deadline);
     let limits: Vec<_> = requests
         .iter()
-        .map(|request| session.limits_on(&mut budget, request.timeout))
+        .map(|request| budget.before(&mut session.limits, request.path, request.timeout))
         .collect();
-    session.end_budget(&budget);
+    budget.end(&mut session.limits);
     let session: &'a Session = session;
     let mut pending = VecDeque::with_capacity(requests.len());
     for (request, limit) in requests.iter().zip(limits) {
@@ -73,7 +77,7 @@ pub async fn send<'a>(
             None => None,
         };
         let rows = begin(Box::pin(run(session, request))).await;
-        let end = match session.end_of_limits() {
+        let end = match session.limits.after(request.path) {
             Some(sql) => Some(execute(session, sql.to_owned()).await),
             None => None,
         };

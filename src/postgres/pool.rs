@@ -2,68 +2,26 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-use tokio::time::timeout_at;
-
 use super::connect::Endpoint;
-use super::database_locks::Asker;
+use super::database_locks::LockReader;
 use super::failure::Failure;
+use super::permit::Permits;
 use super::session::Session;
 
 /// For how long the connection to a discovered database may idle: `DROP DATABASE` waits for it.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
-/// The connections that scrapes use, at most [`cap`](Self::new) at a time.
+/// The connections that scrapes use, as many at a time as there are permits.
 ///
-/// A database checks its session out and hands it back. A session holds its permit under the cap until the server's backend
-/// is gone, since the cap may be all that the role is allowed. When the cap is reached, opening another closes the idle one that was used longest ago; the URL's own goes
-/// last, as every scrape needs it.
+/// A database checks its session out and hands it back. A session holds its permit until the server's backend is gone, since
+/// the cap may be all that the role is allowed. When there is no permit, opening another closes the idle one that was used
+/// longest ago; the URL's own goes last, as every scrape needs it.
 #[derive(Debug)]
 pub struct Pool {
-    cap: usize,
-    permits: Arc<Places>,
+    permits: Permits,
     idle: RefCell<BTreeMap<String, Idle>>,
-}
-
-#[derive(Debug, Default)]
-struct Places {
-    taken: AtomicUsize,
-    /// Who waits for one.
-    waiting: Arc<AtomicUsize>,
-    /// Sessions that are being closed.
-    leaving: Arc<AtomicUsize>,
-    freed: Notify,
-}
-
-/// One more in a count for as long as it lives.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A permit under the cap. Dropping it frees the permit.
-#[derive(Debug)]
-pub(in crate::postgres) struct Permit(Arc<Places>);
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-        self.0.freed.notify_one();
-    }
 }
 
 #[derive(Debug)]
@@ -81,12 +39,11 @@ impl Idle {
 }
 
 impl Pool {
-    /// A pool of at most that many connections, at least one.
+    /// A pool of sessions that take these permits.
     #[must_use]
-    pub fn new(cap: usize) -> Self {
+    pub fn new(permits: Permits) -> Self {
         Self {
-            cap: cap.max(1),
-            permits: Arc::default(),
+            permits,
             idle: RefCell::default(),
         }
     }
@@ -94,13 +51,13 @@ impl Pool {
     /// Connections open now.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.permits.taken.load(Ordering::Relaxed)
+        self.permits.held_by_scrapes()
     }
 
     /// Most connections at a time.
     #[must_use]
     pub fn cap(&self) -> usize {
-        self.cap
+        self.permits.of_scrapes()
     }
 
     /// The idle session of a database, if it has one that is of use.
@@ -110,7 +67,7 @@ impl Pool {
         if is_of_use {
             return Some(idle.session);
         }
-        self.close(idle.session);
+        close(idle.session);
         None
     }
 
@@ -124,12 +81,9 @@ impl Pool {
         endpoint: &Endpoint,
         deadline: Instant,
     ) -> Result<Session, Option<Failure>> {
-        let permit = timeout_at(deadline.into(), self.permit())
+        endpoint
+            .connect_making_room(deadline, || self.close_oldest())
             .await
-            .map_err(|_| None)?;
-        let limit = deadline.min(Instant::now() + endpoint.longest_connect());
-        let session = endpoint.connect(limit).await?;
-        Ok(session.with_permit(permit))
     }
 
     /// Hands a session back for the next scrape.
@@ -142,26 +96,28 @@ impl Pool {
             };
             // Another run may have handed one back already.
             if let Some(other) = self.idle.borrow_mut().insert(database.to_owned(), idle) {
-                self.close(other.session);
+                close(other.session);
             }
-            self.permits.freed.notify_one();
+            self.permits.tell_of_idle();
         }
     }
 
     /// Closes the idle session of a database that is gone.
     pub fn forget(&self, database: &str) {
         if let Some(idle) = self.idle.borrow_mut().remove(database) {
-            self.close(idle.session);
+            close(idle.session);
         }
     }
 
-    /// A way to ask for claims on databases, within the limit on the server: over an idle session, the URL's rather than
+    /// A reader of claims on databases, within the limit on the server: over an idle session, the URL's rather than
     /// another. `None` when there is none.
-    pub fn asker(&self, limit: Duration) -> Option<Asker> {
+    pub fn lock_reader(&self, limit: Duration) -> Option<LockReader> {
         let mut idle = self.idle.borrow_mut();
         let mut sessions: Vec<_> = idle.values_mut().collect();
         sessions.sort_by_key(|idle| idle.discovered);
-        sessions.into_iter().find_map(|idle| idle.session.asker(limit))
+        sessions
+            .into_iter()
+            .find_map(|idle| LockReader::over(&mut idle.session, limit))
     }
 
     /// Whether there are sessions that a claim may have to wait for: idle ones of discovered databases, or busy ones.
@@ -173,43 +129,27 @@ impl Pool {
     /// Closes what has idled too long: sessions of discovered databases, and any that is lost or too old.
     pub fn sweep(&self, now: Instant) {
         for (_, idle) in self.idle.borrow_mut().extract_if(.., |_, idle| idle.is_over(now)) {
-            self.close(idle.session);
+            close(idle.session);
         }
     }
 
-    async fn permit(&self) -> Permit {
-        let _waiting = Counted::new(&self.permits.waiting);
-        loop {
-            if self.open() < self.cap {
-                self.permits.taken.fetch_add(1, Ordering::Relaxed);
-                return Permit(Arc::clone(&self.permits));
-            }
-            let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-            if count(&self.permits.leaving) < count(&self.permits.waiting) {
-                self.close_oldest();
-            }
-            self.permits.freed.notified().await;
-        }
-    }
-
-    /// Closes the idle session that was used longest ago, the URL's own last.
-    fn close_oldest(&self) {
+    /// Closes the idle session that was used longest ago, the URL's own last; whether there was one.
+    fn close_oldest(&self) -> bool {
         let mut idle = self.idle.borrow_mut();
         let oldest = idle
             .iter()
             .min_by_key(|(_, idle)| (!idle.discovered, idle.since))
             .map(|(name, _)| name.clone());
-        if let Some(oldest) = oldest.and_then(|name| idle.remove(&name)) {
-            self.close(oldest.session);
+        let oldest = oldest.and_then(|name| idle.remove(&name));
+        let found = oldest.is_some();
+        if let Some(oldest) = oldest {
+            close(oldest.session);
         }
+        found
     }
+}
 
-    /// Closes a session in the background. It counts as leaving from now on, so that nobody closes another in its stead.
-    fn close(&self, session: Session) {
-        let leaving = Counted::new(&self.permits.leaving);
-        tokio::spawn(async move {
-            session.close().await;
-            drop(leaving);
-        });
-    }
+/// Closes a session in the background.
+fn close(session: Session) {
+    tokio::spawn(session.close());
 }

@@ -1,4 +1,8 @@
 //! One connection to one database: its settings, its prepared statements, its end.
+//!
+//! A session is *in use* or *idle*, as the pool keeps it; it is *closing* when it says goodbye in order, or *abandoned* while a
+//! statement may be running: that is cancelled until it ends. Either way its socket keeps its permit until the server
+//! has closed its end.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,19 +10,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::{FutureExt, join, join3};
+use futures_util::future::{Either, FutureExt as _, join3, join4};
 use futures_util::stream::FuturesOrdered;
 use postgres_types::{ToSql, Type};
-use tokio::time::{sleep, timeout};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::budget::ServerClock;
-use super::connect::cancel_route::CancelRoute;
-use super::database_locks::Asker;
+use super::cancel_route::CancelRoute;
 use super::deadline::within;
 use super::failure::{Failure, Reason};
-use super::pool::Permit;
+use super::limits::{Limit, Limits};
 use super::rows::{ResultColumn, columns_of};
+use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
 
 /// For how long a connection is kept, plus up to a tenth: server-side caches do not grow for ever, and a changed
@@ -31,11 +35,11 @@ const PREPARE_LIMIT: Duration = Duration::from_millis(500);
 /// How long a cancel request may take; it runs in the background.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the server may take to say goodbye. One that does not answer at all has lost the connection by then.
+/// How long the server may take to say goodbye while somebody waits for that.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What a backend is given to notice that its client is gone, where that cannot be seen from here.
-const GRACE: Duration = Duration::from_millis(20);
+/// Between the first two requests to cancel, and between later ones at the most: each is a process on the server.
+const CANCEL_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
 
 /// Names a statement on every connection; the same number never means two statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,25 +55,21 @@ pub(in crate::postgres) enum Prepared {
     Simple(Option<Arc<[ResultColumn]>>),
 }
 
-/// One connection. Dropping it closes the socket at once; [`close`](Self::close) and [`abandon`](Self::abandon) see to it
-/// that the server's backend is gone before its permit is free.
+/// One connection. Dropping it closes the socket at once; [`close`](Self::close) says goodbye, and
+/// [`abandon`](Self::abandon) sees to it that the server ends what it is at.
 #[derive(Debug)]
 pub struct Session {
     pub(in crate::postgres) client: Arc<Client>,
-    pub(in crate::postgres) kind: Kind,
+    pub(in crate::postgres) limits: Limits,
     pub(in crate::postgres) prepared: HashMap<StatementKey, Prepared>,
-    /// What the server's `statement_timeout` is set to.
-    pub(in crate::postgres) server_timeout: Option<Duration>,
-    /// The server's clock, as read with the last facts.
-    pub(in crate::postgres) clock: Option<ServerClock>,
     /// The cluster's system identifier, once it was asked for; 0 when the server does not tell.
     pub(in crate::postgres) cluster: Option<i64>,
     /// Whether the server was in recovery when the session was opened, once that is known.
     in_recovery: Option<bool>,
+    /// The search path that the connection string gives.
+    given_path: Option<String>,
     driver: Driver,
     expires: Instant,
-    /// Held, never read. Last, so that the permit is freed after the socket is closed.
-    permit: Option<Permit>,
 }
 
 /// The task that reads and writes a connection's socket.
@@ -82,6 +82,8 @@ pub(in crate::postgres) struct Driver {
     pub(in crate::postgres) version: u32,
     /// How to reach the server for cancel requests.
     pub(in crate::postgres) cancel_route: CancelRoute,
+    /// Ends when the server has closed its end of the connection.
+    pub(in crate::postgres) gone: oneshot::Receiver<()>,
 }
 
 impl fmt::Debug for Driver {
@@ -94,28 +96,23 @@ impl fmt::Debug for Driver {
 
 impl Session {
     /// A session on an open connection.
-    pub(in crate::postgres) fn new(client: Client, kind: Kind, driver: Driver) -> Self {
+    pub(in crate::postgres) fn new(
+        client: Client,
+        kind: Kind,
+        driver: Driver,
+        given_path: Option<String>,
+    ) -> Self {
         let lifetime = LIFETIME + LIFETIME.mul_f64(fastrand::f64() / 10.0);
         let expires = Instant::now() + lifetime;
         Self {
             client: Arc::new(client),
-            kind,
+            limits: Limits::new(kind, driver.version),
             prepared: HashMap::new(),
-            server_timeout: None,
-            clock: None,
             cluster: None,
             in_recovery: None,
+            given_path,
             driver,
             expires,
-            permit: None,
-        }
-    }
-
-    /// The session with its permit under the cap of connections.
-    pub(in crate::postgres) fn with_permit(self, permit: Permit) -> Self {
-        Self {
-            permit: Some(permit),
-            ..self
         }
     }
 
@@ -149,31 +146,42 @@ impl Session {
         parameters: &[(&(dyn ToSql + Sync), Type)],
         limit: Duration,
     ) -> Result<Row, Failure> {
-        let is_ours = self.kind == Kind::Postgres;
-        let limits = is_ours.then(|| self.limits(limit)).flatten();
+        let before = self.limits.before(limit);
+        let after = self.limits.after(SearchPath::Catalog);
         let client = &self.client;
-        let set = async {
-            match &limits {
-                Some(limits) => client.batch_execute(limits).await,
-                None => Ok(()),
-            }
-        };
         // Polled in this order, so sent in this order.
         if let Some(Prepared::Named(statement, _)) = key.and_then(|key| self.prepared.get(&key)) {
             let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-            let (set, row) = join(set, client.query_one(statement, &values)).await;
+            let row = client.query_one(statement, &values);
+            let (set, row, _, end) = join4(
+                batch(client, before.as_deref()),
+                row,
+                async {},
+                batch(client, after),
+            )
+            .await;
             set?;
-            return Ok(row?);
+            let row = row?;
+            end?;
+            return Ok(row);
         }
+        let is_ours = self.limits.kind() == Kind::Postgres;
         let prepare = async {
             match key {
                 Some(key) if is_ours => client.prepare(sql).await.map(|statement| Some((key, statement))),
                 _ => Ok(None),
             }
         };
-        let (set, rows, statement) = join3(set, client.query_typed(sql, parameters), prepare).await;
+        let (set, rows, statement, end) = join4(
+            batch(client, before.as_deref()),
+            client.query_typed(sql, parameters),
+            prepare,
+            batch(client, after),
+        )
+        .await;
         set?;
         let row = rows?.pop();
+        end?;
         if let Some((key, statement)) = statement? {
             let columns = columns_of(statement.columns()).into();
             self.prepared.insert(key, Prepared::Named(statement, columns));
@@ -187,24 +195,46 @@ impl Session {
         *self.in_recovery.get_or_insert(in_recovery) == in_recovery
     }
 
-    /// A way to ask for claims on databases over this connection, whoever holds the session, within the limit on the
-    /// server; `None` where statements may reach another server's session each.
-    pub(in crate::postgres) fn asker(&mut self, limit: Duration) -> Option<Asker> {
-        if self.kind != Kind::Postgres || self.client.is_closed() {
+    /// The connection, for statements between those of whoever holds the session, within the limit on the server; `None`
+    /// where statements may reach another server's session each.
+    pub(in crate::postgres) fn client_with_limit(&mut self, limit: Duration) -> Option<Arc<Client>> {
+        if self.kind() != Kind::Postgres || self.client.is_closed() {
             return None;
         }
-        if let Some(limits) = self.limits(limit) {
+        if let Some(limits) = self.limits.before(limit) {
             // Sent here and now, so that the session knows for sure what its limit is, whoever sends next. Nobody waits for
             // the answer.
             let _ = self.client.batch_execute(&limits).now_or_never();
         }
-        Some(Asker(Arc::clone(&self.client)))
+        Some(Arc::clone(&self.client))
+    }
+
+    /// Finds out the role's own search path, unless it is known: what it would be without the one that we ask for.
+    ///
+    /// # Errors
+    /// What the server says, or the loss of the connection. The caller bounds it.
+    pub async fn learn_role_path(&mut self, limit: Duration) -> Result<(), Failure> {
+        if self.kind() != Kind::Postgres || self.limits.role_path.is_some() {
+            return Ok(());
+        }
+        let path = match self.given_path.clone() {
+            Some(path) => path,
+            None => {
+                let sql = super::search_path::of_role(self.version());
+                let row = self.one_row(None, &sql, &[], limit).await?;
+                let unreadable =
+                    |_| Failure::new(Reason::Other, "the server's search path has an unexpected form");
+                row.try_get(0).map_err(unreadable)?
+            }
+        };
+        self.limits.role_path = Some(path);
+        Ok(())
     }
 
     /// What answers at the other end.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.limits.kind()
     }
 
     /// Whether the connection is lost.
@@ -213,7 +243,7 @@ impl Session {
         self.client.is_closed()
     }
 
-    /// Whether it has lived long enough to be repermitd.
+    /// Whether it has lived long enough to be replaced.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
         now >= self.expires
@@ -226,32 +256,43 @@ impl Session {
     /// When an answer does not come, or not before the deadline: the session is of no use then.
     pub async fn prepare(
         &mut self,
-        statements: &[(StatementKey, &str)],
+        statements: &[(StatementKey, &str, SearchPath<'_>)],
         grace: Duration,
         deadline: Instant,
     ) -> Result<Vec<(StatementKey, Failure)>, Failure> {
         let mut failures = Vec::new();
         let new: Vec<_> = statements
             .iter()
-            .filter(|(key, _)| !self.prepared.contains_key(key))
+            .filter(|(key, ..)| !self.prepared.contains_key(key))
             .collect();
-        if self.kind != Kind::Postgres {
+        if self.kind() != Kind::Postgres {
             self.prepared
-                .extend(new.iter().map(|(key, _)| (*key, Prepared::Simple(None))));
+                .extend(new.iter().map(|(key, ..)| (*key, Prepared::Simple(None))));
             return Ok(failures);
         }
         if new.is_empty() {
             return Ok(failures);
         }
-        let limits = self.limits(PREPARE_LIMIT).unwrap_or_default();
         let client = Arc::clone(&self.client);
-        let set = async { (None, client.batch_execute(&limits).await.map(|()| None)) };
-        let prepares = new
-            .iter()
-            .map(|(key, sql)| async { (Some(*key), client.prepare(sql).await.map(Some)) });
         // Polled in this order, so sent in this order: one round trip.
-        let all = std::iter::once(set.left_future()).chain(prepares.map(FutureExt::right_future));
-        let mut answers: FuturesOrdered<_> = all.collect();
+        let mut answers = FuturesOrdered::new();
+        for (key, sql, path) in new {
+            let (before, after) = (
+                self.limits.before_on(*path, Limit::Time(PREPARE_LIMIT)),
+                self.limits.after(path.to_owned()),
+            );
+            let settings = |sql: Option<String>| {
+                let client = Arc::clone(&client);
+                sql.map(|sql| {
+                    Either::Left(async move { (None, client.batch_execute(&sql).await.map(|()| None)) })
+                })
+            };
+            answers.extend(settings(before));
+            answers.push_back(Either::Right(async {
+                (Some(*key), client.prepare(sql).await.map(Some))
+            }));
+            answers.extend(settings(after.map(str::to_owned)));
+        }
         loop {
             let limit = deadline.min(Instant::now() + PREPARE_LIMIT + grace);
             let answer = within(limit, answers.next())
@@ -259,10 +300,13 @@ impl Session {
                 .map_err(|_| Failure::timeout("the server did not prepare the statements in time"))?;
             match answer {
                 None => return Ok(failures),
-                Some((Some(key), Ok(Some(statement)))) => {
-                    let columns = columns_of(statement.columns()).into();
-                    self.prepared.insert(key, Prepared::Named(statement, columns));
-                }
+                Some((Some(key), Ok(Some(statement)))) => match parameters_of(&statement) {
+                    Some(failure) => failures.push((key, failure)),
+                    None => {
+                        let columns = columns_of(statement.columns()).into();
+                        self.prepared.insert(key, Prepared::Named(statement, columns));
+                    }
+                },
                 Some((Some(key), Err(error))) => failures.push((key, Failure::from(error))),
                 Some((_, set)) => {
                     set?;
@@ -275,12 +319,32 @@ impl Session {
     ///
     /// # Errors
     /// What the server says, the loss of the connection, or a timeout at the deadline.
-    pub async fn describe(&self, sql: &str, deadline: Instant) -> Result<Vec<ResultColumn>, Failure> {
-        match within(deadline, self.client.prepare(sql)).await {
-            Ok(answer) => Ok(columns_of(answer?.columns())),
-            Err(_) => Err(Failure::timeout(
+    pub async fn describe(
+        &mut self,
+        sql: &str,
+        path: SearchPath<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<ResultColumn>, Failure> {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        let before = self.limits.before_on(path, Limit::Time(limit));
+        let after = self.limits.after(path);
+        let client = &self.client;
+        let all = join3(
+            batch(client, before.as_deref()),
+            client.prepare(sql),
+            batch(client, after),
+        );
+        let Ok((set, statement, end)) = within(deadline, all).await else {
+            return Err(Failure::timeout(
                 "the server did not prepare the statement in time",
-            )),
+            ));
+        };
+        set?;
+        let statement = statement?;
+        end?;
+        match parameters_of(&statement) {
+            Some(failure) => Err(failure),
+            None => Ok(columns_of(statement.columns())),
         }
     }
 
@@ -310,38 +374,58 @@ impl Session {
         self.prepared.retain(|key, _| keep(*key));
     }
 
-    /// Ends the connection in order: ready when the server's backend is gone, or does not go in time.
+    /// Ends the connection in order: ready when the server's backend is gone, or does not go in time. Its permit is free
+    /// only when it has gone.
     pub async fn close(self) {
         let Self {
-            client,
-            mut driver,
-            permit,
-            ..
+            client, mut driver, ..
         } = self;
         // With the last handle gone, the driver says goodbye and waits for the server to close its end.
         drop(client);
-        // How it ended does not matter: what is left of it ends here.
+        // How it ended does not matter: what is left of it ends with the socket.
         let _ = timeout(FAREWELL, &mut driver.task).await;
-        drop(driver);
-        drop(permit);
     }
 
-    /// Gives the session up while a statement may be running: asks the server, in the background and with a bound, to
-    /// cancel it, and closes the connection then. Statements queued behind it end with the connection.
+    /// Gives the session up while a statement may be running: asks the server, in the background, to cancel it and what
+    /// is queued behind it, until its backend has gone. What cannot be cancelled keeps its permit.
     pub fn abandon(self) {
         if self.is_closed() {
             return;
         }
         let token = self.client.cancel_token();
         tokio::spawn(async move {
-            // The answer does not matter: the server's own statement_timeout is the backstop.
-            let _ = timeout(CANCEL_TIMEOUT, self.driver.cancel_route.cancel(&token)).await;
-            let Self { driver, permit, .. } = self;
-            drop(driver);
-            sleep(GRACE).await;
-            drop(permit);
+            let Self {
+                client, mut driver, ..
+            } = self;
+            let route = driver.cancel_route.clone();
+            // The answers do not matter: the server's own statement_timeout is the backstop.
+            let _ = timeout(CANCEL_TIMEOUT, route.cancel(&token)).await;
+            drop(client);
+            driver.task.abort();
+            let [mut pause, longest] = CANCEL_PAUSES;
+            while timeout(pause, &mut driver.gone).await.is_err() {
+                let _ = timeout(CANCEL_TIMEOUT, route.cancel(&token)).await;
+                pause = (pause * 2).min(longest);
+            }
         });
     }
+}
+
+/// Sends a batch, if there is one.
+async fn batch(client: &Client, sql: Option<&str>) -> Result<(), tokio_postgres::Error> {
+    match sql {
+        Some(sql) => client.batch_execute(sql).await,
+        None => Ok(()),
+    }
+}
+
+/// Nobody gives a collector's statement parameters.
+fn parameters_of(statement: &Statement) -> Option<Failure> {
+    let count = statement.params().len();
+    (count > 0).then(|| {
+        let what = format!("the statement has {count} parameters ($1), and nobody gives them values");
+        Failure::new(Reason::Other, what)
+    })
 }
 
 impl Drop for Driver {

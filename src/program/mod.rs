@@ -2,7 +2,6 @@
 
 pub mod cli;
 mod commands;
-mod exporter;
 pub mod logging;
 mod run;
 mod serve;
@@ -10,4 +9,4 @@ pub mod settings;
 mod setup;
 mod stop;
 
-pub use exporter::Exporter;
+pub use run::{run, run_with_defaults};

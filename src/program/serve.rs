@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::commands;
-use super::exporter::Readers;
 use super::setup::Setup;
 use super::stop::Stop;
 use crate::catalog::{self, Catalog};
@@ -14,7 +13,7 @@ use crate::postgres::connect::Endpoint;
 use crate::service::Manager;
 use crate::web;
 
-pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
+pub(super) fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     let settings = &setup.settings;
     let endpoint = setup.endpoint()?;
     let catalog = setup.catalog()?;
@@ -30,12 +29,7 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
     }
     let collectors = catalog.live().collectors.len();
     let health = setup.health(&endpoint);
-    let (scraper, telemetry) = setup.scraper(
-        &endpoint,
-        Arc::clone(&catalog),
-        &health,
-        readers.start().map_err(Stop::failure)?,
-    )?;
+    let (scraper, telemetry) = setup.scraper(&endpoint, Arc::clone(&catalog), &health)?;
     let (tls, passwords) = (security.has_tls(), security.has_users());
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
     let addresses = addresses.join(" ");
@@ -62,7 +56,11 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
             catalog,
             manager.clone(),
         ));
-        let probe = tokio::spawn(probe::run(endpoint, settings.health_interval, health.clone()));
+        let probe = tokio::spawn(probe::run(
+            endpoint.for_probe(),
+            settings.health_interval,
+            health.clone(),
+        ));
         let report = tokio::spawn(manager.clone().report(health));
         manager.ready();
         let served = web::serve(listeners, Arc::new(context), async {

@@ -79,7 +79,8 @@ impl Setup {
             None => info,
         };
         let given = self.settings.connect_timeout.or(info.connect_timeout());
-        Ok(Endpoint::new(info, given.unwrap_or(settings::CONNECT_TIMEOUT)))
+        let endpoint = Endpoint::new(info, given.unwrap_or(settings::CONNECT_TIMEOUT));
+        Ok(endpoint.with_max_connections(self.settings.max_connections))
     }
 
     fn config(&self, endpoint: &Endpoint) -> Config {
@@ -91,7 +92,6 @@ impl Setup {
             cache: !settings.disable_cache,
             intro: !settings.disable_intro,
             parallel: settings.parallel,
-            max_connections: settings.max_connections,
             auto_discovery: settings.auto_discovery && !endpoint.info.is_pgbouncer(),
             exclude: settings.exclude_databases.clone(),
             include: settings.include_databases.clone(),
@@ -126,7 +126,6 @@ impl Setup {
         endpoint: &Endpoint,
         catalog: Arc<Catalog>,
         health: &Health,
-        rows: RowHandlers,
     ) -> Result<(Scraper, Arc<Telemetry>), Stop> {
         let config = self.config(endpoint);
         let telemetry = Telemetry::new(&config.namespace, &config.labels).map_err(Stop::failure)?;
@@ -134,7 +133,7 @@ impl Setup {
         let surroundings = Surroundings {
             telemetry: Arc::clone(&telemetry),
             health: health.clone(),
-            rows,
+            rows: RowHandlers::default(),
         };
         let (scraper, _thread) =
             Scraper::start(endpoint.clone(), config, catalog, surroundings).map_err(Stop::failure)?;

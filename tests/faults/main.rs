@@ -29,6 +29,7 @@ mod network;
 mod passwords;
 mod path;
 mod pauses;
+mod permits;
 mod pooler;
 mod protocol;
 mod refusals;

@@ -148,7 +148,10 @@ fn statements(collector: &Collector) -> Vec<(String, String)> {
         .map(|query| {
             (
                 collector.branch.to_string(),
-                query.trim().trim_end_matches(';').to_owned(),
+                query
+                    .trim()
+                    .trim_end_matches(';')
+                    .replace("@extschema:pg_stat_statements@", "extensions"),
             )
         })
         .collect()

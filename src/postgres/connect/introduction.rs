@@ -7,6 +7,12 @@ use tokio_postgres::SimpleQueryMessage;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::session::Session;
 
+/// The first version that has `transaction_timeout`.
+const HAS_TRANSACTION_TIMEOUT: u32 = 170_000;
+
+/// For how long the server goes on with letting us in when nobody waits for it any more.
+const LOGIN_LIMIT: Duration = Duration::from_secs(10);
+
 /// What a server says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::postgres) struct Introduction {
@@ -18,32 +24,31 @@ pub(in crate::postgres) struct Introduction {
     pub(in crate::postgres) read_only: bool,
 }
 
-impl Session {
-    /// Asks the server for its introduction, in one round trip.
-    pub(in crate::postgres) async fn introduction(
-        &self,
-        guard: &PoolerToken,
-    ) -> Result<Introduction, Failure> {
-        let answer = self
-            .client
-            .simple_query(&statement(self.version(), guard))
-            .await?;
-        let row = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row),
-            _ => None,
-        });
-        let row = row.ok_or_else(|| Failure::new(Reason::Other, "the server does not introduce itself"))?;
-        let is = |column: usize, word: &str| row.try_get(column).ok().flatten() == Some(word);
-        Ok(Introduction {
-            is_ours: is(0, "t"),
-            in_recovery: is(1, "t"),
-            read_only: is(2, "on"),
-        })
-    }
+/// Asks the server for its introduction, in one round trip.
+pub(in crate::postgres) async fn introduce(
+    session: &Session,
+    token: &PoolerToken,
+) -> Result<Introduction, Failure> {
+    let answer = session
+        .client
+        .simple_query(&statement(session.version(), token))
+        .await?;
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let row = row.ok_or_else(|| Failure::new(Reason::Other, "the server does not introduce itself"))?;
+    let is = |column: usize, word: &str| row.try_get(column).ok().flatten() == Some(word);
+    Ok(Introduction {
+        is_ours: is(0, "t"),
+        in_recovery: is(1, "t"),
+        read_only: is(2, "on"),
+    })
 }
 
-/// What is asked, and set only where the guard shows that nobody else's session could be meant.
-fn statement(version: u32, guard: &PoolerToken) -> String {
+/// What is asked, and set only where the token shows that nobody else's session could be meant. Through a pooler it runs on
+/// whatever search path: its names are qualified, its operators too.
+fn statement(version: u32, token: &PoolerToken) -> String {
     // Statements bring their own time limits. Catalog statements over many relations look expensive to the planner and
     // gain nothing from compilation, which there is from 11 on.
     let mut settings = vec![
@@ -54,14 +59,31 @@ fn statement(version: u32, guard: &PoolerToken) -> String {
     if version >= 110_000 {
         settings.push(("jit", "off"));
     }
+    if version >= HAS_TRANSACTION_TIMEOUT {
+        settings.push(("transaction_timeout", "0"));
+    }
     let set = |(name, value)| format!(", pg_catalog.set_config('{name}', '{value}', false)");
-    let set: String = settings.into_iter().map(set).collect();
+    let mut set: String = settings.into_iter().map(set).collect();
+    // Where the server's system can tell: a client that has gone, or is cut off, ends what it runs.
+    let on_linux = |name, value| {
+        format!(
+            ", CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0 \
+             AND pg_catalog.current_setting('{name}') OPERATOR(pg_catalog.=) '0' \
+             THEN pg_catalog.set_config('{name}', '{value}', false) END"
+        )
+    };
+    if version >= 120_000 {
+        set.push_str(&on_linux("tcp_user_timeout", "30000"));
+    }
+    if version >= 140_000 {
+        set.push_str(&on_linux("client_connection_check_interval", "500"));
+    }
     format!(
         "SELECT s.is_ours, s.in_recovery, s.read_only, CASE WHEN s.is_ours THEN pg_catalog.concat(''{set}) END FROM \
          (SELECT pg_catalog.current_setting('statement_timeout') OPERATOR(pg_catalog.=) '{shown}' AS is_ours, \
          pg_catalog.pg_is_in_recovery() AS in_recovery, \
          pg_catalog.current_setting('default_transaction_read_only') AS read_only OFFSET 0) s",
-        shown = guard.shown()
+        shown = token.shown()
     )
 }
 
@@ -83,11 +105,22 @@ impl PoolerToken {
         }
     }
 
-    /// The options given, and the limit. A client that has vanished from the network is noticed within a minute: it would
-    /// hold a connection for two hours by most systems' defaults. Options given have the last word on that.
-    pub(in crate::postgres) fn options(&self, given: Option<&str>) -> String {
+    /// The options given, the search path of our own, and the limit. A client that has vanished from the network is noticed
+    /// within half a minute: it would hold a connection for two hours by most systems' defaults. Options given have the last
+    /// word on that. `version` is what the server was when it last answered: one that knows how ends what hangs before it
+    /// has let us in, a login trigger for one.
+    pub(in crate::postgres) fn options(&self, given: Option<&str>, version: u32) -> String {
+        let login = if version >= HAS_TRANSACTION_TIMEOUT {
+            format!(
+                " -c transaction_timeout={}",
+                self.milliseconds.max(LOGIN_LIMIT.as_millis())
+            )
+        } else {
+            String::new()
+        };
         format!(
-            "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 {} -c statement_timeout={}",
+            "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4 {} \
+             -c search_path=pg_catalog,pg_temp{login} -c statement_timeout={}",
             given.unwrap_or_default(),
             self.milliseconds
         )
@@ -105,17 +138,18 @@ mod tests {
 
     #[test]
     fn jit_is_not_set_where_it_does_not_exist() {
-        let guard = PoolerToken::new(Duration::from_secs(1));
-        assert!(!statement(100_023, &guard).contains("jit"));
-        assert!(statement(110_022, &guard).contains("jit"));
+        let token = PoolerToken::new(Duration::from_secs(1));
+        assert!(!statement(100_023, &token).contains("jit"));
+        assert!(statement(110_022, &token).contains("jit"));
     }
 
     #[test]
     fn options_given_are_kept() {
-        let guard = PoolerToken::new(Duration::from_secs(1));
-        let milliseconds = guard.milliseconds;
-        let end = format!(" -c work_mem=1MB -c statement_timeout={milliseconds}");
-        assert!(guard.options(Some("-c work_mem=1MB")).ends_with(&end));
+        let token = PoolerToken::new(Duration::from_secs(1));
+        let milliseconds = token.milliseconds;
+        let end =
+            format!(" -c work_mem=1MB -c search_path=pg_catalog,pg_temp -c statement_timeout={milliseconds}");
+        assert!(token.options(Some("-c work_mem=1MB"), 0).ends_with(&end));
         assert!(
             !milliseconds.is_multiple_of(1_000),
             "the server would show {milliseconds} in seconds"

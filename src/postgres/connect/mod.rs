@@ -1,11 +1,10 @@
 //! From connection information to a session: hosts and their addresses in order, one bound on each.
 
 mod attributes;
-pub(in crate::postgres) mod cancel_route;
 mod introduction;
 pub(in crate::postgres) mod names;
+mod pending;
 mod secrets;
-pub(in crate::postgres) mod socket;
 mod startup;
 #[cfg(test)]
 mod tests;
@@ -15,16 +14,19 @@ use std::time::{Duration, Instant};
 
 use attributes::passes;
 use names::Names;
+use pending::{Pending, Waiting};
 use secrets::Secrets;
-use socket::Address;
 use startup::Attempt;
+use tokio::time::timeout_at;
 
 use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs};
-use super::deadline::{Pulse, within};
+use super::deadline::{Liveness, within};
 use super::failure::Failure;
+use super::permit::{AllStuck, Permit, Permits, Purpose};
 use super::session::Session;
+use super::socket::Address;
 
-/// Where and how to connect.
+/// Where and how to connect, for one purpose: that of a database's scrapes, or of the probe.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Connection information, of the database to connect to.
@@ -35,6 +37,10 @@ pub struct Endpoint {
     /// What answered last: the next connect begins there.
     last_good: Arc<Mutex<Option<Good>>>,
     names: Names,
+    permits: Permits,
+    purpose: Purpose,
+    /// Connects that hang: no other is begun beside them.
+    waiting: Arc<Waiting>,
 }
 
 /// A host that answered: its place among the hosts, and which of its addresses it was.
@@ -42,6 +48,8 @@ pub struct Endpoint {
 struct Good {
     place: usize,
     address: Address,
+    /// What the server is.
+    version: u32,
 }
 
 impl Endpoint {
@@ -53,7 +61,35 @@ impl Endpoint {
             connect_timeout,
             last_good: Arc::default(),
             names: Names::default(),
+            permits: Permits::default(),
+            purpose: Purpose::Scrape,
+            waiting: Arc::default(),
         }
+    }
+
+    /// The same with at most that many connections to each server, of all that share it, at least two.
+    #[must_use]
+    pub fn with_max_connections(self, cap: usize) -> Self {
+        Self {
+            permits: Permits::new(cap),
+            ..self
+        }
+    }
+
+    /// The same for the health probe, for which one of the connections is left.
+    #[must_use]
+    pub fn for_probe(&self) -> Self {
+        Self {
+            purpose: Purpose::Probe,
+            waiting: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The permits for its connections.
+    #[must_use]
+    pub fn permits(&self) -> &Permits {
+        &self.permits
     }
 
     /// The same server, another database.
@@ -61,6 +97,7 @@ impl Endpoint {
     pub fn with_database(&self, name: &str) -> Self {
         Self {
             info: Arc::new(self.info.with_database(name)),
+            waiting: Arc::default(),
             ..self.clone()
         }
     }
@@ -99,32 +136,79 @@ impl Endpoint {
     /// for when one is not there, not ready, or of another kind.
     ///
     /// # Errors
-    /// What became of every host that was tried.
+    /// What became of every host that was tried, or that there is no permit for another connection.
     pub async fn connect(&self, deadline: Instant) -> Result<Session, Failure> {
+        let connected = self.connect_making_room(deadline, || false).await;
+        connected
+            .map_err(|failure| failure.unwrap_or_else(|| Failure::timeout("no connection was free in time")))
+    }
+
+    /// As [`connect`](Self::connect). Where there is no permit, `make_room` is asked to close an idle session, and says whether
+    /// it has.
+    ///
+    /// # Errors
+    /// `Err(None)` when no permit was free before the deadline, which says nothing about the server.
+    pub(in crate::postgres) async fn connect_making_room(
+        &self,
+        deadline: Instant,
+        make_room: impl Fn() -> bool,
+    ) -> Result<Session, Option<Failure>> {
         let mut failures: Vec<Failure> = Vec::new();
         let passes = passes(self.info.target_session_attrs());
         let mut to_go = passes.len() * self.info.hosts().len();
         for wanted in passes {
             for (place, host) in self.hosts() {
+                let permit = match self.permit(place, deadline, &make_room).await {
+                    Ok(permit) => permit,
+                    Err(None) => return Err(Failure::all(failures)),
+                    Err(Some(AllStuck)) => {
+                        failures.push(all_stuck().at(&host));
+                        continue;
+                    }
+                };
                 // One that is silent must not use up the time of those behind it.
                 let Some(share) = share(deadline, to_go) else {
                     break;
                 };
                 to_go = to_go.saturating_sub(1);
                 let until = Instant::now() + self.longest_exchange().min(share);
-                match self.connect_to(&host, *wanted, until).await {
+                match self.connect_to((place, &host), *wanted, until, permit).await {
                     Ok((session, address)) => {
-                        let good = Good { place, address };
+                        let version = session.version();
+                        let good = Good {
+                            place,
+                            address,
+                            version,
+                        };
                         *self.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Some(good);
                         return Ok(session);
                     }
-                    Err(failure) if failure.is_final() => return Err(failure),
+                    Err(failure) if failure.is_final() => return Err(Some(failure)),
                     Err(failure) => failures.push(failure),
                 }
             }
         }
         let all = Failure::all(failures);
-        Err(all.unwrap_or_else(|| Failure::timeout("no time was left to connect")))
+        Err(Some(all.unwrap_or_else(|| {
+            Failure::timeout("no time was left to connect")
+        })))
+    }
+
+    /// A permit for the host, unless a connect to it hangs, which has one.
+    async fn permit(
+        &self,
+        place: usize,
+        deadline: Instant,
+        make_room: impl Fn() -> bool,
+    ) -> Result<Option<Permit>, Option<AllStuck>> {
+        if self.waiting.has(place) {
+            return Ok(None);
+        }
+        let permit = self.permits.acquire(place, self.purpose, make_room);
+        match timeout_at(deadline.into(), permit).await {
+            Ok(permit) => permit.map(Some).map_err(Some),
+            Err(_) => Err(None),
+        }
     }
 
     fn last_good(&self) -> Option<Good> {
@@ -158,21 +242,30 @@ impl Endpoint {
         Ok(addresses)
     }
 
-    /// One host, address after address until then; which one answered.
+    /// One host, address after address until then; which one answered. A connect that hangs is waited for again instead.
     async fn connect_to(
         &self,
-        host: &Host,
+        (place, host): (usize, &Host),
         wanted: TargetSessionAttrs,
         until: Instant,
+        permit: Option<Permit>,
     ) -> Result<(Session, Address), Failure> {
+        let Some(permit) = permit else {
+            return match self.waiting.take(place) {
+                Some(pending) => self.wait_for(place, pending, until).await,
+                None => Err(Failure::timeout(format!("{host}: another connect is under way"))),
+            };
+        };
+        let permit = Arc::new(permit);
         let secrets = within(until, Secrets::read(&self.info, host)).await;
         let secrets =
             secrets.map_err(|_| Failure::timeout("the files of its secrets do not answer").at(host))?;
+        let secrets = Arc::new(secrets);
         let addresses = self.addresses(host, until).await;
         let addresses = addresses.map_err(|failure| failure.at(host))?;
         let mut failures: Vec<Failure> = Vec::new();
         for (address, to_go) in addresses.iter().zip((1..=addresses.len()).rev()) {
-            let place = match address {
+            let shown = match address {
                 Address::Tcp(address) if addresses.len() > 1 => format!("{host} ({})", address.ip()),
                 _ => host.to_string(),
             };
@@ -180,30 +273,59 @@ impl Endpoint {
             let Some(opening) = share(until, to_go) else {
                 break;
             };
-            let pulse = Pulse::default();
+            let good = self.last_good().filter(|good| good.place == place);
             let attempt = Attempt {
-                info: &self.info,
-                host,
-                address,
-                secrets: &secrets,
+                info: Arc::clone(&self.info),
+                host: host.clone(),
+                address: address.clone(),
+                secrets: Arc::clone(&secrets),
                 wanted,
                 limit: self.connect_timeout,
                 opening: opening.min(self.connect_timeout / u32::try_from(to_go).unwrap_or(u32::MAX)),
-                pulse: pulse.clone(),
+                liveness: Liveness::default(),
+                permit: Arc::clone(&permit),
+                version: good.map_or(0, |good| good.version),
+                is_awaited: Arc::default(),
             };
-            match pulse.lasting(self.connect_timeout, until, attempt.run()).await {
-                Ok(Ok(session)) => return Ok((session, address.clone())),
-                Ok(Err(failure)) if failure.is_final() => return Err(failure.at(place)),
-                Ok(Err(failure)) => failures.push(failure.at(place)),
-                Err(_) => failures.push(Failure::timeout(format!(
-                    "{place}: the server did not answer within {:.1?}",
-                    self.connect_timeout
-                ))),
+            match self.wait_for(place, Pending::begin(shown, attempt), until).await {
+                Ok(session) => return Ok(session),
+                Err(failure) if failure.is_final() => return Err(failure),
+                Err(failure) => failures.push(failure),
+            }
+            if self.waiting.has(place) {
+                break;
             }
         }
         let all = Failure::all(failures);
         Err(all.unwrap_or_else(|| Failure::timeout(format!("no time was left to connect to {host}"))))
     }
+
+    /// Waits for an attempt for as long as the server is not silent. One that hangs is kept.
+    async fn wait_for(
+        &self,
+        place: usize,
+        mut pending: Pending,
+        until: Instant,
+    ) -> Result<(Session, Address), Failure> {
+        match pending.answer(self.connect_timeout, until).await {
+            Some(Ok(session)) => Ok((session, pending.address)),
+            Some(Err(failure)) => Err(failure.at(pending.shown)),
+            None => {
+                let failure = Failure::timeout(format!(
+                    "{}: the server did not answer within {:.1?}",
+                    pending.shown, self.connect_timeout
+                ));
+                self.waiting.keep(place, pending);
+                Err(failure)
+            }
+        }
+    }
+}
+
+fn all_stuck() -> Failure {
+    Failure::timeout(
+        "every connection that we may have hangs in the server: it does not let them in, or does not end what they run",
+    )
 }
 
 /// What one of those that are still to be tried may take of the time that is left; none is left at the end of it.

@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::socket::Address;
 use crate::files::SingleFlight;
 use crate::postgres::conninfo::Host;
 use crate::postgres::deadline::within;
 use crate::postgres::failure::Failure;
+use crate::postgres::socket::Address;
 
 /// A name and a port.
 type Name = (String, u16);

@@ -5,36 +5,49 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::attributes;
-use super::cancel_route::CancelRoute;
-use super::introduction::PoolerToken;
+use super::introduction::{PoolerToken, introduce};
 use super::secrets::Secrets;
-use super::socket::{Address, Socket};
 use crate::catalog::facts::Kind;
+use crate::postgres::cancel_route::CancelRoute;
 use crate::postgres::conninfo::{ConnInfo, Host, TargetSessionAttrs, Transport};
-use crate::postgres::deadline::{Pulse, within};
-use crate::postgres::facts::dotted_version;
+use crate::postgres::deadline::{Liveness, within};
 use crate::postgres::failure::Failure;
+use crate::postgres::permit::Permit;
+use crate::postgres::search_path;
 use crate::postgres::session::{Driver, Session};
+use crate::postgres::socket::{Address, Lease, Socket};
 use crate::postgres::tls::TlsStarted;
+use crate::postgres::version::{dotted_version, server_version};
+
+/// How long the connection of one transport may take to go before the next is tried.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// An address of a host, and what is wanted of the server there.
-pub(in crate::postgres) struct Attempt<'a> {
-    pub(in crate::postgres) info: &'a ConnInfo,
-    pub(in crate::postgres) host: &'a Host,
-    pub(in crate::postgres) address: &'a Address,
-    pub(in crate::postgres) secrets: &'a Secrets,
+pub(in crate::postgres) struct Attempt {
+    pub(in crate::postgres) info: Arc<ConnInfo>,
+    pub(in crate::postgres) host: Host,
+    pub(in crate::postgres) address: Address,
+    pub(in crate::postgres) secrets: Arc<Secrets>,
     pub(in crate::postgres) wanted: TargetSessionAttrs,
     /// What statements may take until they bring their own limits.
     pub(in crate::postgres) limit: Duration,
     /// What opening a socket may take: a dead address shows by that.
     pub(in crate::postgres) opening: Duration,
-    /// Beats with each answer of the server.
-    pub(in crate::postgres) pulse: Pulse,
+    /// Told of each answer of the server.
+    pub(in crate::postgres) liveness: Liveness,
+    /// Held by each socket in turn.
+    pub(in crate::postgres) permit: Arc<Permit>,
+    /// What the server was when it last answered, 0 when that is not known.
+    pub(in crate::postgres) version: u32,
+    /// Whether somebody still waits for it: else no other transport is tried.
+    pub(in crate::postgres) is_awaited: Arc<AtomicBool>,
 }
 
 /// How one transport failed.
@@ -55,14 +68,14 @@ impl Refused {
     }
 }
 
-impl Attempt<'_> {
+impl Attempt {
     /// Opens a session, by the first transport that leads to one. The caller bounds it.
     ///
     /// # Errors
     /// What became of the last transport.
-    pub(in crate::postgres) async fn run(&self) -> Result<Session, Failure> {
+    pub(in crate::postgres) async fn run(self) -> Result<Session, Failure> {
         let mut last = Failure::connection("there is no way to connect");
-        for transport in self.info.tls().transports(self.host) {
+        for transport in self.info.tls().transports(&self.host) {
             let config = self.info.config_for(*transport, self.secrets.password.as_ref());
             let handshake = Arc::default();
             match self.open(&config, *transport, &handshake).await {
@@ -72,6 +85,9 @@ impl Attempt<'_> {
             }
             // What failed without TLS would only fail once more.
             if *transport == Transport::TlsIfOffered && !handshake.load(Ordering::Relaxed) {
+                break;
+            }
+            if !self.is_awaited.load(Ordering::Relaxed) {
                 break;
             }
         }
@@ -89,8 +105,8 @@ impl Attempt<'_> {
             return start(config, Kind::Pgbouncer).await.map_err(Refused::at_the_door);
         }
         let mut guarded = config.clone();
-        let guard = PoolerToken::new(self.limit);
-        guarded.options(guard.options(config.get_options()));
+        let token = PoolerToken::new(self.limit);
+        guarded.options(token.options(config.get_options(), self.version));
         let session = match start(&guarded, Kind::Postgres).await {
             Err(failure) if failure.is_unsupported_option() => {
                 tracing::debug!("connected through a pooler: {failure}");
@@ -98,17 +114,17 @@ impl Attempt<'_> {
             }
             started => started,
         };
-        self.identify(session.map_err(Refused::at_the_door)?, &guard)
+        self.identify(session.map_err(Refused::at_the_door)?, &token)
             .await
             .map_err(Refused::Inside)
     }
 
     /// Finds out what the server is, and keeps the session if that is what is wanted.
-    async fn identify(&self, mut session: Session, guard: &PoolerToken) -> Result<Session, Failure> {
-        let introduction = session.introduction(guard).await?;
-        if !introduction.is_ours && session.kind == Kind::Postgres {
+    async fn identify(&self, mut session: Session, token: &PoolerToken) -> Result<Session, Failure> {
+        let introduction = introduce(&session, token).await?;
+        if !introduction.is_ours && session.kind() == Kind::Postgres {
             tracing::debug!("connected through a pooler that ignores options");
-            session.kind = Kind::Pooled;
+            session.limits.set_pooled();
         }
         if let Err(failure) = attributes::check(self.wanted, introduction) {
             // Its place on the server may be needed for the next try.
@@ -132,8 +148,11 @@ impl Attempt<'_> {
             tls: None,
         };
         if transport == Transport::Plain {
-            let (client, connection) = config.connect_raw(self.socket(&route).await?, NoTls).await?;
-            return Ok(set_up(client, connection, route, kind));
+            let (socket, mut gone) = self.socket(&route).await?;
+            return match config.connect_raw(socket, NoTls).await {
+                Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, gone)),
+                Err(error) => Err(after_its_end(error, &mut gone).await),
+            };
         }
         let connector = self.connector().map_err(|error| {
             // As in libpq, files that cannot be used are a handshake that failed.
@@ -148,8 +167,11 @@ impl Attempt<'_> {
         let watched = MakeTlsConnect::<Socket>::make_tls_connect(&mut watched, &name)
             .map_err(|error| Failure::connection(format!("error performing TLS handshake: {error}")))?;
         route.tls = Some((connector, name));
-        let (client, connection) = config.connect_raw(self.socket(&route).await?, watched).await?;
-        Ok(set_up(client, connection, route, kind))
+        let (socket, mut gone) = self.socket(&route).await?;
+        match config.connect_raw(socket, watched).await {
+            Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, gone)),
+            Err(error) => Err(after_its_end(error, &mut gone).await),
+        }
     }
 
     fn connector(&self) -> Result<MakeRustlsConnect, &str> {
@@ -160,46 +182,65 @@ impl Attempt<'_> {
         }
     }
 
-    async fn socket(&self, route: &CancelRoute) -> Result<Socket, Failure> {
-        let opening = route.address.open(&route.keepalives, self.pulse.clone());
+    /// A socket that holds the permit, and what tells when it has gone.
+    async fn socket(&self, route: &CancelRoute) -> Result<(Socket, oneshot::Receiver<()>), Failure> {
+        let (sender, gone) = oneshot::channel();
+        let lease = Lease {
+            permit: Arc::clone(&self.permit),
+            _gone: sender,
+        };
+        let opening = route
+            .address
+            .open(&route.keepalives, self.liveness.clone(), Some(lease));
         match within(Instant::now() + self.opening, opening).await {
-            Ok(opened) => {
-                opened.map_err(|error| Failure::connection(format!("error connecting to server: {error}")))
-            }
+            Ok(Ok(socket)) => Ok((socket, gone)),
+            Ok(Err(error)) => Err(Failure::connection(format!(
+                "error connecting to server: {error}"
+            ))),
             Err(_) => Err(Failure::timeout(format!(
                 "no connection within {:.1?}",
                 self.opening
             ))),
         }
     }
+
+    fn set_up<T>(
+        &self,
+        client: Client,
+        connection: Connection<Socket, T>,
+        cancel_route: CancelRoute,
+        kind: Kind,
+        gone: oneshot::Receiver<()>,
+    ) -> Session
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let greeting = connection
+            .parameter("server_version")
+            .unwrap_or_default()
+            .to_owned();
+        let version = match kind {
+            Kind::Postgres | Kind::Pooled => server_version(&greeting),
+            Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
+        };
+        let notice = Arc::new(Mutex::new(None));
+        let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
+        let driver = Driver {
+            task,
+            notice,
+            version,
+            cancel_route,
+            gone,
+        };
+        let given_path = self.info.options().and_then(search_path::of_options);
+        Session::new(client, kind, driver, given_path)
+    }
 }
 
-fn set_up<T>(
-    client: Client,
-    connection: Connection<Socket, T>,
-    cancel_route: CancelRoute,
-    kind: Kind,
-) -> Session
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let greeting = connection
-        .parameter("server_version")
-        .unwrap_or_default()
-        .to_owned();
-    let version = match kind {
-        Kind::Postgres | Kind::Pooled => server_version(&greeting),
-        Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
-    };
-    let notice = Arc::new(Mutex::new(None));
-    let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
-    let driver = Driver {
-        task,
-        notice,
-        version,
-        cancel_route,
-    };
-    Session::new(client, kind, driver)
+/// What became of it, once the server has gone: its place there may be needed for the next try.
+async fn after_its_end(error: tokio_postgres::Error, gone: &mut oneshot::Receiver<()>) -> Failure {
+    let _ = timeout(FAREWELL, gone).await;
+    error.into()
 }
 
 /// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many.
@@ -220,38 +261,5 @@ where
             }
             None => return,
         }
-    }
-}
-
-/// `server_version_num` of a `server_version` such as `15.18 (Debian 15.18-0+deb12u1)`, `18beta1` or `9.6.24`;
-/// 0 when it cannot be read.
-fn server_version(text: &str) -> u32 {
-    let mut numbers = text
-        .split(|c: char| !c.is_ascii_digit() && c != '.')
-        .next()
-        .unwrap_or_default()
-        .split('.')
-        .map(|number| number.parse::<u32>().unwrap_or(0).min(9_999));
-    let major = numbers.next().unwrap_or(0);
-    let second = numbers.next().unwrap_or(0);
-    let third = numbers.next().unwrap_or(0);
-    if major >= 10 {
-        major * 10_000 + second
-    } else {
-        major * 10_000 + second * 100 + third
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_of_the_greeting() {
-        assert_eq!(server_version("15.18 (Debian 15.18-0+deb12u1)"), 150_018);
-        assert_eq!(server_version("18beta1"), 180_000);
-        assert_eq!(server_version("9.6.24"), 90_624);
-        assert_eq!(server_version("19devel"), 190_000);
-        assert_eq!(server_version(""), 0);
     }
 }

@@ -159,6 +159,12 @@ impl ConnInfo {
         &self.tls
     }
 
+    /// `options` of the start-up exchange, as given.
+    #[must_use]
+    pub fn options(&self) -> Option<&str> {
+        self.session.options.as_deref()
+    }
+
     /// Which of several servers is wanted.
     #[must_use]
     pub fn target_session_attrs(&self) -> TargetSessionAttrs {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pg_exporter_schema::Collector;
 
-use crate::catalog::extension_schema;
 use crate::catalog::facts::Facts;
+use crate::catalog::{extension_schema, is_shipped};
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::rows::ResultColumn;
 use crate::postgres::session::StatementKey;
@@ -43,6 +43,8 @@ pub struct Texts {
     pub query: Arc<str>,
     /// One per predicate.
     pub predicates: Vec<Arc<str>>,
+    /// Whether their names are looked for where the role finds them.
+    pub on_role_path: bool,
 }
 
 impl Texts {
@@ -54,6 +56,7 @@ impl Texts {
         Self {
             query: text(&collector.query),
             predicates: collector.predicates.iter().map(|one| text(&one.query)).collect(),
+            on_role_path: !is_shipped(collector),
         }
     }
 }
@@ -76,6 +79,8 @@ pub struct CollectorState {
     pub key: StatementKey,
     /// The statement's text on this database.
     pub query: Arc<str>,
+    /// Whether its names are looked for where the role finds them.
+    pub on_role_path: bool,
     /// Its definition.
     pub collector: Arc<Collector>,
     /// One per predicate of the definition.
@@ -128,6 +133,7 @@ impl CollectorState {
         Self {
             key: key(),
             query: texts.query,
+            on_role_path: texts.on_role_path,
             collector,
             predicates,
             decoder: None,

@@ -20,8 +20,6 @@ pub struct Config {
     pub intro: bool,
     /// Databases scraped at the same time, at least 1.
     pub parallel: usize,
-    /// Connections to the target, the health probe's included, at least 2.
-    pub max_connections: usize,
     /// Whether the databases of the cluster are discovered.
     pub auto_discovery: bool,
     /// Databases that are not discovered.

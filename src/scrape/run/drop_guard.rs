@@ -46,10 +46,10 @@ pub(in crate::scrape) async fn look(target: &Target, deadline: Instant) -> Durat
         return PAUSE;
     }
     // The same limit at each look, so that the server is told of it only where a scrape has been in between.
-    let Some(asker) = target.pool.asker(target.endpoint.connect_timeout) else {
+    let Some(reader) = target.pool.lock_reader(target.endpoint.connect_timeout) else {
         return PAUSE;
     };
-    match asker.ask(deadline).await {
+    match reader.read(deadline).await {
         Ok(claims) => {
             target.leave(&claims.databases);
             pause_after(claims.cost)

@@ -98,8 +98,7 @@ impl Target {
         let now = Instant::now();
         wanted.extend(surroundings.rows.wanted().cloned());
         Self {
-            // One connection of the cap is the health probe's.
-            pool: Pool::new(config.max_connections.saturating_sub(1)),
+            pool: Pool::new(endpoint.permits().clone()),
             encoder: RefCell::new(Encoder::new(labels)),
             main: Rc::new(Database::new(endpoint.clone(), &name, false)),
             endpoint,

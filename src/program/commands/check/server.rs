@@ -10,17 +10,18 @@ use tokio::time::timeout_at;
 
 use super::place::{Files, Position};
 use crate::catalog::Live;
-use crate::catalog::extension_schema;
 use crate::catalog::facts::Facts;
 use crate::catalog::facts::Kind;
 use crate::catalog::plan;
 use crate::catalog::plan::Context;
+use crate::catalog::{extension_schema, is_shipped};
 use crate::postgres::connect::Endpoint;
 use crate::postgres::facts;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
 use crate::postgres::pipeline::QueryRequest;
 use crate::postgres::rows::ResultColumn;
+use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::{Session, StatementKey};
 use crate::program::commands;
 use crate::program::setup::Setup;
@@ -94,11 +95,19 @@ impl Inspection<'_> {
             extension_schema::replaced(sql, &facts).map_or_else(|_| sql.to_owned(), Cow::into_owned)
         };
         for collector in plan.installed() {
+            let path = if is_shipped(collector) {
+                SearchPath::Catalog
+            } else {
+                SearchPath::Role
+            };
+            if path == SearchPath::Role {
+                session.learn_role_path(PATIENCE).await?;
+            }
             for predicate in collector.predicates.iter() {
-                let columns = columns(&mut session, &text(&predicate.query), deadline).await;
+                let columns = columns(&mut session, &text(&predicate.query), path, deadline).await;
                 self.predicate(collector, columns)?;
             }
-            let columns = columns(&mut session, &text(&collector.query), deadline).await;
+            let columns = columns(&mut session, &text(&collector.query), path, deadline).await;
             let columns = columns.map_err(|failure| in_definition(failure, &collector.query, &facts));
             self.query(collector, columns)?;
         }
@@ -228,15 +237,17 @@ fn in_definition(mut failure: Failure, sql: &str, facts: &Facts) -> Failure {
 async fn columns(
     session: &mut Session,
     sql: &str,
+    path: SearchPath<'_>,
     deadline: Instant,
 ) -> Result<Option<Vec<ResultColumn>>, Failure> {
     if session.kind() != Kind::Pgbouncer {
-        return session.describe(sql, deadline).await.map(Some);
+        return session.describe(sql, path, deadline).await.map(Some);
     }
     let orders = [QueryRequest {
         key: StatementKey(u64::MAX),
         sql,
         timeout: PATIENCE,
+        path,
     }];
     let mut flights = pipeline::send(session, &orders, deadline).await;
     let Some(mut flight) = flights.pop_front() else {

@@ -15,7 +15,9 @@ pub use env::{Env, On};
 
 use super::collector_state::{CollectorState, PredicateSlot};
 use super::database::Database;
+use crate::postgres::deadline::within;
 use crate::postgres::failure::Failure;
+use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::{Session, StatementKey};
 use crate::scrape::rows::decode::Decoder;
 use outcome::fail_unless_done;
@@ -28,11 +30,24 @@ pub(in crate::scrape) struct Due {
     pub(in crate::scrape) key: StatementKey,
     pub(in crate::scrape) collector: Arc<Collector>,
     pub(in crate::scrape) query: Arc<str>,
+    pub(in crate::scrape) on_role_path: bool,
     /// The statement and its text of each predicate.
     pub(in crate::scrape) predicates: Vec<(StatementKey, Arc<str>)>,
     pub(in crate::scrape) decoder: Option<Arc<Decoder>>,
     /// Times it has been tried on this session after the server refused its prepared statement.
     pub(in crate::scrape) retries: u8,
+}
+
+impl Due {
+    /// Where the names of its statements are looked for: shipped ones name all that is not in `pg_catalog`; a site's own may
+    /// rely on the role's path.
+    pub(in crate::scrape) fn path(&self) -> SearchPath<'_> {
+        if self.on_role_path {
+            SearchPath::Role
+        } else {
+            SearchPath::Catalog
+        }
+    }
 }
 
 /// Runs what is due. The session goes back to the pool, or is given up when it is of no more use. That the run's
@@ -47,6 +62,9 @@ pub(in crate::scrape) async fn run(
 ) -> Result<(), Failure> {
     let (due, shared) = take_due(database, env);
     let work = async {
+        if due.iter().any(|item| item.path() == SearchPath::Role) {
+            learn_role_path(&mut session, env).await?;
+        }
         let due = predicates::ask_all(database, &mut session, due.clone(), env).await?;
         statements::run_all(database, &mut session, due, env).await
     };
@@ -77,6 +95,16 @@ pub(in crate::scrape) async fn run(
     }
 }
 
+async fn learn_role_path(session: &mut Session, env: &Env<'_>) -> Result<(), Failure> {
+    let deadline = env.deadline().min(Instant::now() + env.grace);
+    match within(deadline, session.learn_role_path(env.grace)).await {
+        Ok(learned) => learned,
+        Err(_) => Err(Failure::timeout(
+            "the server did not tell the role's search path in time",
+        )),
+    }
+}
+
 /// What is due: to be executed, and what the server executes for another run at the moment, unless that run ends too
 /// early for this one. The answer will serve both.
 fn take_due(database: &Database, env: &Env<'_>) -> (Vec<Due>, Vec<StatementKey>) {
@@ -102,6 +130,7 @@ fn take_due(database: &Database, env: &Env<'_>) -> (Vec<Due>, Vec<StatementKey>)
                 key: slot.key,
                 collector: Arc::clone(&slot.collector),
                 query: Arc::clone(&slot.query),
+                on_role_path: slot.on_role_path,
                 predicates: predicates(slot),
                 decoder: None,
                 retries: 0,

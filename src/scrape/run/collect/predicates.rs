@@ -8,6 +8,7 @@ use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
 use crate::postgres::pipeline::{PendingQuery, QueryRequest};
+use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::{Session, StatementKey};
 use crate::scrape::run::database::Database;
 
@@ -52,17 +53,17 @@ async fn ask(
     round: usize,
     env: &Env<'_>,
 ) -> Result<Vec<Due>, Failure> {
-    let statements: Vec<(StatementKey, &str)> = asked
+    let statements: Vec<(StatementKey, &str, SearchPath<'_>)> = asked
         .iter()
         .filter_map(|item| {
             let (key, query) = item.predicates.get(round)?;
-            Some((*key, &**query))
+            Some((*key, &**query, item.path()))
         })
         .collect();
     let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
     let mut passed = Vec::new();
     let mut ready = Vec::new();
-    for (item, (key, sql)) in asked.iter().zip(&statements) {
+    for (item, (key, sql, path)) in asked.iter().zip(&statements) {
         match refused.iter().find(|(refused, _)| refused == key) {
             Some((_, failure)) => fail(database, item, failure.clone(), None, env),
             None => ready.push((
@@ -71,6 +72,7 @@ async fn ask(
                     key: *key,
                     sql,
                     timeout: env.limit(&item.collector),
+                    path: *path,
                 },
             )),
         }

@@ -49,7 +49,10 @@ async fn prepare(
     due: Vec<Due>,
     env: &Env<'_>,
 ) -> Result<Vec<Due>, Failure> {
-    let statements: Vec<_> = due.iter().map(|item| (item.key, &*item.query)).collect();
+    let statements: Vec<_> = due
+        .iter()
+        .map(|item| (item.key, &*item.query, item.path()))
+        .collect();
     let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
     let mut ready = Vec::with_capacity(due.len());
     for mut item in due {
@@ -115,6 +118,7 @@ async fn execute(
             key: item.key,
             sql: &item.query,
             timeout: env.limit(&item.collector),
+            path: item.path(),
         })
         .collect();
     let mut flights = pipeline::send(session, &orders, env.deadline()).await;

@@ -4,10 +4,10 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::conninfo::Keepalives;
+use super::deadline::Liveness;
+use super::failure::Failure;
 use super::socket::{Address, Socket};
-use crate::postgres::conninfo::Keepalives;
-use crate::postgres::deadline::Pulse;
-use crate::postgres::failure::Failure;
 
 /// An address and how the connection to it is protected.
 #[derive(Clone)]
@@ -24,7 +24,10 @@ impl CancelRoute {
     /// # Errors
     /// When the server cannot be reached.
     pub(in crate::postgres) async fn cancel(&self, token: &CancelToken) -> Result<(), Failure> {
-        let opened = self.address.open(&self.keepalives, Pulse::default()).await;
+        let opened = self
+            .address
+            .open(&self.keepalives, Liveness::default(), None)
+            .await;
         let socket = opened.map_err(|error| Failure::connection(error.to_string()))?;
         match self.tls.clone() {
             Some((mut connector, name)) => {

@@ -7,15 +7,26 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio_util::either::Either;
 
-use crate::postgres::conninfo::Keepalives;
-use crate::postgres::deadline::Pulse;
+use super::conninfo::Keepalives;
+use super::deadline::Liveness;
+use super::permit::Permit;
+
+/// When a socket that nobody needs is dead, if nothing is heard of the other end. That is after the server's end is.
+const DEAD_AFTER: Duration = Duration::from_secs(40);
+const FIRST_PROBE: Duration = Duration::from_secs(10);
+const NEXT_PROBES: Duration = Duration::from_secs(5);
+const PROBES: u32 = 6;
 
 /// Where a host is reached: one of the addresses of its name, or its socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +43,15 @@ impl Address {
         Self::Unix(namespace(dir).join(format!(".s.PGSQL.{port}")))
     }
 
-    /// Opens a socket to it, whose pulse beats whenever something is read. The caller bounds it.
+    /// Opens a socket to it, which tells of its liveness whenever something is read. The caller bounds it.
     ///
     /// # Errors
     /// What the system says.
     pub(in crate::postgres) async fn open(
         &self,
         keepalives: &Keepalives,
-        pulse: Pulse,
+        liveness: Liveness,
+        lease: Option<Lease>,
     ) -> io::Result<Socket> {
         let stream = match self {
             Self::Tcp(address) => {
@@ -50,11 +62,13 @@ impl Address {
             }
             Self::Unix(path) => Either::Right(UnixStream::connect(path).await?),
         };
-        pulse.beat();
+        liveness.heard();
         Ok(Socket {
-            stream,
+            stream: Some(stream),
+            lease,
             is_shut: false,
-            pulse,
+            is_gone: false,
+            liveness,
         })
     }
 }
@@ -88,12 +102,68 @@ fn keep_alive(socket: &SockRef<'_>, keepalives: &Keepalives) -> io::Result<()> {
     socket.set_tcp_keepalive(&parameters)
 }
 
+/// What a connection to a server holds until its backend has gone.
+#[derive(Debug)]
+pub(in crate::postgres) struct Lease {
+    /// Its permit.
+    pub(in crate::postgres) permit: Arc<Permit>,
+    /// Dropped at the end: who has the other half knows then.
+    pub(in crate::postgres) _gone: oneshot::Sender<()>,
+}
+
+type Stream = Either<TcpStream, UnixStream>;
+
 /// An open socket. Its shutdown ends when the other end has closed it as well; what still comes is thrown away.
+///
+/// A socket is *open*; *shut* when nothing is sent any more; *gone* when the other end has closed it, or it is dead. One that is
+/// dropped before it is gone lingers by itself until then, with its lease.
 #[derive(Debug)]
 pub(in crate::postgres) struct Socket {
-    stream: Either<TcpStream, UnixStream>,
+    /// There until the socket is dropped.
+    stream: Option<Stream>,
+    lease: Option<Lease>,
     is_shut: bool,
-    pulse: Pulse,
+    is_gone: bool,
+    liveness: Liveness,
+}
+
+impl Socket {
+    fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
+        let stream = self.stream.as_mut();
+        stream
+            .map(Pin::new)
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.is_gone {
+            return;
+        }
+        if let (Some(stream), Some(lease)) = (self.stream.take(), self.lease.take())
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(linger(stream, lease));
+        }
+    }
+}
+
+/// Waits until the other end has closed the connection, or is dead by the word of the system.
+async fn linger(mut stream: Stream, lease: Lease) {
+    let _stuck = lease.permit.stuck();
+    // Where the network is cut nothing is heard: the server's end is dead before ours is (`startup`).
+    if let Either::Left(tcp) = &stream {
+        let socket = SockRef::from(tcp);
+        let _ = socket.set_tcp_user_timeout(Some(DEAD_AFTER));
+        let keepalive = TcpKeepalive::new()
+            .with_time(FIRST_PROBE)
+            .with_interval(NEXT_PROBES);
+        let _ = socket.set_tcp_keepalive(&keepalive.with_retries(PROBES));
+    }
+    let _ = stream.shutdown().await;
+    let mut waste = [0; 8 * 1024];
+    while stream.read(&mut waste).await.is_ok_and(|read| read > 0) {}
 }
 
 impl AsyncRead for Socket {
@@ -102,9 +172,11 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.pulse.beat();
-        Poll::Ready(Ok(()))
+        let before = buffer.filled().len();
+        let read = ready!(self.stream()?.poll_read(context, buffer));
+        self.is_gone |= read.is_err() || buffer.filled().len() == before;
+        self.liveness.heard();
+        Poll::Ready(read)
     }
 }
 
@@ -114,7 +186,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.stream()?.poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -122,29 +194,32 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        self.stream()?.poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        self.stream()?.poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.is_shut {
-            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            ready!(self.stream()?.poll_shutdown(context))?;
             self.is_shut = true;
         }
         let mut waste = [0; 1024];
         loop {
             let mut buffer = ReadBuf::new(&mut waste);
-            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+            match ready!(self.stream()?.poll_read(context, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {}
                 // Closed, or reset because the other end has not read all of ours: gone either way.
-                _ => return Poll::Ready(Ok(())),
+                _ => {
+                    self.is_gone = true;
+                    return Poll::Ready(Ok(()));
+                }
             }
         }
     }

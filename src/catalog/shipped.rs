@@ -1,0 +1,34 @@
+//! Which statements are the project's own: these name whatever is not in `pg_catalog`, so that no search path matters to them.
+
+use pg_exporter_schema::Collector;
+
+use super::compiled::{COLLECTORS, IS_SHIPPED};
+
+/// Whether a collector's statements are exactly those that are compiled in under its name: tuned it may be.
+#[must_use]
+pub fn is_shipped(collector: &Collector) -> bool {
+    let is_same = |shipped: &Collector| {
+        shipped.branch == collector.branch
+            && shipped.query == collector.query
+            && shipped.predicates == collector.predicates
+    };
+    IS_SHIPPED && COLLECTORS.iter().any(is_same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_statement_is_a_sites_own() {
+        for shipped in COLLECTORS {
+            let tuned = Collector {
+                ttl: std::time::Duration::from_secs(7),
+                ..shipped.clone()
+            };
+            assert!(is_shipped(&tuned), "{}", shipped.branch);
+            let query = format!("{} ", shipped.query).into();
+            assert!(!is_shipped(&Collector { query, ..tuned }), "{}", shipped.branch);
+        }
+    }
+}

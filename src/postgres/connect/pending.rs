@@ -1,0 +1,83 @@
+//! Connects that hang in the server: nobody begins another beside them.
+//!
+//! An attempt is *awaited* by whoever connects. When the server is silent for too long it is *kept*: its backend may be there
+//! already, in a login trigger, at a silent LDAP server, behind a locked catalog. Whoever connects next for the same purpose to the same
+//! host waits for it again. It is *over* when the server lets it in or ends it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use super::startup::Attempt;
+use crate::postgres::deadline::Liveness;
+use crate::postgres::failure::Failure;
+use crate::postgres::permit::{Permit, Stuck};
+use crate::postgres::session::Session;
+use crate::postgres::socket::Address;
+
+/// An attempt that runs by itself.
+#[derive(Debug)]
+pub(in crate::postgres) struct Pending {
+    /// Where, for people.
+    pub(in crate::postgres) shown: String,
+    pub(in crate::postgres) address: Address,
+    liveness: Liveness,
+    is_awaited: Arc<AtomicBool>,
+    permit: Arc<Permit>,
+    task: JoinHandle<Result<Session, Failure>>,
+}
+
+impl Pending {
+    pub(in crate::postgres) fn begin(shown: String, attempt: Attempt) -> Self {
+        Self {
+            shown,
+            address: attempt.address.clone(),
+            liveness: attempt.liveness.clone(),
+            is_awaited: Arc::clone(&attempt.is_awaited),
+            permit: Arc::clone(&attempt.permit),
+            task: tokio::spawn(attempt.run()),
+        }
+    }
+
+    /// What became of it; `None` when the server is silent for longer than the limit, or the time is over.
+    pub(in crate::postgres) async fn answer(
+        &mut self,
+        silence: Duration,
+        until: Instant,
+    ) -> Option<Result<Session, Failure>> {
+        self.liveness.heard();
+        self.is_awaited.store(true, Ordering::Relaxed);
+        let answer = self.liveness.lasting(silence, until, &mut self.task).await;
+        self.is_awaited.store(false, Ordering::Relaxed);
+        let broken = |_| Failure::connection("the attempt to connect was broken off");
+        Some(answer.ok()?.map_err(broken).flatten())
+    }
+}
+
+/// The attempts that hang, by the host's place in the connection string.
+#[derive(Debug, Default)]
+pub(in crate::postgres) struct Waiting(Mutex<HashMap<usize, (Pending, Option<Stuck>)>>);
+
+impl Waiting {
+    /// Whether a connect to the host hangs.
+    pub(in crate::postgres) fn has(&self, place: usize) -> bool {
+        self.kept().contains_key(&place)
+    }
+
+    /// Takes the one that hangs, to wait for it.
+    pub(in crate::postgres) fn take(&self, place: usize) -> Option<Pending> {
+        self.kept().remove(&place).map(|(pending, _)| pending)
+    }
+
+    pub(in crate::postgres) fn keep(&self, place: usize, pending: Pending) {
+        let stuck = pending.permit.stuck();
+        self.kept().insert(place, (pending, stuck));
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<usize, (Pending, Option<Stuck>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,244 @@
+//! Permits for connections: however long a server takes to let one in or to let it go, it never sees more of ours than it may.
+//!
+//! A permit is in one of three states. *Waited for*: the semaphore of its host has none left; whoever waits may ask for idle
+//! sessions to be closed. *Held*: by the socket of a connection, from before it opens. *Stuck*: still held, but nobody has any
+//! use for the connection: the server hangs while it lets it in, or does not end what it runs. The socket's task gives it back when
+//! the server has closed its end, which a backend does with its last breath.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Scrapes: all permits but one are for them.
+    Scrape,
+    /// The health probe, which always finds one.
+    Probe,
+}
+
+/// The permits of one target, shared by all that connect to it. Each of its hosts has its own: what hangs on one of them keeps
+/// nobody from the next.
+#[derive(Clone, Debug)]
+pub struct Permits(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    cap: usize,
+    /// By the host's place in the connection string.
+    hosts: Mutex<HashMap<usize, Arc<Host>>>,
+    /// Told whenever a session becomes idle.
+    idle: Notify,
+}
+
+#[derive(Debug)]
+struct Host {
+    all: Arc<Semaphore>,
+    scrapes: Arc<Semaphore>,
+    /// Permits of scrapes that are stuck.
+    stuck: AtomicUsize,
+}
+
+/// A permit. Dropping it gives it back.
+#[derive(Debug)]
+pub(in crate::postgres) struct Permit {
+    host: Arc<Host>,
+    purpose: Purpose,
+    /// Held, never read.
+    _permits: [Option<OwnedSemaphorePermit>; 2],
+}
+
+/// A permit of a connection that nobody has any use for, for as long as this lives.
+#[derive(Debug)]
+pub(in crate::postgres) struct Stuck(Arc<Host>);
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        self.0.stuck.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// There is no permit, and there will be none: all of them are stuck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::postgres) struct AllStuck;
+
+impl Default for Permits {
+    /// As good as no limit.
+    fn default() -> Self {
+        Self::new(Semaphore::MAX_PERMITS / 2)
+    }
+}
+
+impl Permits {
+    /// At most that many connections per host, at least two.
+    #[must_use]
+    pub fn new(cap: usize) -> Self {
+        Self(Arc::new(Shared {
+            cap: cap.clamp(2, Semaphore::MAX_PERMITS / 2),
+            hosts: Mutex::default(),
+            idle: Notify::new(),
+        }))
+    }
+
+    /// How many of them are for scrapes.
+    #[must_use]
+    pub fn of_scrapes(&self) -> usize {
+        self.0.cap - 1
+    }
+
+    /// How many of those for scrapes are held now, on all hosts.
+    #[must_use]
+    pub fn held_by_scrapes(&self) -> usize {
+        let hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = |host: &Arc<Host>| self.of_scrapes().saturating_sub(host.scrapes.available_permits());
+        hosts.values().map(held).sum()
+    }
+
+    /// A session has become idle: who waits for a permit may have it closed.
+    pub(in crate::postgres) fn tell_of_idle(&self) {
+        self.0.idle.notify_one();
+    }
+
+    /// Waits for a permit on a host. Where there is none, `make_room` is asked to close an idle session, again whenever one
+    /// becomes idle, until it says that it has closed one.
+    pub(in crate::postgres) async fn acquire(
+        &self,
+        place: usize,
+        purpose: Purpose,
+        make_room: impl Fn() -> bool,
+    ) -> Result<Permit, AllStuck> {
+        let host = self.host(place);
+        let semaphores: &[&Arc<Semaphore>] = match purpose {
+            Purpose::Scrape => &[&host.scrapes, &host.all],
+            Purpose::Probe => &[&host.all],
+        };
+        let mut permits = [None, None];
+        for (semaphore, permit) in semaphores.iter().zip(&mut permits) {
+            if let Ok(free) = Arc::clone(semaphore).try_acquire_owned() {
+                *permit = Some(free);
+                continue;
+            }
+            if purpose == Purpose::Scrape && host.stuck.load(Ordering::Relaxed) >= self.of_scrapes() {
+                return Err(AllStuck);
+            }
+            let mut has_room = make_room();
+            let waited = Arc::clone(semaphore).acquire_owned();
+            tokio::pin!(waited);
+            *permit = loop {
+                tokio::select! {
+                    free = &mut waited => break free.ok(),
+                    () = self.0.idle.notified(), if !has_room => has_room = make_room(),
+                }
+            };
+        }
+        Ok(Permit {
+            host: Arc::clone(&host),
+            purpose,
+            _permits: permits,
+        })
+    }
+
+    fn host(&self, place: usize) -> Arc<Host> {
+        let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = hosts.entry(place).or_insert_with(|| {
+            Arc::new(Host {
+                all: Arc::new(Semaphore::new(self.0.cap)),
+                scrapes: Arc::new(Semaphore::new(self.of_scrapes())),
+                stuck: AtomicUsize::new(0),
+            })
+        });
+        Arc::clone(host)
+    }
+}
+
+impl Permit {
+    /// Nobody has any use for its connection from now on.
+    pub(in crate::postgres) fn stuck(&self) -> Option<Stuck> {
+        (self.purpose == Purpose::Scrape).then(|| {
+            self.host.stuck.fetch_add(1, Ordering::Relaxed);
+            Stuck(Arc::clone(&self.host))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::FutureExt as _;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    async fn scrape(permits: &Permits) -> Result<Permit, AllStuck> {
+        permits.acquire(0, Purpose::Scrape, || false).await
+    }
+
+    #[tokio::test]
+    async fn one_is_always_the_probes() {
+        let permits = Permits::new(3);
+        let held = [scrape(&permits).await, scrape(&permits).await];
+        assert!(
+            scrape(&permits).now_or_never().is_none(),
+            "the third is not theirs"
+        );
+        let probe = permits.acquire(0, Purpose::Probe, || false).await;
+        let second = permits.acquire(0, Purpose::Probe, || false);
+        assert!(second.now_or_never().is_none());
+        assert_eq!((permits.held_by_scrapes(), permits.of_scrapes()), (2, 2));
+        drop((held, probe));
+        assert_eq!(permits.held_by_scrapes(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_waits_gets_what_is_given_back() {
+        let permits = Permits::new(2);
+        let held = scrape(&permits).await;
+        let give_back = async {
+            yield_now().await;
+            drop(held);
+        };
+        let (permit, ()) = tokio::join!(scrape(&permits), give_back);
+        assert!(permit.is_ok());
+    }
+
+    /// One idle session is closed for each that waits, whenever it becomes idle.
+    #[tokio::test]
+    async fn room_is_asked_for_until_some_is_made() {
+        let permits = Permits::new(2);
+        let held = Cell::new(Some(scrape(&permits).await));
+        let (asked, idle) = (Cell::new(0), Cell::new(false));
+        let make_room = || {
+            asked.set(asked.get() + 1);
+            idle.get() && held.take().is_some()
+        };
+        let others = async {
+            for _ in 0..3 {
+                permits.tell_of_idle();
+                yield_now().await;
+            }
+            idle.set(true);
+            permits.tell_of_idle();
+        };
+        let wait = permits.acquire(0, Purpose::Scrape, make_room);
+        let (permit, ()) = tokio::join!(wait, others);
+        assert!(permit.is_ok());
+        assert!(asked.get() > 2, "at once, in vain, and then");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_what_is_stuck() {
+        let permits = Permits::new(3);
+        let held = [scrape(&permits).await, scrape(&permits).await];
+        let mut stuck: Vec<_> = held.iter().flatten().map(Permit::stuck).collect();
+        assert_eq!(scrape(&permits).await.err(), Some(AllStuck));
+        let elsewhere = permits.acquire(1, Purpose::Scrape, || false).await;
+        assert!(elsewhere.is_ok(), "the next host");
+        assert!(permits.acquire(0, Purpose::Probe, || false).await.is_ok());
+        stuck.pop();
+        assert!(scrape(&permits).now_or_never().is_none(), "one may come back");
+    }
+}

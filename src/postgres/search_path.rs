@@ -1,0 +1,129 @@
+//! Where a statement's unqualified names are looked for.
+//!
+//! Whoever may create objects in a schema of the path can have them taken for what a statement means, and run as the
+//! exporter's role. So sessions begin with a path of `pg_catalog` alone, by an option of the start-up exchange, which beats
+//! what `ALTER DATABASE` and `ALTER ROLE` set.
+
+/// The path of every session: nothing of a session's own temporary schema is found before `pg_catalog`.
+pub(in crate::postgres) const SAFE: &str = "pg_catalog, pg_temp";
+
+/// PostgreSQL's own default.
+pub(in crate::postgres) const SERVERS_DEFAULT: &str = "\"$user\", public";
+
+/// The path of one statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchPath<'a> {
+    /// `pg_catalog`, as of the session.
+    Catalog,
+    /// What the role would have without us: by the URL, by `ALTER ROLE` or `ALTER DATABASE`, or the server's default.
+    Role,
+    /// A path that the definition gives.
+    Given(&'a str),
+}
+
+/// What sets a path until the end of the transaction.
+pub(in crate::postgres) fn set_local(path: &str) -> String {
+    format!(
+        "SELECT pg_catalog.set_config('search_path', {}, true)",
+        literal(path)
+    )
+}
+
+/// A statement that tells the path that a session of the role has in the database without ours. One in `postgresql.conf` is
+/// seen by those only who may read that file's settings, which there is a function for from 10 on.
+pub(in crate::postgres) fn of_role(version: u32) -> String {
+    let of_files = if version < 100_000 {
+        ""
+    } else {
+        "CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') THEN
+                (SELECT f.setting FROM pg_catalog.pg_show_all_file_settings() f
+                  WHERE f.name = 'search_path' AND f.applied ORDER BY f.seqno DESC LIMIT 1) END,"
+    };
+    format!(
+        "SELECT COALESCE((
+                SELECT pg_catalog.substr(s.setting, 13)
+                  FROM (SELECT setrole, setdatabase, pg_catalog.unnest(setconfig) AS setting
+                          FROM pg_catalog.pg_db_role_setting
+                         WHERE setdatabase IN (0::pg_catalog.oid, (SELECT oid FROM pg_catalog.pg_database
+                                                        WHERE datname = pg_catalog.current_database()))
+                           AND setrole IN (0::pg_catalog.oid, (SELECT oid FROM pg_catalog.pg_roles
+                                                    WHERE rolname = session_user))) s
+                 WHERE pg_catalog.substr(s.setting, 1, 12) = 'search_path='
+                 ORDER BY s.setrole = 0::pg_catalog.oid, s.setdatabase = 0::pg_catalog.oid LIMIT 1),
+                {of_files}
+                (SELECT boot_val FROM pg_catalog.pg_settings WHERE name = 'search_path'))"
+    )
+}
+
+/// A text in an SQL statement, whatever `standard_conforming_strings` is.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// The path among the options of a connection string, by the server's rules: `-c name=value`, `-cname=value` or
+/// `--name=value`, where a backslash takes the next character as it is. The last one wins.
+pub(in crate::postgres) fn of_options(options: &str) -> Option<String> {
+    let mut found = None;
+    let mut is_value = false;
+    for word in words(options) {
+        let setting = if is_value {
+            Some(&*word)
+        } else {
+            word.strip_prefix("--").or_else(|| word.strip_prefix("-c"))
+        };
+        is_value = !is_value && word == "-c";
+        let pair = setting.and_then(|setting| setting.split_once('='));
+        if let Some((name, value)) = pair
+            && name.replace('-', "_").eq_ignore_ascii_case("search_path")
+        {
+            found = Some(value.to_owned());
+        }
+    }
+    found
+}
+
+fn words(options: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut letters = options.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => words
+                .last_mut()
+                .into_iter()
+                .for_each(|word| word.extend(letters.next())),
+            _ if letter.is_whitespace() => words.push(String::new()),
+            _ => words.last_mut().into_iter().for_each(|word| word.push(letter)),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_connection_string_is_found() {
+        let table = [
+            ("", None),
+            ("-c work_mem=1MB", None),
+            ("-c search_path=app", Some("app")),
+            ("-csearch_path=app,public", Some("app,public")),
+            ("--search-path=app", Some("app")),
+            (r"-c search_path=app,\ public -c jit=off", Some("app, public")),
+            (r#"-c search_path="a\\b""#, Some(r#""a\b""#)),
+            ("-c search_path=a -c SEARCH_PATH=b", Some("b")),
+            ("search_path=a", None),
+        ];
+        for (options, path) in table {
+            assert_eq!(of_options(options).as_deref(), path, "{options}");
+        }
+    }
+
+    #[test]
+    fn a_path_cannot_leave_its_quotes() {
+        let text = set_local(r"a\'; DROP TABLE t; --");
+        assert!(text.contains(r"E'a\\''; DROP TABLE t; --'"), "{text}");
+    }
+}
