@@ -17,3 +17,4 @@ mod firing;
 mod generated;
 mod rules;
 mod runbooks;
+mod schema;

@@ -55,8 +55,7 @@ fn restarts(source: &Source) -> Value {
     };
     json!({
         "name": "Restarts", "datasource": datasource(), "enable": true, "iconColor": "red",
-        "expr": expand(&format!("changes(pg_boot_time{{{chosen}}}[2m]) > 0")),
-        "titleFormat": "{{instance}} was restarted",
+        "target": { "refId": "Restarts", "expr": expand(&format!("changes(pg_boot_time{{{chosen}}}[2m]) > 0")) },
     })
 }
 
@@ -71,7 +70,7 @@ fn variables(source: &Source) -> Vec<Value> {
         // One instance and one table at a time: their dashboards are about one.
         let several = !matches!(name.as_str(), "instance" | "relname");
         let mut variable = json!({
-            "name": name, "label": name, "type": "query", "hide": 0, "datasource": datasource(), "definition": query,
+            "name": name, "label": name, "type": "query", "hide": 0, "datasource": datasource(),
             "query": { "query": query, "refId": name }, "refresh": 2, "regex": "", "sort": 1, "multi": several,
             "includeAll": several, "skipUrlSync": false, "options": [],
         });
@@ -357,7 +356,7 @@ fn options(panel: &Panel) -> Value {
             "rowsFrame": { "layout": "auto" }, "exemplars": { "color": "rgba(255,0,255,0.7)" },
         }),
         Kind::Piechart => json!({
-            "reduceOptions": last, "pieType": "donut", "displayLabels": ["name", "value"],
+            "reduceOptions": last, "orientation": "auto", "pieType": "donut", "sort": "desc", "displayLabels": ["name", "value"],
             "legend": { "showLegend": false, "displayMode": "list", "placement": "right", "calcs": [], "values": [] },
             "tooltip": { "mode": "single", "sort": "none" },
         }),
