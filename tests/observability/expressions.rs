@@ -2,6 +2,7 @@
 //! and a pgbouncer, with something going on: it gives series exactly where the source says so.
 
 mod lab;
+mod pictures;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +48,7 @@ fn every_expression_gives_what_its_source_says() {
     }
     eprintln!("{table}");
     check_rules(&lab, &mut wrong);
+    pictures::draw(&lab);
     assert!(
         wrong.is_empty(),
         "{} of the expressions:\n{}",

@@ -334,7 +334,7 @@ fn options(panel: &Panel) -> Value {
     match panel.kind {
         Kind::Stat => json!({
             "reduceOptions": last, "colorMode": "value", "graphMode": "area", "justifyMode": "auto",
-            "orientation": "auto", "textMode": "auto", "wideLayout": true, "showPercentChange": false,
+            "orientation": "auto", "textMode": if panel.legend.is_some() { "name" } else { "auto" }, "wideLayout": true, "showPercentChange": false,
             "percentChangeColorMode": "standard",
         }),
         Kind::Timeseries => json!({

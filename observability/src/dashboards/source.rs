@@ -50,7 +50,7 @@ pub struct Panel {
     pub height: Option<u32>,
     /// Its one expression.
     pub expr: Option<String>,
-    /// The legend of that, a template of labels.
+    /// The legend of that, a template of labels. A figure with a legend shows that and not its value.
     pub legend: Option<String>,
     /// Its expressions, where there are several.
     #[serde(default)]

@@ -190,6 +190,31 @@ impl Lab {
         }
     }
 
+    /// The exporter of the newest primary.
+    pub(crate) fn exporter(&self) -> &Exporter {
+        &self.sites.last().unwrap().exporters[0]
+    }
+
+    /// The series that an expression gives, now or over the last two minutes.
+    pub(crate) fn answer(&self, expr: &str, range: bool) -> Value {
+        let answer = if range {
+            let now = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap()
+                .as_secs();
+            let encoded: String = expr.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let (from, step) = (now - 120, 3);
+            self.prometheus.ask(&format!(
+                "/api/v1/query_range?query={encoded}&start={from}&end={now}&step={step}"
+            ))
+        } else {
+            self.prometheus.query(expr)
+        };
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["status"], "success", "{expr}: {answer}");
+        answer["data"]["result"].clone()
+    }
+
     /// The labels of each series that an expression gives.
     pub(crate) fn query(&self, expr: &str) -> Result<Vec<BTreeMap<String, String>>, String> {
         let answer: Value =
