@@ -132,12 +132,14 @@ fn sites_objects(major: u32) -> String {
 }
 
 fn is_at_hand(collector: &Collector) -> bool {
-    collector.tags.iter().all(|tag| match tag {
-        Tag::Pgbouncer => false,
-        Tag::Extension(name) => name == "pg_stat_statements",
-        Tag::Schema(name) => name == "monitor",
-        _ => true,
-    })
+    let on_aurora = collector.name == "pg_aurora_replica";
+    !on_aurora
+        && collector.tags.iter().all(|tag| match tag {
+            Tag::Pgbouncer => false,
+            Tag::Extension(name) => name == "pg_stat_statements",
+            Tag::Schema(name) => name == "monitor",
+            _ => true,
+        })
 }
 
 /// The branch and each of its statements, predicates too.
@@ -150,7 +152,6 @@ fn statements(collector: &Collector) -> Vec<(String, String)> {
                 collector.branch.to_string(),
                 query
                     .trim()
-                    .trim_end_matches(';')
                     .replace("@extschema:pg_stat_statements@", "extensions"),
             )
         })

@@ -81,11 +81,21 @@ fn the_most_important_are_shown() {
         );
         let switched_on = ["pg_seq_end", "pg_role", "pg_table_bloat", "pg_index_bloat"];
         let exporter = super::values::watch(&cluster, "postgres", &Layer::patient(&switched_on));
+        let total_time = if major < 13 {
+            "total_time"
+        } else {
+            "total_exec_time"
+        };
         let checks = [
             Check::new(
                 "pg_query_calls",
-                "select 'postgres', queryid, sum(calls) from pg_stat_statements where userid <> 10 and calls > 4
-                 group by queryid order by 3 desc, 2 limit 128",
+                &format!(
+                    "with entries as (select queryid, sum(calls) as calls, sum({total_time}) as time from pg_stat_statements
+                                      where userid <> 10 and calls > 4 group by queryid)
+                     select 'postgres', queryid, calls from entries
+                     where queryid in (select queryid from entries order by calls desc, queryid limit 128)
+                        or queryid in (select queryid from entries order by time desc, queryid limit 128)"
+                ),
             ),
             Check::new(
                 "pg_func_total_time",

@@ -5,6 +5,7 @@ use pg_exporter_lab::Cluster;
 use super::{some_majors, watch};
 use crate::agree::{Check, agree, columns};
 use crate::layer::Layer;
+use crate::support::{assert_healthy, value};
 
 #[test]
 fn statements_are_summed_over_roles_and_without_the_superusers() {
@@ -41,14 +42,98 @@ fn statements_are_summed_over_roles_and_without_the_superusers() {
     }
 }
 
+/// pg_upgrade leaves an extension as old as it was; sites put it into a schema of its own.
+#[test]
+fn the_extension_may_be_of_any_version_and_in_any_schema() {
+    for major in some_majors(&[10, 13, 15, 18]) {
+        let cluster = Cluster::start(major);
+        cluster.create_database("shop");
+        cluster.psql(
+            "create schema \"My extensions\"; create role anna login; grant pg_monitor to anna;
+             create extension pg_stat_statements schema \"My extensions\" version '1.4'",
+        );
+        cluster.psql_in(
+            "shop",
+            &format!("set role anna; {}", "select count(*) from pg_class;".repeat(6)),
+        );
+        let versions = cluster.psql(
+            "select target from pg_extension_update_paths('pg_stat_statements')
+             where source = '1.4' and path is not null and split_part(target, '.', 2)::int > 4
+             order by split_part(target, '.', 2)::int",
+        );
+        let exporter = watch(&cluster, "postgres", &Layer::patient(&["pg_query_text"]));
+        let mut seen = 0;
+        for version in ["1.4"].into_iter().chain(versions.lines()) {
+            let update = format!("alter extension pg_stat_statements update to '{version}'");
+            if version != "1.4" && cluster.try_psql("postgres", &update).is_err() {
+                // There may be scripts of versions that are newer than the library.
+                break;
+            }
+            seen += 1;
+            let page = exporter.scrape();
+            assert_healthy(&exporter, &page);
+            let shop = [("datname", "shop")];
+            assert_eq!(
+                value(&page, "pg_query_calls", &shop),
+                6.0,
+                "PostgreSQL {major}, {version}"
+            );
+            let time = ["exec_time", "max_exec_time", "mean_exec_time"]
+                .map(|name| value(&page, &format!("pg_query_{name}"), &shop));
+            assert!(
+                time.iter().all(|time| (1e-9..10.0).contains(time)),
+                "PostgreSQL {major}, {version}: {time:?}"
+            );
+            let text = page
+                .all("pg_query_text_info")
+                .find(|sample| sample.label("datname") == Some("shop"));
+            assert_eq!(text.unwrap().label("text"), Some("select count(*) from pg_class"));
+        }
+        assert!(seen >= 3, "PostgreSQL {major}: {versions}");
+    }
+}
+
+/// A report that runs seldom and for long is one to see.
+#[test]
+fn statements_that_took_long_are_shown_beside_those_that_are_called_often() {
+    let cluster = Cluster::start(some_majors(&[10, 18]).remove(0));
+    cluster.psql("create extension pg_stat_statements; create role anna");
+    // Each another statement, called more often than the slow one.
+    let often: String = (1..=140)
+        .map(|n| format!("select {};", vec!["1"; n].join(", ")).repeat(7))
+        .collect();
+    let slow = "select pg_sleep(0.05), 'a report' as name;".repeat(5);
+    cluster.psql(&format!("set role anna; {often} {slow}"));
+    let page = watch(&cluster, "postgres", &Layer::patient(&["pg_query_text"])).scrape();
+    let report = page
+        .all("pg_query_text_info")
+        .find(|sample| sample.label("text").unwrap().contains("pg_sleep"));
+    let query = report.unwrap().label("query").unwrap();
+    let report = [("query", query)];
+    assert_eq!(value(&page, "pg_query_calls", &report), 5.0);
+    assert!(value(&page, "pg_query_mean_exec_time", &report) >= 0.05);
+    assert!(
+        value(&page, "pg_query_max_exec_time", &report) >= value(&page, "pg_query_mean_exec_time", &report)
+    );
+    assert!(page.all("pg_query_calls").count() <= 256);
+    assert_eq!(
+        page.all("pg_query_text_info").count(),
+        page.all("pg_query_calls").count()
+    );
+}
+
 fn checks(major: u32) -> Vec<Check> {
     let from = "pg_stat_statements s join pg_database d on d.oid = s.dbid
                 where s.userid <> 10 and s.calls > 4 and d.datname = 'shop' group by 1, 2";
-    let (time, io) = match major {
-        ..13 => ("total_time", "blk_read_time + blk_write_time"),
-        13..17 => ("total_exec_time", "blk_read_time + blk_write_time"),
-        _ => ("total_exec_time", "shared_blk_read_time + shared_blk_write_time"),
+    let (infix, io) = match major {
+        ..13 => ("", "blk_read_time + blk_write_time"),
+        13..17 => ("exec_", "blk_read_time + blk_write_time"),
+        _ => ("exec_", "shared_blk_read_time + shared_blk_write_time"),
     };
+    let time = &*format!("total_{infix}time");
+    let mean = format!("sum({time}) / sum(calls)");
+    let squares = format!("calls * (stddev_{infix}time ^ 2 + mean_{infix}time ^ 2)");
+    let deviation = format!("sqrt(greatest(sum({squares}) / sum(calls) - ({mean}) ^ 2, 0)) / 1000");
     let sum = |expression: &str| format!("sum({expression})");
     let mut pairs = vec![
         ("calls", sum("calls")),
@@ -59,6 +144,9 @@ fn checks(major: u32) -> Vec<Check> {
         ("sblk_read", sum("shared_blks_read")),
         ("sblk_dirtied", sum("shared_blks_dirtied")),
         ("sblk_written", sum("shared_blks_written")),
+        ("max_exec_time", format!("max(max_{infix}time) / 1000")),
+        ("mean_exec_time", format!("{mean} / 1000")),
+        ("stddev_exec_time", deviation),
     ];
     if major >= 13 {
         pairs.push(("wal_bytes", sum("wal_bytes")));
