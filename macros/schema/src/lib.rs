@@ -23,7 +23,8 @@ mod resolve;
 mod web;
 
 pub use model::{
-    Bucket, Collector, Column, DEFAULT_TIMEOUT, Family, List, OPEN, Origin, Predicate, Tag, Text, Usage,
+    Bucket, Collector, Column, DEFAULT_TIMEOUT, Family, List, OPEN, Origin, Predicate, Setting, Tag, Text,
+    Usage,
 };
 pub use read::diagnostic::{Diagnostic, Severity};
 pub use read::node::{Kind, Node};

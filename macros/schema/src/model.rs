@@ -40,6 +40,10 @@ pub struct Collector {
     pub tags: List<Tag>,
     /// For how long a result is served again instead of being asked for anew. Zero: never.
     pub ttl: Duration,
+    /// Schemas in which unqualified names of the statement are looked up. Empty: those of the role and the database.
+    pub search_path: List<Text>,
+    /// Settings of the server that hold for the statement alone.
+    pub settings: List<Setting>,
     /// What the statement may take, on the server and here. `None`: only the scrape's deadline bounds it.
     pub timeout: Option<Duration>,
     /// The first server version it is for (`server_version_num`), 0 when open.
@@ -71,6 +75,15 @@ pub struct Predicate {
     pub query: Text,
     /// For how long an answer holds. Zero: it is asked for at each execution.
     pub ttl: Duration,
+}
+
+/// A setting of the server for one statement, such as `work_mem` = `64MB`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: Text,
+    /// Its value, as `SET` takes it in quotes.
+    pub value: Text,
 }
 
 /// A condition on the server, database or exporter.
@@ -192,6 +205,25 @@ impl Collector {
         *self == other
     }
 
+    /// What to send in front of the statement, in a transaction, so that its search path and settings hold in that
+    /// transaction only. `None` when it has neither.
+    #[must_use]
+    pub fn set_local(&self) -> Option<String> {
+        let path: Vec<String> = self
+            .search_path
+            .iter()
+            .map(|schema| quoted(schema, '"'))
+            .collect();
+        let path = (!path.is_empty()).then(|| format!("SET LOCAL search_path = {}", path.join(", ")));
+        let settings = self.settings.iter().map(|setting| {
+            // A name with a point is one of an extension: each part is quoted by itself.
+            let name: Vec<String> = setting.name.split('.').map(|part| quoted(part, '"')).collect();
+            format!("SET LOCAL {} = {}", name.join("."), quoted(&setting.value, '\''))
+        });
+        let all: Vec<String> = path.into_iter().chain(settings).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
     /// Whether it has that tag.
     #[must_use]
     pub fn has_tag(&self, tag: &Tag) -> bool {
@@ -210,6 +242,8 @@ impl Default for Collector {
             predicates: List::default(),
             tags: List::default(),
             ttl: Duration::ZERO,
+            search_path: List::default(),
+            settings: List::default(),
             timeout: Some(DEFAULT_TIMEOUT),
             min_version: 0,
             max_version: OPEN,
@@ -276,4 +310,14 @@ impl fmt::Display for Tag {
             Self::Custom(name) => f.write_str(name),
         }
     }
+}
+
+/// A name or text of SQL, in those quotes.
+fn quoted(text: &str, quote: char) -> String {
+    let doubled = text.replace(quote, &format!("{quote}{quote}"));
+    if quote == '\'' && text.contains('\\') {
+        // A backslash means itself or not, as the server is set; after `E` it never does.
+        return format!("E'{}'", doubled.replace('\\', "\\\\"));
+    }
+    format!("{quote}{doubled}{quote}")
 }

@@ -48,6 +48,25 @@ const IN_A_STATEMENT: &[&str] = &[
     "query-pgbouncer",
     "query-several",
     "query-unclosed",
+    "statement-begin",
+    "statement-copy",
+    "statement-deallocate",
+    "statement-discard",
+    "statement-do",
+    "statement-explain-analyze",
+    "statement-insert",
+    "statement-into",
+    "statement-listen",
+    "statement-nul",
+    "statement-parameter",
+    "statement-predicate",
+    "statement-set-alone",
+    "statement-set-in-front",
+    "statement-set-role",
+    "statement-set-role-equal",
+    "statement-set-then-write",
+    "statement-set-timeout-bad",
+    "statement-with-delete",
 ];
 /// Allowed, and remarked on because it is probably not meant.
 const WARNINGS: &[&str] = &["scale-on-label", "tag-misspelt", "version-major-only"];
@@ -68,6 +87,14 @@ const UNREADABLE: &[&str] = &[
     "syntax-indent",
     "syntax-quote",
     "syntax-tab",
+    "syntax-template",
+    "syntax-text-ampersand",
+    "syntax-text-at",
+    "syntax-text-block",
+    "syntax-text-colon",
+    "syntax-text-list",
+    "syntax-text-percent",
+    "syntax-text-star",
     "syntax-two-documents",
 ];
 
@@ -176,15 +203,17 @@ fn what_the_parser_takes_is_valid() {
         "min_version: 090600, max_version: '100000', priority: -5, max_series: 1e3",
         "ttl: , tags: , predicate_queries: , desc: , name: , fatal:",
         "tags: [cluster, 'extension:x', 5], desc: 5",
+        "search_path: 'shop, public', settings: { work_mem: 64MB, 'a.b': on, jit: false }",
+        "search_path: [shop], settings:",
         "predicate_queries: [{ predicate_query: SELECT true, ttl: '5' }]",
     ]
     .map(|more| format!("x: {{ {entry}, {more} }}"));
     let others = [
         format!("'5x': {{ {entry}, name: x }}"),
         "x: { ttl: 5, metrics: [a: { description: A }, b: { rename: '', bucket: [1, '2e1'] }] }".to_owned(),
-        "x: { query: S, metrics: [__a: { usage: GAUGE }, '5min': { usage: GAUGE }, 'a.b': { usage: DISCARD }] }"
+        "x: { query: SELECT 1, metrics: [__a: { usage: GAUGE }, '5min': { usage: GAUGE }, 'a.b': { usage: DISCARD }] }"
             .to_owned(),
-        "x: { query: S, metrics: [a: { usage: GAUGE }, 'a-b': { usage: LABEL, rename: a_b }] }".to_owned(),
+        "x: { query: SELECT 1, metrics: [a: { usage: GAUGE }, 'a-b': { usage: LABEL, rename: a_b }] }".to_owned(),
     ];
     for text in entries.iter().chain(&others) {
         let source = Source::new("x.yml".to_owned(), text.as_bytes());

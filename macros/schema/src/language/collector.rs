@@ -31,6 +31,16 @@ pub(crate) static KEYS: &[Key<Collector>] = &[
         "Seconds for which a result is served again.",
     ),
     Key::tunable(
+        "search_path",
+        Takes::Schemas(field!(search_path)),
+        "Schemas in which unqualified names of the query are looked up; without it, those of the role and the database.",
+    ),
+    Key::tunable(
+        "settings",
+        Takes::Settings(field!(settings)),
+        "Settings of the server that hold for the query alone, such as `work_mem: 64MB`.",
+    ),
+    Key::tunable(
         "timeout",
         Takes::Timeout(field!(timeout)),
         "Seconds the statement may take, on the server and here; 0 is 0.1, negative is none but the scrape's deadline.",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Bucket, Column, List, Predicate, Tag, Text, Usage};
+use crate::model::{Bucket, Column, List, Predicate, Setting, Tag, Text, Usage};
 
 /// A key of a map: of a collector, a column or a predicate.
 #[derive(Debug)]
@@ -40,6 +40,10 @@ pub(crate) enum Takes<T: 'static> {
     Statement(Field<T, Text>),
     /// Conditions.
     Tags(Field<T, List<Tag>>),
+    /// Names of schemas.
+    Schemas(Field<T, List<Text>>),
+    /// Settings of the server and their values.
+    Settings(Field<T, List<Setting>>),
     /// Seconds, not negative.
     Seconds(Field<T, Duration>),
     /// Seconds; zero stands for the default, less for none.
@@ -96,6 +100,7 @@ pub(crate) enum Value<'a> {
     Whole(i64),
     Words(Vec<String>),
     Numbers(Vec<f64>),
+    Settings(&'a [Setting]),
     Predicates(&'a [Predicate]),
     Columns(&'a [Column]),
 }
@@ -144,6 +149,8 @@ impl<T> Key<T> {
             }
             Takes::Suffix => Value::Nothing,
             Takes::Tags(field) => Value::Words((field.get)(it).iter().map(ToString::to_string).collect()),
+            Takes::Schemas(field) => Value::Words((field.get)(it).iter().map(ToString::to_string).collect()),
+            Takes::Settings(field) => Value::Settings((field.get)(it)),
             Takes::Seconds(field) => seconds((field.get)(it)),
             Takes::Timeout(field) => (field.get)(it).as_ref().map_or(Value::Whole(-1), seconds),
             Takes::Version(field) => Value::Whole(i64::from(*(field.get)(it))),
@@ -177,6 +184,8 @@ impl<T> Takes<T> {
             Self::Suffix => return None,
             Self::Text(field) | Self::Prefix(field) | Self::Statement(field) => field.name,
             Self::Tags(field) => field.name,
+            Self::Schemas(field) => field.name,
+            Self::Settings(field) => field.name,
             Self::Seconds(field) => field.name,
             Self::Timeout(field) => field.name,
             Self::Version(field) => field.name,

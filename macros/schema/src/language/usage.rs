@@ -27,3 +27,17 @@ pub(crate) fn words(which: impl Fn(Usage) -> bool) -> Vec<&'static str> {
 pub(crate) fn all() -> Vec<&'static str> {
     words(|_| true)
 }
+
+/// What to write instead of a usage that only postgres_exporter has.
+pub(crate) fn foreign(word: &str) -> Option<&'static str> {
+    match word.to_ascii_uppercase().as_str() {
+        "DURATION" => Some(
+            "write GAUGE, `rename` with a name that ends in `_milliseconds`, and a number of milliseconds in the query: \
+             a text such as `2.5s` has to become one there",
+        ),
+        "MAPPEDMETRIC" => {
+            Some("write GAUGE, and the numbers in the query: CASE … WHEN 'on' THEN 1 WHEN 'off' THEN 0 END")
+        }
+        _ => None,
+    }
+}

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::foreign;
 use super::given::{Entry, Given, GivenColumn, Pair, Written};
 use super::node::{Kind, Node};
 use super::position::{At, Position};
 use super::report::{FileReport, Report};
 use super::source::Source;
 use super::tree::tree;
-use super::value::{boolean, items, number, pairs, string, unknown_word, whole};
+use super::value::{boolean, clip, items, number, pairs, string, unknown_word, whole};
 use crate::language::key::{self, Key, Takes};
 use crate::language::near::did_you_mean;
 use crate::language::{collector, column, predicate, usage};
@@ -23,8 +24,14 @@ pub(crate) fn file(source: &Source, report: &mut Report) -> Vec<Entry> {
     };
     pairs(&root, "a definition file", &mut report)
         .into_iter()
+        .filter(|(key, _)| !is_holder(&key.value))
         .filter_map(|(key, node)| entry(key, node, &mut report))
         .collect()
+}
+
+/// Whether an entry only holds anchors for others, as `.name` and `x-name` do in files of Compose and of CI.
+fn is_holder(key: &str) -> bool {
+    key.starts_with('.') || key.starts_with("x-")
 }
 
 /// One definition or tuning.
@@ -45,9 +52,13 @@ pub(crate) fn entry(key: &At<String>, node: &Node, report: &mut FileReport<'_>) 
         return None;
     }
     let what = format!("`{branch}`");
+    let before = report.errors();
+    let node = foreign::translated(node, report);
+    let mut given = given(collector::KEYS, &node, key.position, &what, report);
+    given.broken = report.errors() > before;
     Some(Entry {
         branch: branch.to_owned(),
-        given: given(collector::KEYS, node, key.position, &what, report),
+        given,
     })
 }
 
@@ -95,6 +106,8 @@ fn pair<T>(
         Takes::Boolean(_) => Written::Boolean(boolean(node, word, report)?.value),
         Takes::Usage(_) => Written::Usage(usage_of(node, report)?),
         Takes::Tags(_) => Written::Words(each(node, word, report, string)),
+        Takes::Schemas(_) => Written::Words(schemas(node, word, report)),
+        Takes::Settings(_) => Written::Assignments(assignments(node, word, report)),
         Takes::Bounds(_) => {
             let before = report.errors();
             let bounds = each(node, word, report, number);
@@ -124,6 +137,33 @@ fn each<V>(
     items(node, key, report)
         .iter()
         .filter_map(|item| read(item, key, report))
+        .collect()
+}
+
+/// A list, or a text with commas between names that may be in double quotes.
+fn schemas(node: &Node, key: &str, report: &mut FileReport<'_>) -> Vec<At<String>> {
+    match &node.kind {
+        Kind::Scalar(text) => text
+            .split(',')
+            .map(|name| At::new(name.trim().trim_matches('"').to_owned(), node.position))
+            .collect(),
+        Kind::Null | Kind::List(_) | Kind::Map(_) => each(node, key, report, string),
+    }
+}
+
+/// A map, or a list of `name=value`, which is what attributes hold.
+fn assignments(node: &Node, key: &str, report: &mut FileReport<'_>) -> Vec<(At<String>, At<String>)> {
+    if let Kind::List(_) = node.kind {
+        return each(node, key, report, |item, key, report| {
+            let text = string(item, key, report)?;
+            let (name, value) = text.value.split_once('=').unwrap_or((&text.value, ""));
+            let at = |part: &str| At::new(part.trim().to_owned(), text.position);
+            Some((at(name), at(value)))
+        });
+    }
+    pairs(node, &format!("`{key}`"), report)
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.clone(), string(value, &name.value, report)?)))
         .collect()
 }
 
@@ -160,11 +200,44 @@ fn column_of(node: &Node, list: &str, report: &mut FileReport<'_>) -> Option<Giv
 }
 
 fn properties(name: &str, position: Position, node: &Node, report: &mut FileReport<'_>) -> GivenColumn {
-    let (node, real_name) = without_name(name, node, report);
+    let (mut node, real_name) = without_name(name, node, report);
+    description(name, &mut node, report);
     GivenColumn {
         column: real_name,
         given: given(column::KEYS, &node, position, &format!("column `{name}`"), report),
     }
+}
+
+/// In braces a text without quotes ends at a comma; what comes behind it looks like keys without values.
+fn description(column: &str, node: &mut Node, report: &mut FileReport<'_>) {
+    let Kind::Map(pairs) = &mut node.kind else {
+        return;
+    };
+    let is_description = |(key, value): &(At<String>, Node)| {
+        key.value == "description" && matches!(value.kind, Kind::Scalar(_))
+    };
+    let Some(at) = pairs.iter().position(is_description) else {
+        return;
+    };
+    let is_rest = |(key, value): &&(At<String>, Node)| {
+        matches!(value.kind, Kind::Null) && !key::names(column::KEYS).any(|known| known == key.value)
+    };
+    let rest: Vec<_> = pairs.iter().skip(at + 1).take_while(is_rest).cloned().collect();
+    let Some((first, _)) = rest.first() else {
+        return;
+    };
+    pairs.drain(at + 1..=at + rest.len());
+    let Some(Kind::Scalar(text)) = pairs.get(at).map(|(_, value)| &value.kind) else {
+        return;
+    };
+    let whole: Vec<&str> = std::iter::once(text.as_str())
+        .chain(rest.iter().map(|(key, _)| key.value.as_str()))
+        .collect();
+    let message = format!(
+        "the description of `{column}` ends at the comma; write it in quotes: `\"{}\"`",
+        clip(&whole.join(", "))
+    );
+    report.finding(first.position, message);
 }
 
 /// In 1.x a column could hold its own `name`, which counted in place of its key.
@@ -195,9 +268,12 @@ fn usage_of(node: &Node, report: &mut FileReport<'_>) -> Option<Usage> {
     let found = usage::usage(word.value.trim());
     if found.is_none() {
         let known = usage::all();
-        let hint = match did_you_mean(word.value.trim(), known.iter().copied()) {
-            hint if hint.is_empty() => format!("; write one of {}", known.join(", ")),
-            hint => hint,
+        let hint = match usage::foreign(word.value.trim()) {
+            Some(instead) => format!(", a usage of postgres_exporter; {instead}"),
+            None => match did_you_mean(word.value.trim(), known.iter().copied()) {
+                hint if hint.is_empty() => format!("; write one of {}", known.join(", ")),
+                hint => hint,
+            },
         };
         report.error(word.position, format!("unknown usage `{}`{hint}", word.value));
     }

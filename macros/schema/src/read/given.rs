@@ -47,6 +47,8 @@ pub(crate) enum Written {
     Boolean(bool),
     Usage(Usage),
     Words(Vec<At<String>>),
+    /// Names and values.
+    Assignments(Vec<(At<String>, At<String>)>),
     Numbers(Vec<At<f64>>),
     Predicates(Vec<Given<Predicate>>),
     Columns(Vec<GivenColumn>),

@@ -3,6 +3,7 @@
 //! Scalars keep the text they were written with (`090600`, `1e-3`): what a text means is decided by the key it stands
 //! under, in [`scalar`](super::scalar). Keys that occur twice are kept, so that they can be reported.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -48,12 +49,47 @@ enum Value {
     Map(Vec<(Spanned<Value>, Spanned<Value>)>),
 }
 
+/// What a document may weigh: the bytes of its texts and [`WEIGHT`] for each value. An alias weighs as much as what it
+/// stands for, or a few lines could fill the memory.
+const HEAVIEST: usize = 16 << 20;
+
+/// How deep values may lie in each other. A definition has them five deep; a thread's stack must hold them.
+const DEEPEST: usize = 32;
+
+const TOO_MUCH: &str =
+    "more than a definition file may hold, aliases counted as what they stand for; split the file";
+
+/// What a value weighs besides its text.
+const WEIGHT: usize = 160;
+
+thread_local! {
+    /// What the values of the document that is being read weigh so far. The parser makes values by `Deserialize`, which
+    /// can be handed nothing.
+    static WEIGHED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts a value in.
+fn weigh<E: serde::de::Error>(bytes: usize) -> Result<(), E> {
+    let total = WEIGHED.get().saturating_add(bytes).saturating_add(WEIGHT);
+    WEIGHED.set(total);
+    if total > HEAVIEST {
+        return Err(E::custom(TOO_MUCH));
+    }
+    Ok(())
+}
+
 /// Reads one document.
 pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
+    WEIGHED.set(0);
     let options = serde_yaml::options! {
         duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: serde_yaml::options::NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
+        budget: serde_yaml::budget! {
+            max_depth: DEEPEST,
+            max_nodes: HEAVIEST / WEIGHT,
+            flow_nesting_limit: DEEPEST,
+        },
     };
     let value: Spanned<Value> =
         serde_yaml::from_str_with_options(text, options).map_err(|error| syntax_error(&error))?;
@@ -66,10 +102,14 @@ fn syntax_error(error: &serde_yaml::Error) -> SyntaxError {
         .location()
         .map_or_else(Position::default, |location| position(&location));
     let text = error.render_with_formatter(&serde_yaml::UserMessageFormatter);
-    SyntaxError {
-        position,
-        message: without_position(&text),
-    }
+    let message = if text.contains(TOO_MUCH) || text.contains("Nodes") && text.contains("limits breached") {
+        TOO_MUCH.to_owned()
+    } else if text.contains("recursion limit") || text.contains("limits breached: Depth") {
+        format!("values lie more than {DEEPEST} deep in each other; a definition needs five levels")
+    } else {
+        without_position(&text)
+    };
+    SyntaxError { position, message }
 }
 
 /// The library ends its messages with `at line 3, column 7`; ours begin with it.
@@ -149,39 +189,40 @@ impl<'de> Visitor<'de> for ValueVisitor {
         f.write_str("a map, a list or a scalar")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Value, E> {
+        weigh(0).map(|()| Value::Null)
     }
 
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_none<E: serde::de::Error>(self) -> Result<Value, E> {
+        self.visit_unit()
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.to_owned()))
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+        weigh(text.len()).map(|()| Value::Text(text.to_owned()))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Text(text))
+    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Value, E> {
+        weigh(text.len()).map(|()| Value::Text(text))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Typed)
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Value, E> {
+        weigh(0).map(|()| Value::Typed)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Typed)
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Value, E> {
+        weigh(0).map(|()| Value::Typed)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Typed)
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Value, E> {
+        weigh(0).map(|()| Value::Typed)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Typed)
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Value, E> {
+        weigh(0).map(|()| Value::Typed)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        weigh(0)?;
         let mut list = Vec::new();
         while let Some(item) = items.next_element()? {
             list.push(item);
@@ -190,6 +231,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Value, A::Error> {
+        weigh(0)?;
         let mut map = Vec::new();
         while let Some(key) = pairs.next_key::<Spanned<Value>>()? {
             map.push((key, pairs.next_value()?));

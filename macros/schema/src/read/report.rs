@@ -1,5 +1,6 @@
 //! Collects mistakes, so that all of them are shown and not only the first.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity};
@@ -84,14 +85,57 @@ impl Report {
         });
     }
 
-    /// All of them by file, line and column.
+    /// All of them by file, line and column, many warnings of one kind as a few and a count.
     pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.found.sort_by(|a, b| {
             (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message))
         });
         self.found.dedup();
-        self.found
+        counted(self.found)
     }
+}
+
+/// So many warnings of a kind are shown one by one.
+const MOST: usize = 10;
+
+/// So many of them are shown where there are more.
+const FEW: usize = 2;
+
+/// Puts a count in the place of warnings of a kind of which there are many.
+fn counted(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut kinds: HashMap<String, (usize, usize)> = HashMap::new();
+    for warning in found.iter().filter(|one| one.severity == Severity::Warning) {
+        kinds.entry(kind(&warning.message)).or_default().0 += 1;
+    }
+    let mut kept = Vec::with_capacity(found.len());
+    for mut one in found {
+        if one.severity == Severity::Warning
+            && let Some((all, seen)) = kinds.get_mut(&kind(&one.message))
+            && *all > MOST
+        {
+            *seen += 1;
+            match *seen {
+                seen if seen <= FEW => {}
+                seen if seen == FEW + 1 => {
+                    let more = *all - seen;
+                    one.message = format!("{} (and {more} more of this kind)", one.message);
+                }
+                _ => continue,
+            }
+        }
+        kept.push(one);
+    }
+    kept
+}
+
+/// A message without what differs from one mistake to the next: what it quotes, numbers, advice.
+fn kind(message: &str) -> String {
+    let said = message.split([';', ',']).next().unwrap_or_default();
+    let words = said.split('`').step_by(2);
+    words
+        .flat_map(str::chars)
+        .filter(|c| !c.is_ascii_digit())
+        .collect()
 }
 
 impl FileReport<'_> {

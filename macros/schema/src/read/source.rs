@@ -1,9 +1,13 @@
 //! Reads definition files. The only I/O of this crate.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::model::Text;
+
+/// What a definition file may have, in bytes. The shipped ones have 5 KiB.
+const LARGEST: u64 = 2 << 20;
 
 /// A definition file's text and the name it goes by in messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +107,17 @@ pub fn rerun_if_changed(directory: &Path) -> String {
 }
 
 fn read_file(file: &Path, shown: String) -> io::Result<Source> {
-    let text = std::fs::read(file).map_err(|error| with_path(&error, file))?;
+    let named = |error: io::Error| with_path(&error, file);
+    let mut text = Vec::new();
+    let mut opened = File::open(file).map_err(named)?.take(LARGEST + 1);
+    opened.read_to_end(&mut text).map_err(named)?;
+    if text.len() as u64 > LARGEST {
+        let message = format!(
+            "larger than {} MiB, the most a definition file may have; split it",
+            LARGEST >> 20
+        );
+        return Err(named(io::Error::new(io::ErrorKind::FileTooLarge, message)));
+    }
     Ok(Source::new(shown, text))
 }
 

@@ -1,5 +1,6 @@
 //! A file as a tree of nodes, if it is one.
 
+use super::advice::advice;
 use super::node::{self, Node};
 use super::position::Position;
 use super::report::FileReport;
@@ -11,7 +12,8 @@ pub(crate) fn tree(source: &Source, report: &mut FileReport<'_>) -> Option<Node>
     match node::read(text) {
         Ok(root) => Some(root),
         Err(error) => {
-            report.error(error.position, format!("not YAML: {}", error.message));
+            let advice = advice(text, error.position);
+            report.error(error.position, format!("not YAML: {}{advice}", error.message));
             None
         }
     }

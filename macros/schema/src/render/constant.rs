@@ -8,7 +8,7 @@ use quote::quote;
 
 use crate::language::key::{Key, Takes};
 use crate::language::{collector, column, predicate};
-use crate::model::{Bucket, Collector, Column, Family, Predicate, Tag};
+use crate::model::{Bucket, Collector, Column, Family, Predicate, Setting, Tag, Text};
 
 /// The whole definition as an expression of type `::pg_exporter::schema::Collector`, with that
 /// [origin](constant_origin).
@@ -44,6 +44,8 @@ fn field<T>(key: &Key<T>, it: &T) -> Option<TokenStream> {
             quote!(Borrowed(#text))
         }
         Takes::Tags(field) => list("Tag", (field.get)(it).iter().map(tag)),
+        Takes::Schemas(field) => texts((field.get)(it)),
+        Takes::Settings(field) => list("Setting", (field.get)(it).iter().map(setting)),
         Takes::Seconds(field) => duration((field.get)(it)),
         Takes::Timeout(field) => option((field.get)(it).as_ref().map(duration)),
         Takes::Version(field) => number((field.get)(it)),
@@ -69,6 +71,18 @@ fn list(kind: &str, items: impl Iterator<Item = TokenStream>) -> TokenStream {
         const LIST: &[::pg_exporter::schema::#kind] = &[#(#items),*];
         Borrowed(LIST)
     })
+}
+
+fn texts(list: &[Text]) -> TokenStream {
+    quote!({
+        const LIST: &[::pg_exporter::schema::Text] = &[#(Borrowed(#list)),*];
+        Borrowed(LIST)
+    })
+}
+
+fn setting(setting: &Setting) -> TokenStream {
+    let Setting { name, value } = setting;
+    quote!(::pg_exporter::schema::Setting { name: Borrowed(#name), value: Borrowed(#value) })
 }
 
 fn predicate(it: &Predicate) -> TokenStream {

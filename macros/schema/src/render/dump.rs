@@ -102,6 +102,9 @@ impl Serialize for Written<'_> {
             Value::Whole(number) => serializer.serialize_i64(*number),
             Value::Words(words) => words.serialize(serializer),
             Value::Numbers(numbers) => numbers.serialize(serializer),
+            Value::Settings(list) => {
+                serializer.collect_map(list.iter().map(|setting| (&setting.name, &setting.value)))
+            }
             Value::Predicates(list) => each(serializer, list.iter().map(PredicateEntry)),
             Value::Columns(list) => each(serializer, list.iter().map(|column| Entry(collector, column))),
         }

@@ -12,14 +12,13 @@ use crate::read::report::FileReport;
 
 /// Resolves `metrics` of a definition.
 pub(crate) fn define(entry: &Entry, item: &mut Item, report: &mut FileReport<'_>) {
+    let is_skipped = item.collector.skip;
     let Some((pair, written)) = entry.columns() else {
-        if !entry.given.broken {
-            let message = format!(
-                "`{}` has no `metrics`; list the columns of its query",
-                entry.branch
-            );
-            report.error(entry.given.position, message);
-        }
+        let message = format!(
+            "`{}` has no `metrics`; list the columns of its query",
+            entry.branch
+        );
+        yields_nothing(&message, entry, entry.given.position, is_skipped, report);
         return;
     };
     let prefix = valid_prefix(entry, &item.collector.name, report);
@@ -34,16 +33,25 @@ pub(crate) fn define(entry: &Entry, item: &mut Item, report: &mut FileReport<'_>
             has_value = true;
         }
     }
-    if !has_value && !entry.given.broken {
+    if !has_value {
         let message = format!(
             "`{}` has no metric column; give one the usage GAUGE, COUNTER or HISTOGRAM",
             entry.branch
         );
-        report.error(pair.key_position, message);
+        yields_nothing(&message, entry, pair.key_position, is_skipped, report);
     }
     let positions = item.columns.iter().map(|location| location.position);
     distinct::check(columns.iter().zip(positions), report);
     item.collector.columns = columns.into();
+}
+
+/// A mistake, but of what is not run it is only worth a look.
+fn yields_nothing(message: &str, entry: &Entry, at: Position, is_skipped: bool, report: &mut FileReport<'_>) {
+    if is_skipped {
+        report.warning(at, message);
+    } else if !entry.given.broken {
+        report.error(at, message);
+    }
 }
 
 /// The collector's name; another one when it cannot begin a name, so that its columns do not repeat the mistake.

@@ -1,7 +1,7 @@
 //! From an entry that has a query to a branch.
 
 use super::item::Item;
-use super::{columns, settings, statement};
+use super::{columns, settings};
 use crate::model::{Collector, Origin};
 use crate::read::given::Entry;
 use crate::read::position::Location;
@@ -22,7 +22,6 @@ pub(crate) fn definition(
         report.error(entry.given.position, message);
     }
     settings::apply(entry, rank, &mut item, report);
-    statement::pgbouncer(entry, &item.collector, report);
     columns::define(entry, &mut item, report);
     let sound = !entry.given.broken && report.errors() == before;
     sound.then_some(item)

@@ -83,7 +83,13 @@ pub fn layer(base: &[Collector], sources: &[Source], strictness: Strictness) -> 
         items: base.iter().map(Item::of_base).collect(),
         ..Set::default()
     };
+    let mut size = 0;
     for (rank, source) in sources.iter().enumerate() {
+        size += source.text.len();
+        if size > LARGEST {
+            too_large(source, &mut report);
+            break;
+        }
         let entries = entry::file(source, &mut report);
         let (definitions, tunings): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| entry.is_definition());
@@ -100,6 +106,18 @@ pub fn layer(base: &[Collector], sources: &[Source], strictness: Strictness) -> 
     check_set(&set.items, &mut report);
     set.items.sort_by_key(|item| item.collector.priority);
     outcome(set.items, report)
+}
+
+/// What all files of a set may have together, in bytes. The shipped set has a tenth of it.
+const LARGEST: usize = 4 << 20;
+
+fn too_large(source: &Source, report: &mut Report) {
+    let file: Arc<str> = Arc::from(source.path.as_ref());
+    let message = format!(
+        "with this file the definitions are larger than {} MiB together, the most there may be; remove some",
+        LARGEST >> 20
+    );
+    report.error(&Location::new(&file, Position::default()), message);
 }
 
 /// Files that define nothing are a mistake: someone expects metrics from them.

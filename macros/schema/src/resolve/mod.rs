@@ -8,6 +8,7 @@ pub(crate) mod distinct;
 pub(crate) mod item;
 pub(crate) mod layer;
 pub(crate) mod names;
+pub(crate) mod server_settings;
 pub(crate) mod set;
 pub(crate) mod settings;
 pub(crate) mod sql;

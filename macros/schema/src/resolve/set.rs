@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{names, statement, tags};
+use super::{names, server_settings, statement, tags};
 use crate::language::key::Takes;
-use crate::model::{Bucket, List, Predicate};
+use crate::model::{Bucket, List, Predicate, Text};
 use crate::read::given::{Given, Pair, Written};
 use crate::read::position::{At, Position};
 use crate::read::report::FileReport;
@@ -35,10 +35,19 @@ pub(crate) fn set<T: Default>(pair: &Pair<T>, it: &mut T, context: Context<'_>, 
         }
         (Takes::Statement(field), Written::Text(text)) => {
             let what = format!("`{key}` of `{}`", context.owner);
-            *(field.edit)(it) = statement::checked(&At::new(text, at), &what, report).into();
+            *(field.edit)(it) = statement::checked(&At::new(text.as_str(), at), &what, report).into();
         }
         (Takes::Tags(field), Written::Words(words)) => {
             *(field.edit)(it) = tags::resolve(words, report).into();
+        }
+        (Takes::Schemas(field), Written::Words(words)) => {
+            *(field.edit)(it) = schemas(words, key, report);
+        }
+        (Takes::Settings(field), Written::Assignments(list)) => {
+            *(field.edit)(it) = list
+                .iter()
+                .filter_map(|(name, value)| server_settings::checked(name, &value.value, report))
+                .collect();
         }
         (Takes::Seconds(field), Written::Number(seconds)) => {
             if let Some(duration) = span(*seconds, key, at, report) {
@@ -82,6 +91,23 @@ pub(crate) fn set<T: Default>(pair: &Pair<T>, it: &mut T, context: Context<'_>, 
         }
         _ => {}
     }
+}
+
+/// Names of schemas, each once.
+fn schemas(words: &[At<String>], key: &str, report: &mut FileReport<'_>) -> List<Text> {
+    let mut list: Vec<Text> = Vec::with_capacity(words.len());
+    for word in words {
+        let name = word.value.trim();
+        if name.is_empty() || name.contains('\0') {
+            report.error(
+                word.position,
+                format!("`{key}` holds no name of a schema here; write one, or remove it"),
+            );
+        } else if !list.iter().any(|one| one == name) {
+            list.push(name.to_owned().into());
+        }
+    }
+    list.into()
 }
 
 /// Seconds that may not be negative.

@@ -2,6 +2,7 @@
 
 use super::item::Item;
 use super::set::{Context, set};
+use super::statement;
 use crate::language::key::{Key, Takes};
 use crate::model::Collector;
 use crate::read::given::Entry;
@@ -29,7 +30,15 @@ pub(crate) fn apply(entry: &Entry, rank: usize, item: &mut Item, report: &mut Fi
             }
             _ => {}
         }
-        set(pair, &mut item.collector, context, report);
+        if !matches!(pair.key.takes, Takes::Statement(_)) {
+            set(pair, &mut item.collector, context, report);
+        }
+    }
+    // Last, since it depends on the tags, and what stands in front of it must not be set anew.
+    let statements = entry.given.pairs.iter();
+    for pair in statements.filter(|pair| matches!(pair.key.takes, Takes::Statement(_))) {
+        let is_console = statement::is_console(&item.collector);
+        statement::query(pair, &entry.branch, is_console, &mut item.collector, report);
     }
     if has_versions && report.errors() == before {
         versions(item, report);

@@ -19,6 +19,8 @@
     predicate (name = "" , predicate_query = "SELECT true" , ttl = 0.0),
     tags = ["cluster" , "primary" , "extension:citus" , "schema:shop" , "dbname:shop" , "username:mon" , "not:slow" , "special"],
     ttl = 10.0,
+    search_path = ["shop" , "My \"Schema\""],
+    settings = ["work_mem=64MB" , "plan.note=it's"],
     timeout = 1.5,
     min_version = 90600,
     max_version = 140000,
@@ -48,7 +50,7 @@ pub struct ShopOrders13<'a> {
 
 /// Collector shop\_orders.
 ///
-/// Branch `shop_orders_14` of collector `shop_orders`, defined at `golden/shop.yml:30`. For versions from 140000, tagged `cluster`, `primary`. Not run unless asked for.
+/// Branch `shop_orders_14` of collector `shop_orders`, defined at `golden/shop.yml:32`. For versions from 140000, tagged `cluster`, `primary`. Not run unless asked for.
 ///
 /// ```sql
 /// SELECT state, kind, open FROM orders
@@ -65,7 +67,7 @@ pub struct ShopOrders13<'a> {
     fatal = true,
     skip = true,
     priority = 100,
-    origin (file = "golden/shop.yml" , line = 30 , query_line = 32),
+    origin (file = "golden/shop.yml" , line = 32 , query_line = 34),
 )]
 pub struct ShopOrders14<'a> {
     /// Label `state`: State of the order, see \[docs\].
@@ -81,7 +83,7 @@ pub struct ShopOrders14<'a> {
 
 /// Collector pool.
 ///
-/// Branch `pool` of collector `pool`, defined at `golden/shop.yml:42`. For all versions, tagged `pgbouncer`. May take 0.1 s.
+/// Branch `pool` of collector `pool`, defined at `golden/shop.yml:44`. For all versions, tagged `pgbouncer`. May take 0.1 s.
 ///
 /// ```sql
 /// SHOW POOLS
@@ -94,7 +96,7 @@ pub struct ShopOrders14<'a> {
     query = "SHOW POOLS",
     tags = ["pgbouncer"],
     priority = 100,
-    origin (file = "golden/shop.yml" , line = 42 , query_line = 43),
+    origin (file = "golden/shop.yml" , line = 44 , query_line = 45),
 )]
 pub struct Pool {
     /// Gauge `pool_cl_active`: Clients.

@@ -10,17 +10,21 @@ use crate::language::key::{Key, Place};
 use crate::language::{collector, column, predicate, usage};
 use crate::model::Usage;
 
+/// A key that only holds anchors.
+const HOLDER: &str = "^(\\.|x-)";
+
 /// The schema as JSON text, draft 2020-12.
 #[must_use]
 pub fn json_schema() -> String {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:pg-exporter:collectors:2",
         "title": "pg_exporter collector definitions",
         "description": "A map of branch to definition.",
         "type": ["object", "null"],
         "propertyNames": { "minLength": 1 },
         // A branch whose key cannot begin a metric's name needs another name for its metrics.
-        "patternProperties": { NAME: reference("entry") },
+        "patternProperties": { NAME: reference("entry"), HOLDER: true },
         "additionalProperties": { "allOf": [reference("entry")], "dependentRequired": { "query": ["name"] } },
         "$defs": {
             "entry": {

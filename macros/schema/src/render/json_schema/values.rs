@@ -15,6 +15,8 @@ pub(super) const SUFFIX_BUT_NO_LABEL: &str = "^(?!(?!__)[a-zA-Z_][a-zA-Z0-9_]*$)
 const DECIMAL: &str = "([0-9][0-9_]*\\.?[0-9_]*|\\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?";
 const WHOLE: &str = "[0-9][0-9_]*(\\.0*)?([eE]\\+?[0-9]+)?";
 const RADIX: &str = "0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+";
+/// A setting that a definition may make.
+const SETTING: &str = "^[A-Za-z_][A-Za-z0-9_$]*(\\.[A-Za-z_][A-Za-z0-9_$]*)?$";
 /// What a duration can hold.
 const LONGEST: f64 = 1.8e19;
 
@@ -30,6 +32,16 @@ pub(crate) fn takes<T>(takes: &Takes<T>) -> Value {
         Takes::Tags(_) => json!({
             "type": ["array", "null"],
             "items": { "type": ["string", "number", "boolean"], "pattern": tags() },
+        }),
+        Takes::Schemas(_) => json!({
+            "type": ["array", "string", "null"],
+            "pattern": "^\\s*[^\\s,][^,]*(,\\s*[^\\s,][^,]*)*$",
+            "items": { "type": ["string", "number"], "pattern": "\\S" },
+        }),
+        Takes::Settings(_) => json!({
+            "type": ["object", "null"],
+            "propertyNames": { "pattern": SETTING },
+            "additionalProperties": { "type": ["string", "number", "boolean", "null"] },
         }),
         Takes::Timeout(_) | Takes::Factor(_) | Takes::Number(_) => number("number", "[-+]?", DECIMAL),
         Takes::Seconds(_) => with(

@@ -75,6 +75,10 @@ fn item<T>(key: &Key<T>, value: Option<Value<'_>>) -> Option<TokenStream> {
             quote!(#literal)
         }
         Value::Words(words) => quote!([#(#words),*]),
+        Value::Settings(list) => {
+            let assignments = list.iter().map(|one| format!("{}={}", one.name, one.value));
+            quote!([#(#assignments),*])
+        }
         Value::Numbers(values) => {
             let values = values.into_iter().map(number);
             quote!([#(#values),*])
