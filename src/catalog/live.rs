@@ -56,7 +56,7 @@ fn wanted(collectors: &[Arc<Collector>]) -> Wanted {
     for tag in collectors.iter().flat_map(|collector| collector.tags.iter()) {
         match tag {
             Tag::Schema(name) => schemas.insert(name.to_string()),
-            Tag::Extension(name) => extensions.insert(name.to_string()),
+            Tag::Extension(name) | Tag::ExtensionFrom(name, _) => extensions.insert(name.to_string()),
             _ => continue,
         };
     }

@@ -31,10 +31,12 @@ pub enum Verdict {
     Skipped,
     /// Not for this kind of target, version, role, database…
     Inactive(Why),
-    /// Another branch of the collector fits too and is for newer servers.
+    /// Another branch of the collector fits too and is for newer servers, or comes first.
     Superseded {
         /// The branch installed instead.
         by: String,
+        /// Whether that one is for newer servers; otherwise it merely comes first.
+        is_newer: bool,
     },
 }
 
@@ -65,6 +67,8 @@ pub enum Why {
     NotReplica,
     /// The extension is not installed in the database.
     Extension(String, String),
+    /// The extension is installed in an older version: its name, that version, the first one that would do.
+    ExtensionOlder(String, String, String),
     /// The extension is in a schema whose name cannot stand in a statement.
     ExtensionSchema(String),
     /// The schema does not exist in the database.
@@ -120,6 +124,7 @@ pub fn plan(collectors: &[Arc<Collector>], facts: &Facts, context: &Context) -> 
         {
             *verdict = Verdict::Superseded {
                 by: winner.branch.to_string(),
+                is_newer: winner.min_version > collector.min_version,
             };
         }
     }
@@ -154,10 +159,24 @@ fn judge(collector: &Collector, facts: &Facts, context: &Context) -> Verdict {
             .iter()
             .find_map(|tag| objection(tag, facts, context))
     };
-    match by_tag().or_else(|| unknown_schema(collector, facts)) {
+    match by_tag()
+        .or_else(|| other_database(collector, facts))
+        .or_else(|| unknown_schema(collector, facts))
+    {
         Some(why) => Verdict::Inactive(why),
         None => Verdict::Active,
     }
+}
+
+/// Several tags `dbname:` mean any of these databases: a connection has one.
+fn other_database(collector: &Collector, facts: &Facts) -> Option<Why> {
+    let names = collector.tags.iter().filter_map(|tag| match tag {
+        Tag::Database(name) => Some(name.as_ref()),
+        _ => None,
+    });
+    let names: Vec<&str> = names.collect();
+    let is_other = !names.is_empty() && !names.contains(&facts.database.as_str());
+    is_other.then(|| Why::Database(names.join(" or ")))
 }
 
 /// Why `@extschema:NAME@` of one of its statements cannot be replaced.
@@ -171,6 +190,20 @@ fn unknown_schema(collector: &Collector, facts: &Facts) -> Option<Why> {
     })
 }
 
+/// Whether a version is that one or a later one: its numbers are compared one by one, so that 1.10 is after 1.9. What is no
+/// number counts as 0, and so does what one has fewer of.
+fn is_at_least(version: &str, wanted: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u64> {
+        let parts = text.split(|c: char| !c.is_ascii_digit());
+        let mut numbers: Vec<u64> = parts.map(|part| part.parse().unwrap_or(0)).collect();
+        while numbers.last() == Some(&0) {
+            numbers.pop();
+        }
+        numbers
+    };
+    numbers(version) >= numbers(wanted)
+}
+
 /// Why a tag does not pass.
 fn objection(tag: &Tag, facts: &Facts, context: &Context) -> Option<Why> {
     let (passes, why) = match tag {
@@ -182,11 +215,18 @@ fn objection(tag: &Tag, facts: &Facts, context: &Context) -> Option<Why> {
             facts.extensions.contains_key(&**name),
             Why::Extension(name.to_string(), facts.database.clone()),
         ),
+        Tag::ExtensionFrom(name, wanted) => match facts.extensions.get(&**name) {
+            Some(extension) => (
+                is_at_least(&extension.version, wanted),
+                Why::ExtensionOlder(name.to_string(), extension.version.clone(), wanted.to_string()),
+            ),
+            None => (false, Why::Extension(name.to_string(), facts.database.clone())),
+        },
         Tag::Schema(name) => (
             facts.schemas.contains(&**name),
             Why::Schema(name.to_string(), facts.database.clone()),
         ),
-        Tag::Database(name) => (facts.database == **name, Why::Database(name.to_string())),
+        Tag::Database(_) => return None,
         Tag::User(name) => (facts.user == **name, Why::User(name.to_string())),
         Tag::Not(name) => (!context.tags.contains(&**name), Why::Excluded(name.to_string())),
         Tag::Custom(name) => (context.tags.contains(&**name), Why::NoTag(name.to_string())),
@@ -205,6 +245,9 @@ impl fmt::Display for Why {
             Self::NotPrimary => f.write_str("primary only"),
             Self::NotReplica => f.write_str("replica only"),
             Self::Extension(name, database) => write!(f, "extension {name} is not installed in {database}"),
+            Self::ExtensionOlder(name, version, wanted) => {
+                write!(f, "extension {name} is {version}, below {wanted}")
+            }
             Self::ExtensionSchema(name) => write!(
                 f,
                 "extension {name} is in a schema whose name has a quote, a dollar sign or a backslash"
@@ -224,7 +267,34 @@ impl fmt::Display for Verdict {
             Self::Active => f.write_str("Active"),
             Self::Skipped => f.write_str("Skipped"),
             Self::Inactive(why) => write!(f, "Inactive ({why})"),
-            Self::Superseded { by } => write!(f, "Inactive ({by} is for newer servers and fits too)"),
+            Self::Superseded { by, is_newer: true } => {
+                write!(f, "Inactive ({by} is for newer servers and fits too)")
+            }
+            Self::Superseded { by, is_newer: false } => write!(
+                f,
+                "Inactive ({by} comes first and fits too; give both min_version and max_version)"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_number_by_number() {
+        for (version, wanted) in [
+            ("1.10", "1.9"),
+            ("1.8", "1.8"),
+            ("2", "1.99"),
+            ("3.4.1dev", "3.4"),
+            ("1.8.0", "1.8"),
+        ] {
+            assert!(is_at_least(version, wanted), "{version} {wanted}");
+        }
+        for (version, wanted) in [("1.9", "1.10"), ("1.8", "1.8.1"), ("", "1")] {
+            assert!(!is_at_least(version, wanted), "{version} {wanted}");
         }
     }
 }

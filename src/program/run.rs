@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use pg_exporter_schema::Collector;
 
 use super::cli::{Cli, Command, ReportFormat};
-use super::commands::{self, check, doctor, new};
+use super::commands::{self, check, convert, doctor, new};
 use super::logging;
 use super::serve::serve;
 use super::settings::{self, Settings};
@@ -70,6 +70,7 @@ fn execute(
             strict,
             format,
         }) => check::run(&setup, &paths, strict, format),
+        Some(Command::Convert { files }) => convert::run(&files),
         Some(Command::Schema) => commands::schema(),
         Some(Command::Scrape) => commands::scrape(&setup),
         Some(Command::Explain { format }) => commands::explain(&setup, format),

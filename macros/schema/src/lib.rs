@@ -15,6 +15,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod convert;
 mod language;
 mod model;
 mod read;
@@ -22,6 +23,7 @@ mod render;
 mod resolve;
 mod web;
 
+pub use convert::conversion::{Converted, convert};
 pub use model::{
     Bucket, Collector, Column, DEFAULT_TIMEOUT, Family, List, OPEN, Origin, Predicate, Setting, Tag, Text,
     Usage,

@@ -99,6 +99,8 @@ pub enum Tag {
     Pgbouncer,
     /// `extension:NAME`: the extension is installed in the database.
     Extension(Text),
+    /// `extension:NAME>=VERSION`: the extension is installed in the database, in that version or a later one.
+    ExtensionFrom(Text, Text),
     /// `schema:NAME`: the schema exists in the database.
     Schema(Text),
     /// `dbname:NAME`: it is the database of that name.
@@ -303,6 +305,7 @@ impl fmt::Display for Tag {
             Self::Replica => f.write_str("replica"),
             Self::Pgbouncer => f.write_str("pgbouncer"),
             Self::Extension(name) => write!(f, "extension:{name}"),
+            Self::ExtensionFrom(name, version) => write!(f, "extension:{name}>={version}"),
             Self::Schema(name) => write!(f, "schema:{name}"),
             Self::Database(name) => write!(f, "dbname:{name}"),
             Self::User(name) => write!(f, "username:{name}"),

@@ -140,6 +140,7 @@ fn every_shipped_file_is_valid() {
     for directory in [
         "../../collectors",
         "../../collectors/legacy",
+        "../../collectors/compat/postgres_exporter",
         "../../tests/site/collectors",
         "tests/golden",
     ] {

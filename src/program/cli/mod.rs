@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub use flags::Flags;
-pub use output::write_stdout;
+pub use output::{write_stderr, write_stdout};
 pub use refusal::Refusal;
 
 use crate::build_info::BUILD_INFO;
@@ -44,6 +44,13 @@ pub enum Command {
         /// How findings are written
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
         format: ReportFormat,
+    },
+    /// Write files of postgres_exporter, CloudNativePG or sql_exporter in this exporter's language; exit code 1 if something
+    /// could not be carried over
+    Convert {
+        /// Files of definitions: queries.yaml, a ConfigMap, a collector file
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
     },
     /// Write the JSON Schema of the collector language to standard output
     Schema,

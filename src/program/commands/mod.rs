@@ -1,6 +1,7 @@
 //! What the program does instead of serving.
 
 pub(crate) mod check;
+pub(crate) mod convert;
 pub(crate) mod doctor;
 pub(crate) mod new;
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::foreign;
 use super::given::{Entry, Given, GivenColumn, Pair, Written};
 use super::node::{Kind, Node};
 use super::position::{At, Position};
@@ -10,6 +9,7 @@ use super::report::{FileReport, Report};
 use super::source::Source;
 use super::tree::tree;
 use super::value::{boolean, clip, items, number, pairs, string, unknown_word, whole};
+use super::{foreign, histogram};
 use crate::language::key::{self, Key, Takes};
 use crate::language::near::did_you_mean;
 use crate::language::{collector, column, predicate, usage};
@@ -22,11 +22,24 @@ pub(crate) fn file(source: &Source, report: &mut Report) -> Vec<Entry> {
     let Some(root) = tree(source, &mut report) else {
         return Vec::new();
     };
-    pairs(&root, "a definition file", &mut report)
-        .into_iter()
-        .filter(|(key, _)| !is_holder(&key.value))
-        .filter_map(|(key, node)| entry(key, node, &mut report))
-        .collect()
+    let mut entries = Vec::new();
+    let pairs = pairs(&root, "a definition file", &mut report);
+    for (key, node) in pairs.into_iter().filter(|(key, _)| !is_holder(&key.value)) {
+        for (key, node) in own_words(key, node, &mut report) {
+            entries.extend(entry(&key, &node, &mut report));
+        }
+    }
+    entries
+}
+
+/// An entry in our own words: keys and histograms of other exporters are put in ours.
+pub(crate) fn own_words(
+    key: &At<String>,
+    node: &Node,
+    report: &mut FileReport<'_>,
+) -> Vec<(At<String>, Node)> {
+    let node = foreign::translated(node, report);
+    histogram::expanded(key, node, report)
 }
 
 /// Whether an entry only holds anchors for others, as `.name` and `x-name` do in files of Compose and of CI.
@@ -52,13 +65,9 @@ pub(crate) fn entry(key: &At<String>, node: &Node, report: &mut FileReport<'_>) 
         return None;
     }
     let what = format!("`{branch}`");
-    let before = report.errors();
-    let node = foreign::translated(node, report);
-    let mut given = given(collector::KEYS, &node, key.position, &what, report);
-    given.broken = report.errors() > before;
     Some(Entry {
         branch: branch.to_owned(),
-        given,
+        given: given(collector::KEYS, node, key.position, &what, report),
     })
 }
 

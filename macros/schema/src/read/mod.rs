@@ -2,15 +2,19 @@
 //! a single key or value.
 
 pub(crate) mod advice;
+pub(crate) mod build;
+pub(crate) mod build_source;
 pub(crate) mod diagnostic;
 pub(crate) mod entry;
 pub(crate) mod foreign;
 pub(crate) mod given;
+pub(crate) mod histogram;
 pub(crate) mod node;
 pub(crate) mod position;
 pub(crate) mod report;
 pub(crate) mod runonserver;
 pub(crate) mod scalar;
 pub(crate) mod source;
+pub(crate) mod sql;
 pub(crate) mod tree;
 pub(crate) mod value;

@@ -111,6 +111,7 @@ fn tag(tag: &Tag) -> TokenStream {
         Tag::Replica => quote!(Replica),
         Tag::Pgbouncer => quote!(Pgbouncer),
         Tag::Extension(name) => quote!(Extension(Borrowed(#name))),
+        Tag::ExtensionFrom(name, version) => quote!(ExtensionFrom(Borrowed(#name), Borrowed(#version))),
         Tag::Schema(name) => quote!(Schema(Borrowed(#name))),
         Tag::Database(name) => quote!(Database(Borrowed(#name))),
         Tag::User(name) => quote!(User(Borrowed(#name))),

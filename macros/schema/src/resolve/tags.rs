@@ -49,7 +49,36 @@ fn tag(written: &At<String>, report: &mut FileReport<'_>) -> Option<Tag> {
         );
         return None;
     }
-    Some(make(name.to_owned().into()))
+    match make(name.to_owned().into()) {
+        Tag::Extension(name) => extension(written, &name, report),
+        other => Some(other),
+    }
+}
+
+/// `NAME`, or `NAME>=VERSION`. No name of an extension that is in use has such a sign.
+fn extension(written: &At<String>, text: &str, report: &mut FileReport<'_>) -> Option<Tag> {
+    let Some(at) = text.find(['<', '>', '=', '!', '~']) else {
+        return Some(Tag::Extension(text.to_owned().into()));
+    };
+    let (name, condition) = text.split_at_checked(at)?;
+    let (name, version) = (
+        name.trim(),
+        condition.strip_prefix(">=").unwrap_or_default().trim(),
+    );
+    if name.is_empty() || !version.starts_with(|c: char| c.is_ascii_digit()) {
+        report.error(
+            written.position,
+            format!(
+                "tag `{}` has no version that is known; write `extension:NAME>=1.8`",
+                written.value
+            ),
+        );
+        return None;
+    }
+    Some(Tag::ExtensionFrom(
+        name.to_owned().into(),
+        version.to_owned().into(),
+    ))
 }
 
 /// Any word may be a tag of the exporter's own; one that looks like a known tag is probably meant to be that.

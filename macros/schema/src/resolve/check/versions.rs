@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Collector, OPEN, Tag};
+use crate::model::{Collector, OPEN, Tag, Text};
 use crate::read::report::Report;
 use crate::resolve::item::Item;
 
@@ -53,17 +53,32 @@ fn versions_meet(a: &Collector, b: &Collector) -> bool {
 fn tags_agree(a: &Collector, b: &Collector) -> bool {
     let pgbouncer = |collector: &Collector| collector.has_tag(&Tag::Pgbouncer);
     pgbouncer(a) == pgbouncer(b)
+        && databases_meet(a, b)
         && a.tags
             .iter()
             .all(|tag| b.tags.iter().all(|other| !exclude(tag, other)))
+}
+
+/// Whether there is a database that both are for: several tags `dbname:` mean any of these.
+fn databases_meet(a: &Collector, b: &Collector) -> bool {
+    let names = |collector: &Collector| -> Vec<Text> {
+        let tags = collector.tags.iter();
+        tags.filter_map(|tag| match tag {
+            Tag::Database(name) => Some(name.clone()),
+            _ => None,
+        })
+        .collect()
+    };
+    let (a, b) = (names(a), names(b));
+    a.is_empty() || b.is_empty() || a.iter().any(|name| b.contains(name))
 }
 
 fn exclude(a: &Tag, b: &Tag) -> bool {
     match (a, b) {
         (Tag::Primary, Tag::Replica) | (Tag::Replica, Tag::Primary) => true,
         (Tag::Custom(tag), Tag::Not(not)) | (Tag::Not(not), Tag::Custom(tag)) => tag == not,
-        // A connection has one database and one role.
-        (Tag::Database(a), Tag::Database(b)) | (Tag::User(a), Tag::User(b)) => a != b,
+        // A connection has one role.
+        (Tag::User(a), Tag::User(b)) => a != b,
         _ => false,
     }
 }
