@@ -80,7 +80,7 @@ impl Harness {
             scrape_timeout: Duration::from_secs(1),
             // It would read files anew for each input.
             disable_reload: true,
-            telemetry: Arc::new(Telemetry::new("pg", &[]).unwrap()),
+            telemetry: Arc::new(Telemetry::new().unwrap()),
             pages: Semaphore::new(1),
             manager: Manager::default(),
             security: Arc::new(Security::none().unwrap()),

@@ -128,7 +128,7 @@ impl Setup {
         health: &Health,
     ) -> Result<(Scraper, Arc<Telemetry>), Stop> {
         let config = self.config(endpoint);
-        let telemetry = Telemetry::new(&config.namespace, &config.labels).map_err(Stop::failure)?;
+        let telemetry = Telemetry::new().map_err(Stop::failure)?;
         let telemetry = Arc::new(telemetry);
         let surroundings = Surroundings {
             telemetry: Arc::clone(&telemetry),

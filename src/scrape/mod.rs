@@ -1,12 +1,14 @@
-//! Scrapes, by stage: who waits for which run ([`schedule`]), one target's run ([`run`]), rows decoded ([`rows`]), the page
-//! ([`page`]), and what is told to people ([`overview`]).
+//! Scrapes, by stage: rows decoded ([`rows`]), encoded and put together to a page ([`page`]), who waits for which run
+//! ([`schedule`]), one target's run ([`run`]), what is told to people ([`overview`]), and the thread that does it ([`scraper`]).
 
+mod answers;
 pub mod overview;
 mod page;
 mod request;
 mod rows;
 mod run;
 mod schedule;
+mod scraper;
 
 pub use overview::{CollectorOverview, DatabaseOverview, Overview, ServerOverview};
 pub use page::format::Format;
@@ -16,10 +18,10 @@ pub use rows::batch::{Batch, RowView};
 pub use rows::mismatch::Mismatch;
 pub use rows::row::Row;
 pub use rows::typed::{DatabaseRows, RowHandlers};
-pub use run::actor::Scraper;
 pub use run::config::Config;
 pub(crate) use run::database_names;
 pub use run::database_names::NamePattern;
 pub use run::history::Run;
 pub use run::target::Surroundings;
 pub use schedule::selection::Selection;
+pub use scraper::Scraper;

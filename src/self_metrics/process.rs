@@ -4,8 +4,13 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use super::table::{
+    PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS,
+    PROCESS_VIRTUAL,
+};
+use super::writer::Writer;
 
 /// Entries of the auxiliary vector: the kernel's page size and clock ticks per second.
 const AT_PAGESZ: u64 = 6;
@@ -80,56 +85,21 @@ impl Process {
 }
 
 impl Usage {
-    /// Each known metric: name, help, type and value.
-    pub fn metrics(&self) -> impl Iterator<Item = (&'static str, &'static str, &'static str, f64)> {
-        [
-            (
-                "process_cpu_seconds_total",
-                "Processor time used, user and system.",
-                "counter",
-                self.cpu_seconds,
-            ),
-            (
-                "process_resident_memory_bytes",
-                "Resident memory.",
-                "gauge",
-                self.resident_bytes,
-            ),
-            (
-                "process_virtual_memory_bytes",
-                "Virtual memory.",
-                "gauge",
-                self.virtual_bytes,
-            ),
-            (
-                "process_open_fds",
-                "Open file descriptors.",
-                "gauge",
-                self.open_fds,
-            ),
-            (
-                "process_max_fds",
-                "Most file descriptors that may be open.",
-                "gauge",
-                self.max_fds,
-            ),
-            (
-                "process_start_time_seconds",
-                "Unix time of the start.",
-                "gauge",
-                self.start_seconds,
-            ),
-            ("process_threads", "Threads.", "gauge", self.threads),
-        ]
-        .into_iter()
-        .filter_map(|(name, help, kind, value)| Some((name, help, kind, value?)))
-    }
-
-    /// Appends the metrics in the text format.
-    pub fn encode(&self, page: &mut Vec<u8>) {
-        for (name, help, kind, value) in self.metrics() {
-            // Writing to memory does not fail.
-            let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+    /// Writes what is known.
+    pub fn write(&self, page: &mut Writer<'_>) {
+        let values = [
+            (&PROCESS_CPU, self.cpu_seconds),
+            (&PROCESS_RESIDENT, self.resident_bytes),
+            (&PROCESS_VIRTUAL, self.virtual_bytes),
+            (&PROCESS_OPEN_FDS, self.open_fds),
+            (&PROCESS_MAX_FDS, self.max_fds),
+            (&PROCESS_START, self.start_seconds),
+            (&PROCESS_THREADS, self.threads),
+        ];
+        for (metric, value) in values {
+            if let Some(value) = value {
+                page.single(metric, value);
+            }
         }
     }
 }
@@ -228,8 +198,8 @@ mod tests {
     #[test]
     fn what_the_system_does_not_tell_is_left_out() {
         let usage = Process::at(Path::new("/nonexistent")).usage();
-        let mut page = Vec::new();
-        usage.encode(&mut page);
-        assert_eq!((usage, page.len()), (Usage::default(), 0));
+        let mut page = Writer::new("pg", &[]);
+        usage.write(&mut page);
+        assert_eq!((usage, page.finish().len()), (Usage::default(), 0));
     }
 }

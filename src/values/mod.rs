@@ -1,7 +1,8 @@
-//! Values as operators write them: on and off, durations, text that must never be shown.
+//! Values as operators write them (on and off, durations, text that must never be shown), and as Prometheus reads them.
 
 mod boolean;
 pub(crate) mod duration;
+pub(crate) mod exposition;
 
 pub(crate) use boolean::boolean;
 pub use pg_exporter_schema::{MASK, Secret};

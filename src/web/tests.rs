@@ -28,7 +28,7 @@ use crate::catalog::compiled::COLLECTORS;
 use crate::catalog::{Catalog, Sources};
 use crate::health::{Lag, Snapshot, State};
 use crate::scrape::{Gone, Overview, Page, Request};
-use crate::self_metrics::Telemetry;
+use crate::self_metrics::{Telemetry, Writer};
 use crate::service::Manager;
 
 /// A backend that says what the test wants.
@@ -147,7 +147,7 @@ impl Server {
             telemetry_path: "/metrics".to_owned(),
             scrape_timeout: Duration::from_secs(10),
             disable_reload: false,
-            telemetry: Arc::new(Telemetry::new("pg", &[]).unwrap()),
+            telemetry: Arc::new(Telemetry::new().unwrap()),
             pages: Semaphore::new(limits.pages),
             manager: Manager::default(),
             security: Arc::new(security),
@@ -198,9 +198,9 @@ impl Server {
     }
 
     fn counted(&self) -> String {
-        let mut page = Vec::new();
-        self.context.telemetry.encode(&mut page).unwrap();
-        String::from_utf8(page).unwrap()
+        let mut page = Writer::new("pg", &[]);
+        self.context.telemetry.write(&mut page);
+        String::from_utf8(page.finish().to_vec()).unwrap()
     }
 }
 

@@ -3,6 +3,7 @@
 mod explain;
 mod figures;
 pub(in crate::scrape) mod model;
+pub(in crate::scrape) mod own_metrics;
 mod protocol;
 pub(in crate::scrape) mod server;
 mod stat;

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use pg_exporter_schema::Collector;
+use tokio::time::Instant;
 
 use super::server::ServerOverview;
 use crate::catalog::Live;
@@ -102,33 +103,30 @@ pub struct CollectorOverview {
     pub served: Option<Published>,
 }
 
-impl Target {
-    /// What is known of every database and collector.
-    #[must_use]
-    pub fn overview(&self) -> Overview {
-        let (start, history) = (self.last_run(), self.runs.borrow().history.to_vec());
-        let live = self.catalog.live();
-        let databases = self.databases().into_iter().map(|database| {
-            let name = database.label();
-            let state = database.state.borrow();
-            DatabaseOverview {
-                name,
-                ..self::database(&state, &live, start)
-            }
-        });
-        Overview {
-            server: server(&self.main.state.borrow(), start),
-            runs: history,
-            uptime: self.created.elapsed(),
-            databases: databases.collect(),
-            collectors: live.collectors.clone(),
+/// What is known of every database and collector of a target.
+pub(in crate::scrape) fn overview(target: &Target) -> Overview {
+    let (last, history) = (target.last_run().at, target.runs.borrow().history.to_vec());
+    let live = target.catalog.live();
+    let databases = target.databases.distinct().into_iter().map(|database| {
+        let name = database.label();
+        let state = database.state.borrow();
+        DatabaseOverview {
+            name,
+            ..self::database(&state, &live, last)
         }
+    });
+    Overview {
+        server: server(&target.databases.main.state.borrow(), last),
+        runs: history,
+        uptime: target.created.elapsed(),
+        databases: databases.collect(),
+        collectors: live.collectors.clone(),
     }
 }
 
 /// The run that results are judged by. What one that is on has not got to yet, the last that has ended has the word on.
 fn judge(state: &State, last: Instant) -> Instant {
-    state.status.ended.as_ref().map_or(last, |ended| ended.run)
+    state.status.ended.as_ref().map_or(last, |ended| ended.run.at)
 }
 
 /// Whether the last run read the database's facts. Not even a cached result is served of one that was not reached.
@@ -151,7 +149,7 @@ fn database(state: &State, live: &Live, last: Instant) -> DatabaseOverview {
     let start = judge(state, last);
     let ended = state.status.ended.as_ref();
     let failure = ended.and_then(|ended| ended.failure.as_ref());
-    let collectors = state.slots.iter().map(|slot| collector(slot, start));
+    let collectors = state.collectors.iter().map(|one| collector(one, start));
     DatabaseOverview {
         name: String::new(),
         version: state.facts.version,
@@ -197,7 +195,7 @@ fn verdicts(live: &Live, state: &State) -> Vec<Option<Verdict>> {
     live.collectors.iter().map(verdict).collect()
 }
 
-fn collector(slot: &CollectorState, start: Instant) -> CollectorOverview {
+fn collector(one: &CollectorState, start: Instant) -> CollectorOverview {
     let Stats {
         duration,
         errors,
@@ -208,34 +206,34 @@ fn collector(slot: &CollectorState, start: Instant) -> CollectorOverview {
         last_execution,
         last_failed,
         ..
-    } = slot.stats;
+    } = one.stats;
     CollectorOverview {
-        name: slot.collector.name.to_string(),
-        branch: slot.collector.branch.to_string(),
-        state: slot.state(start),
+        name: one.collector.name.to_string(),
+        branch: one.collector.branch.to_string(),
+        state: one.state(start),
         duration: duration.as_secs_f64(),
-        recent: slot.stats.recent.to_vec(),
-        age: age(slot, start).map(|age| age.as_secs_f64()),
-        series: slot.served(start).map_or(0, |samples| samples.series),
+        recent: one.stats.recent.to_vec(),
+        age: age(one, start).map(|age| age.as_secs_f64()),
+        series: one.served(start).map_or(0, |samples| samples.series),
         errors,
         executions,
         hits,
         skips: predicate_skips,
         total_duration,
         last_execution,
-        last_error: slot.stats.last_error.clone(),
+        last_error: one.stats.last_error.clone(),
         last_failed,
-        served: served(slot, start),
+        served: served(one, start),
     }
 }
 
 /// Age of what is served, as of now.
-fn age(slot: &CollectorState, start: Instant) -> Option<Duration> {
-    slot.served(start)?;
-    slot.good().map(|good| good.elapsed())
+fn age(one: &CollectorState, start: Instant) -> Option<Duration> {
+    one.served(start)?;
+    one.good().map(|good| good.elapsed())
 }
 
-fn served(slot: &CollectorState, start: Instant) -> Option<Published> {
-    let samples = slot.served(start)?;
-    Some(Published::new(&slot.collector, samples))
+fn served(one: &CollectorState, start: Instant) -> Option<Published> {
+    let samples = one.served(start)?;
+    Some(Published::new(&one.collector, samples))
 }

@@ -1,9 +1,10 @@
 //! What the shipped collectors tell of the server, read from their typed rows.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pg_exporter_schema::Collector;
+use tokio::time::Instant;
 
 use crate::catalog::compiled::{PgActivity, PgPrimaryOnly, PgReplicaOnly, PgSetting};
 use crate::scrape::rows::row::Row;

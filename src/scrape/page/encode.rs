@@ -1,16 +1,16 @@
 //! A batch to lines of the page: labels are rendered once per row and shared by all its metrics.
 
-use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use pg_exporter_schema::{Collector, Column, Usage};
 
+use super::blocks::Blocks;
 use super::histogram;
-use super::samples::{FamilyLines, Samples, has_repeats};
-use super::text::{push_label, push_number};
+use super::samples::{FamilyLines, Samples};
 use crate::scrape::rows::batch::Batch;
+use crate::values::exposition::{push_label, push_number};
 
 /// Encodes batches; holds what all of them share.
 #[derive(Debug, Default)]
@@ -20,36 +20,6 @@ pub struct Encoder {
     hasher: RandomState,
     lines: Vec<u8>,
     last_id: u64,
-}
-
-/// The label blocks of a batch's rows that are served.
-#[derive(Debug, Default)]
-pub(in crate::scrape) struct Blocks {
-    /// Row numbers in the batch.
-    pub(in crate::scrape) rows: Vec<usize>,
-    /// `{a="x",b="y"}` of each, or nothing.
-    text: Vec<u8>,
-    ends: Vec<usize>,
-    /// A hash of each label block.
-    keys: Vec<u64>,
-}
-
-impl Blocks {
-    /// The label block of the row at that place.
-    pub(in crate::scrape) fn get(&self, at: usize) -> &[u8] {
-        let start = at
-            .checked_sub(1)
-            .and_then(|before| self.ends.get(before))
-            .copied()
-            .unwrap_or(0);
-        let end = self.ends.get(at).copied().unwrap_or(start);
-        self.text.get(start..end).unwrap_or_default()
-    }
-
-    /// Row numbers and label blocks, in order.
-    pub(in crate::scrape) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        self.rows.iter().enumerate().map(|(at, row)| (*row, self.get(at)))
-    }
 }
 
 impl Encoder {
@@ -69,12 +39,6 @@ impl Encoder {
         }
     }
 
-    /// The constant labels, rendered.
-    #[must_use]
-    pub fn constant(&self) -> &str {
-        &self.constant
-    }
-
     /// The lines of a collector's batch. Of rows with equal labels the first is kept; rows above `max_series` are
     /// dropped; both are counted.
     pub fn encode(&mut self, collector: &Collector, batch: &Batch) -> Samples {
@@ -83,7 +47,7 @@ impl Encoder {
             .filter(|column| column.usage != Usage::Histogram)
             .count() as u64;
         let mut samples = Samples::default();
-        let mut served = distinct(self.blocks(collector, batch));
+        let mut served = self.blocks(collector, batch).distinct();
         // A histogram's rows are observations: equal labels are what it groups by.
         let has_histogram = collector.values().any(|column| column.usage == Usage::Histogram);
         let observed = if has_histogram {
@@ -199,22 +163,4 @@ impl Encoder {
         }
         text.push(b'}');
     }
-}
-
-/// Drops the rows whose labels an earlier row has.
-fn distinct(blocks: Blocks) -> Blocks {
-    if !has_repeats(blocks.keys.iter().copied()) {
-        return blocks;
-    }
-    let mut seen = HashSet::with_capacity(blocks.rows.len());
-    let mut distinct = Blocks::default();
-    for ((row, block), key) in blocks.iter().zip(&blocks.keys) {
-        if seen.insert(*key) {
-            distinct.rows.push(row);
-            distinct.text.extend_from_slice(block);
-            distinct.ends.push(distinct.text.len());
-            distinct.keys.push(*key);
-        }
-    }
-    distinct
 }

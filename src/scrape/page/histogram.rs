@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use pg_exporter_schema::Column;
 
-use super::encode::Blocks;
+use super::blocks::Blocks;
 use super::samples::{FamilyLines, Samples};
-use super::text::push_number;
 use crate::scrape::rows::batch::Batch;
+use crate::values::exposition::push_number;
 
 /// One histogram: observations per bucket (not cumulative; the last is above all bounds), their number and sum.
 struct Histogram<'a> {

@@ -1,14 +1,21 @@
 //! One installed collector on one database: when it is due, what is served of it, what is known about its runs.
+//!
+//! Its [`Outcome`] is its state. It begins with `Never`. A run moves it to `Good` or `Skipped`, from which it is due again
+//! when the result is older than its ttl; or to `Failed`, from which it is due at the next scrape after a failure that is
+//! alone, and later and later while it keeps failing; or to `Paused`, where objects or rights are missing, from which it is
+//! due when the pause is over. Planning ends waits ([`resume`](CollectorState::resume)), and puts it back to `Never` where the
+//! server is another one ([`expire`](CollectorState::expire)). An execution that the run's own end cut short is `Failed` without
+//! a wait: how little time a client has says nothing about the target.
 
 mod stats;
+mod texts;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use pg_exporter_schema::Collector;
+use tokio::time::Instant;
 
-use crate::catalog::facts::Facts;
-use crate::catalog::{extension_schema, is_shipped};
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::rows::ResultColumn;
 use crate::postgres::session::StatementKey;
@@ -16,7 +23,8 @@ use crate::scrape::page::samples::Samples;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
 
-pub use stats::{Outcome, Stats};
+pub use stats::Stats;
+pub use texts::Texts;
 
 /// For how long a collector rests whose objects or rights are missing, unless something makes the plan anew before.
 const PAUSE: Duration = Duration::from_secs(300);
@@ -25,51 +33,59 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest wait between tries of a collector that keeps failing.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
+/// What the last execution came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Outcome {
+    /// Not run yet, on this server with this definition.
+    #[default]
+    Never,
+    /// A result.
+    Good,
+    /// A predicate said no: the result is empty.
+    Skipped,
+    /// An error. It is not tried again before that moment.
+    Failed(Failure, Option<Instant>),
+    /// Objects or rights are missing. It is not tried again before that moment.
+    Paused(Failure, Instant),
+}
+
+impl Outcome {
+    /// Why it failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure, _) | Self::Paused(failure, _) => Some(failure),
+            Self::Never | Self::Good | Self::Skipped => None,
+        }
+    }
+
+    /// Whether there is a result, be it an empty one.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Good | Self::Skipped)
+    }
+}
+
+/// How an execution failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// What it took; `None` if it did not get so far as to run.
+    pub took: Option<Duration>,
+    /// Whether the run's own end cut it short.
+    pub is_cut_short: bool,
+    /// The time between scrapes.
+    pub interval: Duration,
+}
+
 /// A predicate's statement and its cached answer.
 #[derive(Clone, Debug)]
-pub struct PredicateSlot {
+pub struct PredicateState {
     /// Its statement.
     pub key: StatementKey,
     /// The statement's text on this database.
     pub query: Arc<str>,
     /// The last answer and the scrape start of its execution.
     pub answer: Option<(bool, Instant)>,
-}
-
-/// A collector's statements as they are sent to one database.
-#[derive(Clone, Debug)]
-pub struct Texts {
-    /// The query.
-    pub query: Arc<str>,
-    /// One per predicate.
-    pub predicates: Vec<Arc<str>>,
-    /// Whether their names are looked for where the role finds them.
-    pub on_role_path: bool,
-}
-
-impl Texts {
-    /// The texts on a database of which these facts are known, and on which the collector is installed.
-    #[must_use]
-    pub fn new(collector: &Collector, facts: &Facts) -> Self {
-        // What cannot be replaced keeps the collector from being installed.
-        let text = |sql: &str| extension_schema::replaced(sql, facts).map_or_else(|_| sql.into(), Arc::from);
-        Self {
-            query: text(&collector.query),
-            predicates: collector.predicates.iter().map(|one| text(&one.query)).collect(),
-            on_role_path: !is_shipped(collector),
-        }
-    }
-}
-
-/// What the server is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Execution {
-    /// Start of the scrape that it is for.
-    pub scrape: Instant,
-    /// When the server ends it.
-    pub limit: Instant,
-    /// Whether that is by the collector's own limit, not by what was left of the scrape.
-    pub has_own_limit: bool,
 }
 
 /// An installed collector.
@@ -84,17 +100,14 @@ pub struct CollectorState {
     /// Its definition.
     pub collector: Arc<Collector>,
     /// One per predicate of the definition.
-    pub predicates: Vec<PredicateSlot>,
+    pub predicates: Vec<PredicateState>,
     /// How its rows are read, and the columns for which that holds.
     pub decoder: Option<(Arc<[ResultColumn]>, Arc<Decoder>)>,
-    /// Label block of the exporter's own series about it.
-    pub block: Arc<[u8]>,
     /// Counts.
     pub stats: Stats,
-    /// What the last execution came to.
-    pub outcome: Outcome,
-    /// The last result itself, kept while some code of the library's user asks for its rows.
+    /// The last result itself, kept while somebody asks for its rows.
     pub batch: Option<Arc<Batch>>,
+    outcome: Outcome,
     samples: Arc<Samples>,
     /// Scrape start of the last execution: of two scrapes at a time, the later one.
     executed: Option<Instant>,
@@ -103,28 +116,18 @@ pub struct CollectorState {
     /// Scrape start of the execution that gave `samples`.
     good: Option<Instant>,
     failures_in_a_row: u32,
-    not_before: Option<Instant>,
     /// The last scrape that found it to be due.
     begun: Option<Instant>,
-    /// Its execution that the server is at now: of two at a time, the later one.
-    running: Option<Execution>,
-    /// Whether waiting is a pause for missing objects or rights rather than a back-off.
-    paused: bool,
 }
 
 impl CollectorState {
     /// A collector that has not run yet.
     #[must_use]
-    pub fn new(
-        collector: Arc<Collector>,
-        texts: Texts,
-        block: Arc<[u8]>,
-        mut key: impl FnMut() -> StatementKey,
-    ) -> Self {
+    pub fn new(collector: Arc<Collector>, texts: Texts, mut key: impl FnMut() -> StatementKey) -> Self {
         let predicates = texts
             .predicates
             .into_iter()
-            .map(|query| PredicateSlot {
+            .map(|query| PredicateState {
                 key: key(),
                 query,
                 answer: None,
@@ -137,7 +140,6 @@ impl CollectorState {
             collector,
             predicates,
             decoder: None,
-            block,
             stats: Stats::default(),
             outcome: Outcome::Never,
             batch: None,
@@ -146,27 +148,19 @@ impl CollectorState {
             answered: None,
             good: None,
             failures_in_a_row: 0,
-            not_before: None,
             begun: None,
-            running: None,
-            paused: false,
         }
+    }
+
+    /// What the last execution came to.
+    #[must_use]
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
     }
 
     /// The scrape begun at `start` found it to be due: it is about to be executed.
     pub fn begin(&mut self, start: Instant) {
         self.begun = self.begun.max(Some(start));
-    }
-
-    /// The server begins to work on its statement.
-    pub fn run(&mut self, execution: Execution) {
-        self.running = Some(execution);
-    }
-
-    /// Its execution that the server is at now.
-    #[must_use]
-    pub fn running(&self) -> Option<Execution> {
-        self.running
     }
 
     /// Whether the scrape begun at `start`, or a later one, found it to be due and it has not answered since.
@@ -184,21 +178,18 @@ impl CollectorState {
     /// Whether it must be executed in a scrape that began at `start`.
     #[must_use]
     pub fn is_due(&self, start: Instant, cache: bool) -> bool {
-        if self.not_before.is_some_and(|moment| start < moment) {
-            return false;
-        }
-        match self.outcome {
-            Outcome::Never | Outcome::Failed(_) => true,
-            Outcome::Good | Outcome::PredicateSkipped => !cache || !self.is_fresh(start),
+        match &self.outcome {
+            Outcome::Never => true,
+            Outcome::Good | Outcome::Skipped => !cache || !self.is_fresh(start),
+            Outcome::Failed(_, wait) => wait.is_none_or(|until| until <= start),
+            Outcome::Paused(_, until) => *until <= start,
         }
     }
 
     fn is_fresh(&self, start: Instant) -> bool {
         let ttl = self.collector.ttl;
-        !ttl.is_zero()
-            && self
-                .executed
-                .is_some_and(|executed| start.saturating_duration_since(executed) <= ttl)
+        let age = |executed| start.saturating_duration_since(executed);
+        !ttl.is_zero() && self.executed.is_some_and(|executed| age(executed) <= ttl)
     }
 
     /// The samples that a scrape begun at `start` serves: of this scrape, still fresh, or of a good execution that is
@@ -211,33 +202,20 @@ impl CollectorState {
     /// Whether its last execution was good, and ended after `start` or is within the ttl of it.
     #[must_use]
     pub fn is_current(&self, start: Instant) -> bool {
-        match self.outcome {
-            Outcome::Good | Outcome::PredicateSkipped => {
-                self.has_answered_since(start) || self.is_fresh(start)
-            }
-            Outcome::Never | Outcome::Failed(_) => false,
-        }
+        self.outcome.is_good() && (self.has_answered_since(start) || self.is_fresh(start))
     }
 
     fn is_stale_but_allowed(&self, start: Instant) -> bool {
         let limit = self.collector.max_stale;
-        !limit.is_zero()
-            && self
-                .good
-                .is_some_and(|good| start.saturating_duration_since(good) <= limit)
+        let age = |good| start.saturating_duration_since(good);
+        !limit.is_zero() && self.good.is_some_and(|good| age(good) <= limit)
     }
 
     /// It was asked for and its cached result is served.
     pub fn hit(&mut self) {
         self.stats.collections += 1;
-        match self.outcome {
-            Outcome::Good => self.stats.hits += 1,
-            Outcome::PredicateSkipped => {
-                self.stats.hits += 1;
-                self.stats.predicate_skips += 1;
-            }
-            Outcome::Never | Outcome::Failed(_) => {}
-        }
+        self.stats.hits += u64::from(self.outcome.is_good());
+        self.stats.predicate_skips += u64::from(self.outcome == Outcome::Skipped);
     }
 
     /// An execution in the scrape begun at `start` gave samples.
@@ -248,7 +226,7 @@ impl CollectorState {
         self.samples = Arc::new(samples);
         self.good = self.executed;
         self.outcome = Outcome::Good;
-        self.recovered();
+        self.failures_in_a_row = 0;
     }
 
     /// A predicate said no.
@@ -257,41 +235,29 @@ impl CollectorState {
         self.stats.predicate_skips += 1;
         self.samples = Arc::default();
         self.good = self.executed;
-        self.outcome = Outcome::PredicateSkipped;
-        self.recovered();
+        self.outcome = Outcome::Skipped;
+        self.failures_in_a_row = 0;
     }
 
-    /// An execution failed. `interval` is the time between scrapes: a second failure in a row is not tried again at
-    /// the next scrape but at the one after it, and so on up to the collector's ttl.
-    ///
-    /// `took` is `None` if it did not get so far as to run. A result that another scrape got meanwhile stands.
-    pub fn failed(&mut self, failure: Failure, start: Instant, took: Option<Duration>, interval: Duration) {
-        let has_result = matches!(self.outcome, Outcome::Good | Outcome::PredicateSkipped);
-        let stands = has_result && self.has_answered_since(start);
-        self.executed(start, took);
-        self.stats.last_failed = self.stats.last_execution;
-        self.stats.errors += 1;
-        if let Some(at) = Reason::ALL.iter().position(|reason| *reason == failure.reason)
-            && let Some(count) = self.stats.reasons.get_mut(at)
-        {
-            *count += 1;
-        }
-        self.stats.last_error = Some(failure.clone());
+    /// An execution failed. A second failure in a row is not tried again at the next scrape but at the one after it, and so
+    /// on up to the collector's ttl. A result that another scrape got meanwhile stands.
+    pub fn failed(&mut self, failure: Failure, start: Instant, attempt: Attempt) {
+        let stands = self.outcome.is_good() && self.has_answered_since(start);
+        self.executed(start, attempt.took);
+        self.stats.failed(&failure);
         if stands {
             return;
         }
-        self.paused = failure.is_lasting();
-        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-        let wait = if self.paused {
-            PAUSE
-        } else if failure.reason == Reason::Connection {
+        self.outcome = if attempt.is_cut_short || failure.reason == Reason::Connection {
             // The connection has its own back-off.
-            Duration::ZERO
+            Outcome::Failed(failure, None)
+        } else if failure.is_lasting() {
+            Outcome::Paused(failure, start + PAUSE)
         } else {
-            self.backoff(interval)
+            self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+            let wait = self.backoff(attempt.interval);
+            Outcome::Failed(failure, (!wait.is_zero()).then(|| start + wait))
         };
-        self.not_before = (!wait.is_zero()).then(|| start + wait);
-        self.outcome = Outcome::Failed(failure);
     }
 
     fn backoff(&self, interval: Duration) -> Duration {
@@ -313,23 +279,9 @@ impl CollectorState {
     }
 
     fn executed(&mut self, start: Instant, took: Option<Duration>) {
-        self.stats.collections += 1;
-        self.stats.executions += 1;
-        if let Some(took) = took {
-            self.stats.duration = took;
-            self.stats.total_duration += took;
-            self.stats.recent.push(took.as_secs_f32());
-        }
-        self.stats.last_execution = Some(SystemTime::now());
+        self.stats.executed(took);
         self.executed = self.executed.max(Some(start));
         self.answered = Some(Instant::now());
-        self.running.take_if(|execution| execution.scrape == start);
-    }
-
-    fn recovered(&mut self) {
-        self.failures_in_a_row = 0;
-        self.not_before = None;
-        self.paused = false;
     }
 
     /// Makes it due at the next scrape: something on the server changed. Its statements get new keys, so that an answer
@@ -339,11 +291,11 @@ impl CollectorState {
         self.executed = None;
         self.answered = None;
         self.begun = None;
-        self.running = None;
         self.good = None;
+        self.batch = None;
         self.samples = Arc::default();
         self.outcome = Outcome::Never;
-        self.recovered();
+        self.failures_in_a_row = 0;
         for predicate in &mut self.predicates {
             predicate.key = key();
             predicate.answer = None;
@@ -352,9 +304,8 @@ impl CollectorState {
 
     /// Takes other texts of its statements. If they are others it is expired: what was prepared is of no use.
     pub fn reword(&mut self, texts: Texts, key: impl FnMut() -> StatementKey) {
-        let same_query = self.query == texts.query;
         let mut pairs = self.predicates.iter().zip(&texts.predicates);
-        if same_query && pairs.all(|(predicate, query)| predicate.query == *query) {
+        if self.query == texts.query && pairs.all(|(predicate, query)| predicate.query == *query) {
             return;
         }
         self.query = texts.query;
@@ -373,8 +324,13 @@ impl CollectorState {
     }
 
     /// Ends a pause or a back-off.
-    pub fn unpause(&mut self) {
-        self.recovered();
+    pub fn resume(&mut self) {
+        self.failures_in_a_row = 0;
+        match &mut self.outcome {
+            Outcome::Failed(_, until) => *until = None,
+            Outcome::Paused(failure, _) => self.outcome = Outcome::Failed(failure.clone(), None),
+            Outcome::Never | Outcome::Good | Outcome::Skipped => {}
+        }
     }
 
     /// What to call its state in a list for people.
@@ -384,9 +340,9 @@ impl CollectorState {
             Outcome::Never => "not run yet",
             Outcome::Good if self.has_answered_since(start) => "ok",
             Outcome::Good => "cached",
-            Outcome::PredicateSkipped => "skipped by predicate",
-            Outcome::Failed(_) if self.paused => "paused",
-            Outcome::Failed(_) => "failed",
+            Outcome::Skipped => "skipped by predicate",
+            Outcome::Failed(..) => "failed",
+            Outcome::Paused(..) => "paused",
         }
     }
 
@@ -414,3 +370,7 @@ impl CollectorState {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "collector_state_tests.rs"]
+mod tests;

@@ -1,11 +1,13 @@
-//! Making room: sessions leave a database that someone wants to drop, rename or copy, and it is left alone for a while.
+//! The drop guard: sessions leave a database that someone wants to drop, rename or copy, and it is left alone for a while.
 
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::cell::Cell;
+use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::target::Target;
+use super::database::QUIET;
+use super::databases::Databases;
+use crate::postgres::pool::Pool;
 
 /// Time between two looks. A claim waits for 5 seconds, so several looks fall into it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -19,48 +21,65 @@ const BLIND: Duration = Duration::from_secs(300);
 /// Looks take at most one part in so many of the server's time.
 const SHARE: u32 = 100;
 
-/// For how long a database is left alone after it was last seen to be wanted.
-pub(in crate::scrape) const QUIET: Duration = Duration::from_secs(5);
-
-/// Looks for claims for as long as the target is there. Scrapes look for themselves as well, while they read the facts.
-pub(in crate::scrape) async fn keep_making(target: Rc<Target>) {
-    let mut pause = PAUSE;
-    loop {
-        sleep(pause).await;
-        pause = if target.has_to_look_out() {
-            let deadline = Instant::now() + target.endpoint.connect_timeout;
-            look(&target, deadline).await
-        } else {
-            PAUSE
-        };
-    }
+/// Looks for those who want a database for themselves.
+#[derive(Debug)]
+pub(in crate::scrape) struct DropGuard {
+    /// What a look may take.
+    limit: Duration,
+    /// Until when nobody looks, as the role may not.
+    blind_until: Cell<Option<Instant>>,
 }
 
-/// Looks once, if somebody can be asked; how long to wait before the next time.
-pub(in crate::scrape) async fn look(target: &Target, deadline: Instant) -> Duration {
-    let is_blind = target
-        .blind_until
-        .get()
-        .is_some_and(|until| Instant::now() < until);
-    if is_blind {
-        return PAUSE;
-    }
-    // The same limit at each look, so that the server is told of it only where a scrape has been in between.
-    let Some(reader) = target.pool.lock_reader(target.endpoint.connect_timeout) else {
-        return PAUSE;
-    };
-    match reader.read(deadline).await {
-        Ok(claims) => {
-            target.leave(&claims.databases);
-            pause_after(claims.cost)
+impl DropGuard {
+    /// Looks that may take so long each.
+    pub(in crate::scrape) fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            blind_until: Cell::default(),
         }
-        // The scrape tells of a server that does not answer.
-        Err(failure) => {
-            tracing::debug!("cannot ask who wants a database: {failure}");
-            if failure.is_lasting() {
-                target.blind_until.set(Instant::now().checked_add(BLIND));
+    }
+
+    /// Looks again and again, for as long as it is polled. Scrapes look for themselves as well, while they read the facts.
+    pub(in crate::scrape) async fn keep_looking(&self, databases: &Databases, pool: &Pool) {
+        let mut pause = PAUSE;
+        loop {
+            sleep(pause).await;
+            pause = if pool.may_be_in_the_way() || databases.has_left_ones() {
+                self.look(databases, pool, Instant::now() + self.limit).await
+            } else {
+                PAUSE
+            };
+        }
+    }
+
+    /// Looks once, if somebody can be asked; how long to wait before the next time.
+    pub(in crate::scrape) async fn look(
+        &self,
+        databases: &Databases,
+        pool: &Pool,
+        deadline: Instant,
+    ) -> Duration {
+        let now = Instant::now();
+        if self.blind_until.get().is_some_and(|until| now < until) {
+            return PAUSE;
+        }
+        // The same limit at each look, so that the server is told of it only where a scrape has been in between.
+        let Some(reader) = pool.lock_reader(self.limit) else {
+            return PAUSE;
+        };
+        match reader.read(deadline.min(now + self.limit).into_std()).await {
+            Ok(claims) => {
+                databases.leave(&claims.databases, pool);
+                pause_after(claims.cost)
             }
-            QUIET
+            // The scrape tells of a server that does not answer.
+            Err(failure) => {
+                tracing::debug!("cannot ask who wants a database: {failure}");
+                if failure.is_lasting() {
+                    self.blind_until.set(Instant::now().checked_add(BLIND));
+                }
+                QUIET
+            }
         }
     }
 }

@@ -1,222 +1,274 @@
-//! Scrapes in turn: clients join the run that suits them, and wait for one of their own only while that is quick.
+//! The scrape queue: which client waits for which run, and when a run begins. It does nothing itself: [`Queue::handle`]
+//! takes what happened and says what to do.
+//!
+//! A run is *queued* until a slot is free for it, then *running* until it has ended. For [`YOUNG`] after its beginning a
+//! running one is young: others wait for it, since it is over soon. Then it is *slow*, and another may begin beside it if
+//! there is a second slot.
+//!
+//! A client waits for exactly one run, as a *joiner* if that run was there already. It joins a running one that asks for the
+//! same collectors, or for more while it is young (or for as long as there is one slot only); else a queued one that asks for
+//! more; else it queues one of its own. A joiner of a run of more leaves it when that becomes slow and there are two slots.
+//! A client is answered when its run ends, or at its own deadline with what is there by then, whichever is first.
+//!
+//! A run ends a little before the deadline of the client with the most time, but never sooner than [`SHORTEST`] after its
+//! beginning: a client in a hurry gets its page in time, and does not cut short what others want too.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::run_id::{RunId, RunStart};
 use super::selection::Selection;
-use crate::scrape::request::{Page, Request};
-use crate::scrape::run::target::Target;
 
-/// For how long a run keeps those waiting who ask for other collectors, or for some of its own only. A run that takes
-/// longer has a slow collector in it, and they get a run beside it.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// For how long a run keeps those waiting who ask for other collectors, or for some of its own only. One that takes longer
+/// has a slow collector in it.
+pub(in crate::scrape) const YOUNG: Duration = Duration::from_millis(200);
+
+/// What a run may take at least, however little time its clients have.
+pub(in crate::scrape) const SHORTEST: Duration = Duration::from_secs(1);
+
+/// Names a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::scrape) struct ClientId(pub(in crate::scrape) u64);
 
 /// A client that waits for its page.
-#[derive(Debug)]
-struct Waiter {
-    request: Request,
-    reply: oneshot::Sender<Page>,
+#[derive(Clone, Debug)]
+pub(in crate::scrape) struct Client {
+    pub(in crate::scrape) id: ClientId,
+    pub(in crate::scrape) selection: Selection,
+    /// It must have its page by then.
+    pub(in crate::scrape) deadline: Instant,
 }
 
-/// One run and those who wait for its page.
-#[derive(Debug)]
-struct Round {
-    selection: Selection,
-    waiters: Vec<Waiter>,
+/// What happened.
+#[derive(Clone, Debug)]
+pub(in crate::scrape) enum Event {
+    /// A client asks for a page.
+    Asks(Client),
+    /// A client has gone and wants nothing any more.
+    Gone(ClientId),
+    /// A run has ended.
+    Ended(RunId),
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::scrape) enum Action {
+    /// Begin a run that ends at `end` at the latest.
+    Begin {
+        run: RunStart,
+        selection: Selection,
+        end: Instant,
+    },
+    /// That run may take until then.
+    Extend { run: RunId, end: Instant },
+    /// Give the client its page, as that run knows it; as the last run does where it has not begun.
+    Answer { client: ClientId, run: Option<RunId> },
 }
 
 /// The runs that are on and those to come.
-///
-/// As a rule there is one run at a time, on one connection per database. A client joins one that does what it asks for,
-/// or waits for its turn. Only beside a run that has used up its [`PATIENCE`] another one begins, on connections of its
-/// own; the target says how many may be on ([`Target::lanes`]).
-#[derive(Debug, Default)]
-pub(in crate::scrape) struct Rounds {
+#[derive(Debug)]
+pub(in crate::scrape) struct Queue {
+    slots: usize,
+    last: RunId,
     running: Vec<Running>,
-    queue: VecDeque<Round>,
+    queued: VecDeque<Group>,
 }
 
-/// A round whose run is on.
+/// Clients of one run.
+#[derive(Debug)]
+struct Group {
+    selection: Selection,
+    clients: Vec<Client>,
+}
+
 #[derive(Debug)]
 struct Running {
-    round: Round,
-    start: Instant,
-    task: JoinHandle<()>,
-    /// When the run ends: its last client's deadline less a margin, so that it ends before the page is made.
-    deadline: Rc<Cell<Instant>>,
+    run: RunStart,
+    group: Group,
+    end: Instant,
 }
 
-/// What a run ends before its last client's deadline: a twentieth of the time, within bounds.
-fn run_deadline(client: Instant) -> Instant {
-    let left = client.saturating_duration_since(Instant::now());
-    let margin = (left / 20).clamp(Duration::from_millis(20), Duration::from_millis(200));
-    client.checked_sub(margin).unwrap_or(client)
-}
-
-impl Round {
-    /// Gives those their page for whom `is_due` holds, as the run begun at `run` knows it, and forgets clients that
-    /// have gone.
-    fn answer(&mut self, target: &Target, run: Instant, is_due: impl Fn(&Request) -> bool) {
-        let due = self
-            .waiters
-            .extract_if(.., |waiter| is_due(&waiter.request) || waiter.reply.is_closed());
-        for Waiter { request, reply } in due {
-            if !reply.is_closed() {
-                // A client that goes just now wants nothing any more.
-                let _ = reply.send(target.page(&request, run));
-            }
-        }
+impl Group {
+    /// Takes out those whose deadline has come.
+    fn due(&mut self, now: Instant, run: Option<RunId>) -> Vec<Action> {
+        let due = self.clients.extract_if(.., |client| client.deadline <= now);
+        due.map(|Client { id, .. }| Action::Answer { client: id, run })
+            .collect()
     }
 
     /// Whether somebody waits for it who asks for some of its collectors only.
-    fn has_guests(&self) -> bool {
-        let is_guest = |waiter: &Waiter| waiter.request.selection != self.selection;
-        self.waiters.iter().any(is_guest)
+    fn has_joiners_of_less(&self) -> bool {
+        self.clients
+            .iter()
+            .any(|client| client.selection != self.selection)
     }
 }
 
 impl Running {
-    /// When others need not wait for it any more.
-    fn patience(&self) -> Instant {
-        self.start + PATIENCE
-    }
-
-    /// Whether a client does well to wait for its page. Where no run may be beside it, one that does more than is asked
-    /// for is over before one of the client's own.
-    fn suits(&self, wanted: &Selection, target: &Target, now: Instant) -> bool {
-        let selection = &self.round.selection;
-        selection == wanted || (selection.covers(wanted) && (target.lanes() == 1 || now < self.patience()))
+    /// When it becomes slow.
+    fn slow_at(&self) -> Instant {
+        self.run.at + YOUNG
     }
 }
 
-impl Rounds {
-    /// A client asks for a page.
-    pub(in crate::scrape) fn join(
-        &mut self,
-        target: &Target,
-        request: Request,
-        reply: oneshot::Sender<Page>,
-    ) {
-        let now = Instant::now();
-        let suits = |running: &&mut Running| running.suits(&request.selection, target, now);
-        match self.running.iter_mut().find(suits) {
-            Some(Running { round, deadline, .. }) => {
-                // A client with more time gives it to the run: one with less does not decide for all.
-                deadline.set(deadline.get().max(run_deadline(request.deadline)));
-                round.waiters.push(Waiter { request, reply });
-            }
-            None => self.enqueue(Waiter { request, reply }),
+/// When a run of such a client ends: before its deadline by a twentieth of the time, within bounds, so that the page can say
+/// what did not answer.
+fn end_for(deadline: Instant, now: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(now);
+    let margin = (left / 20).clamp(Duration::from_millis(20), Duration::from_millis(200));
+    deadline.checked_sub(margin).unwrap_or(deadline)
+}
+
+impl Queue {
+    /// A queue of so many runs at a time, at least one.
+    pub(in crate::scrape) fn new(slots: usize) -> Self {
+        Self {
+            slots: slots.max(1),
+            last: RunId(0),
+            running: Vec::new(),
+            queued: VecDeque::new(),
         }
     }
 
-    fn enqueue(&mut self, waiter: Waiter) {
-        let selection = &waiter.request.selection;
-        match self
-            .queue
-            .iter_mut()
-            .find(|round| round.selection.covers(selection))
-        {
-            Some(round) => round.waiters.push(waiter),
-            None => self.queue.push_back(Round {
-                selection: selection.clone(),
-                waiters: vec![waiter],
+    /// Takes notice of what happened, and says what to do, in order.
+    pub(in crate::scrape) fn handle(&mut self, event: Event) -> Vec<Action> {
+        let now = Instant::now();
+        let mut actions = match event {
+            Event::Asks(client) => self.asks(client, now),
+            Event::Gone(client) => self.gone(client),
+            Event::Ended(run) => self.ended(run),
+            Event::Tick => Vec::new(),
+        };
+        actions.extend(self.answer_due(now));
+        self.leave_slow_ones(now);
+        actions.extend(self.begin(now));
+        actions
+    }
+
+    /// When a [`Event::Tick`] is wanted; `None` while nothing waits for time to pass.
+    pub(in crate::scrape) fn wake_at(&self) -> Option<Instant> {
+        let groups = self
+            .running
+            .iter()
+            .map(|running| &running.group)
+            .chain(&self.queued);
+        let deadlines = groups
+            .flat_map(|group| &group.clients)
+            .map(|client| client.deadline);
+        let is_slot_wanted = !self.queued.is_empty() && self.running.len() < self.slots;
+        let is_awaited =
+            |running: &&Running| is_slot_wanted || (self.slots > 1 && running.group.has_joiners_of_less());
+        let awaited = self.running.iter().filter(is_awaited).map(Running::slow_at);
+        deadlines.chain(awaited).min()
+    }
+
+    fn asks(&mut self, client: Client, now: Instant) -> Vec<Action> {
+        let slots = self.slots;
+        let suits = |running: &&mut Running| {
+            let selection = &running.group.selection;
+            let is_soon_over = slots == 1 || now < running.slow_at();
+            *selection == client.selection || (is_soon_over && selection.covers(&client.selection))
+        };
+        let Some(running) = self.running.iter_mut().find(suits) else {
+            self.enqueue(client);
+            return Vec::new();
+        };
+        let end = end_for(client.deadline, now);
+        running.group.clients.push(client);
+        if end <= running.end {
+            return Vec::new();
+        }
+        // A client with more time gives it to the run: one with less does not decide for all.
+        running.end = end;
+        vec![Action::Extend {
+            run: running.run.id,
+            end,
+        }]
+    }
+
+    fn enqueue(&mut self, client: Client) {
+        let covers = |group: &&mut Group| group.selection.covers(&client.selection);
+        match self.queued.iter_mut().find(covers) {
+            Some(group) => group.clients.push(client),
+            None => self.queued.push_back(Group {
+                selection: client.selection.clone(),
+                clients: vec![client],
             }),
         }
     }
 
-    /// Begins runs as long as they may. One whose clients have all gone is not worth it.
-    pub(in crate::scrape) fn begin(&mut self, target: &Rc<Target>) {
-        while self.may_begin(target, Instant::now())
-            && let Some(mut round) = self.queue.pop_front()
-        {
-            round.waiters.retain(|waiter| !waiter.reply.is_closed());
-            let Some(deadline) = round.waiters.iter().map(|waiter| waiter.request.deadline).max() else {
-                continue;
-            };
-            let (target, selection) = (Rc::clone(target), round.selection.clone());
-            let (start, deadline) = (Instant::now(), Rc::new(Cell::new(run_deadline(deadline))));
-            target.begin_run(start, &deadline, &selection);
-            let end = Rc::clone(&deadline);
-            // A task of its own: a panic in it costs this run only.
-            let task = tokio::task::spawn_local(async move { target.run(start, &end, &selection).await });
-            self.running.push(Running {
-                round,
-                start,
-                task,
-                deadline,
-            });
+    /// Nobody is answered; a queued run that nobody waits for any more is not worth it, a running one goes on.
+    fn gone(&mut self, gone: ClientId) -> Vec<Action> {
+        let running = self.running.iter_mut().map(|running| &mut running.group);
+        for group in running.chain(&mut self.queued) {
+            group.clients.retain(|client| client.id != gone);
         }
+        self.queued.retain(|group| !group.clients.is_empty());
+        Vec::new()
     }
 
-    fn may_begin(&self, target: &Target, now: Instant) -> bool {
-        self.running.len() < target.lanes() && self.running.iter().all(|running| running.patience() <= now)
+    fn ended(&mut self, run: RunId) -> Vec<Action> {
+        let Some(at) = self.running.iter().position(|running| running.run.id == run) else {
+            return Vec::new();
+        };
+        let clients = self.running.swap_remove(at).group.clients;
+        let answer = |client: Client| Action::Answer {
+            client: client.id,
+            run: Some(run),
+        };
+        clients.into_iter().map(answer).collect()
     }
 
-    /// Waits for the end of a run that is on and says which; for ever when there is none.
-    pub(in crate::scrape) async fn ended(&mut self) -> usize {
-        let (at, ended) = std::future::poll_fn(|context| {
-            for (at, running) in self.running.iter_mut().enumerate() {
-                if let Poll::Ready(ended) = Pin::new(&mut running.task).poll(context) {
-                    return Poll::Ready((at, ended));
-                }
-            }
-            Poll::Pending
-        })
-        .await;
-        if ended.is_err() {
-            tracing::error!("a scrape panicked; the page is made of what was there");
+    fn answer_due(&mut self, now: Instant) -> Vec<Action> {
+        let mut answers = Vec::new();
+        for Running { run, group, .. } in &mut self.running {
+            answers.extend(group.due(now, Some(run.id)));
         }
-        at
-    }
-
-    /// That run has ended: its clients get their pages.
-    pub(in crate::scrape) fn finish(&mut self, at: usize, target: &Target) {
-        if at < self.running.len() {
-            let Running { mut round, start, .. } = self.running.swap_remove(at);
-            round.answer(target, start, |_| true);
-            target.retire_run(start);
+        for group in &mut self.queued {
+            answers.extend(group.due(now, None));
         }
+        self.queued.retain(|group| !group.clients.is_empty());
+        answers
     }
 
-    /// When there is something to do at the latest: a client wants its page, or patience with a run ends that somebody
-    /// waits for.
-    pub(in crate::scrape) fn next(&self, target: &Target) -> Option<Instant> {
-        let running = self.running.iter().map(|running| &running.round);
-        let waiters = running.chain(&self.queue).flat_map(|round| &round.waiters);
-        let deadlines = waiters.map(|waiter| waiter.request.deadline);
-        let is_lane_free = !self.queue.is_empty() && self.running.len() < target.lanes();
-        let may_leave = |running: &&Running| target.lanes() > 1 && running.round.has_guests();
-        let waited_for = self
-            .running
-            .iter()
-            .filter(|running| is_lane_free || may_leave(running));
-        deadlines.chain(waited_for.map(Running::patience)).min()
-    }
-
-    /// Those whose deadline has come get a page of what is there; those whose patience with a run of more than they ask
-    /// for has ended queue for one of their own, where there may be two.
-    pub(in crate::scrape) fn release(&mut self, target: &Target, now: Instant) {
-        let is_due = |request: &Request| request.deadline <= now;
+    /// Where there are two slots, joiners of a run of more do not wait for it once it is slow.
+    fn leave_slow_ones(&mut self, now: Instant) {
+        if self.slots == 1 {
+            return;
+        }
         let mut leaving = Vec::new();
-        for running in &mut self.running {
-            let is_over = target.lanes() > 1 && running.patience() <= now;
-            let Running { round, start, .. } = running;
-            round.answer(target, *start, is_due);
-            let Round { selection, waiters } = round;
-            leaving
-                .extend(waiters.extract_if(.., |waiter| is_over && waiter.request.selection != *selection));
+        for running in self.running.iter_mut().filter(|running| running.slow_at() <= now) {
+            let Group { selection, clients } = &mut running.group;
+            leaving.extend(clients.extract_if(.., |client| client.selection != *selection));
         }
-        leaving.into_iter().for_each(|waiter| self.enqueue(waiter));
-        let last = target.last_run();
-        for round in &mut self.queue {
-            round.answer(target, last, is_due);
+        leaving.into_iter().for_each(|client| self.enqueue(client));
+    }
+
+    /// Begins runs while there is a slot, beside slow ones only.
+    fn begin(&mut self, now: Instant) -> Vec<Action> {
+        let mut begun = Vec::new();
+        while self.running.len() < self.slots
+            && self.running.iter().all(|running| running.slow_at() <= now)
+            && let Some(group) = self.queued.pop_front()
+        {
+            self.last = RunId(self.last.0 + 1);
+            let run = RunStart {
+                id: self.last,
+                at: now,
+            };
+            let ends = group.clients.iter().map(|client| end_for(client.deadline, now));
+            let end = ends.fold(now + SHORTEST, Instant::max);
+            begun.push(Action::Begin {
+                run,
+                selection: group.selection.clone(),
+                end,
+            });
+            self.running.push(Running { run, group, end });
         }
+        begun
     }
 }

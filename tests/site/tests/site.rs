@@ -151,7 +151,7 @@ fn scraper(url: &str, rows: RowHandlers) -> Scraper {
         ..Sources::default()
     };
     let surroundings = Surroundings {
-        telemetry: Arc::new(Telemetry::new("shop", &[]).unwrap()),
+        telemetry: Arc::new(Telemetry::new().unwrap()),
         health: Health::new(PATIENCE, PATIENCE),
         rows,
     };

@@ -8,6 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use pg_exporter_schema::{Collector, Column, Usage};
 
+use crate::self_metrics::{Kind, Metric, TABLE};
+
 /// Names that several families need.
 #[derive(Debug, Default)]
 pub(in crate::scrape) struct Names {
@@ -46,8 +48,11 @@ impl Names {
                 }
             }
         }
-        let own = owners.into_keys().filter(|name| is_own(name, namespace));
-        contested.extend(own);
+        let own: HashSet<String> = TABLE
+            .iter()
+            .flat_map(|metric| needed_by_own(metric, namespace))
+            .collect();
+        contested.extend(owners.into_keys().filter(|name| own.contains(name)));
         Self { contested }
     }
 
@@ -66,6 +71,15 @@ impl Names {
     }
 }
 
+/// All names that a metric of the exporter's own would like to have.
+fn needed_by_own(metric: &Metric, namespace: &str) -> Vec<String> {
+    let name = metric.full_name(namespace);
+    let counters = without_total(&name).filter(|_| metric.kind == Kind::Counter);
+    let mut names: Vec<String> = counters.into_iter().flat_map(of_counters).collect();
+    names.push(name);
+    names
+}
+
 /// All names that a column's families would like to have.
 fn needed(column: &Column) -> Vec<String> {
     let mut names: Vec<String> = column
@@ -79,12 +93,4 @@ fn needed(column: &Column) -> Vec<String> {
         Usage::Gauge | Usage::Label | Usage::Discard => {}
     }
     names
-}
-
-/// Whether the exporter may have a metric of that name about itself.
-fn is_own(name: &str, namespace: &str) -> bool {
-    let about_target = name.strip_prefix(namespace).is_some_and(|rest| {
-        rest.starts_with("_exporter_") || ["_up", "_version", "_in_recovery"].contains(&rest)
-    });
-    about_target || name.starts_with("process_")
 }

@@ -1,15 +1,17 @@
-//! What becomes of an execution, in its slot and in the log.
+//! What becomes of an execution, in its collector's state and in the log.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Due, Env};
+use super::due::{Due, update};
 use crate::postgres::failure::{Failure, Reason};
-use crate::scrape::run::collector_state::CollectorState;
+use crate::scrape::run::collector_state::Attempt;
 use crate::scrape::run::database::Database;
+use crate::scrape::run::env::Env;
 
+/// No answer came in time.
 pub(in crate::scrape) fn too_late(item: &Due, env: &Env<'_>) -> Failure {
     let branch = &item.collector.branch;
-    Failure::timeout(if Instant::now() >= env.deadline() {
+    Failure::timeout(if env.is_over() {
         format!("the scrape's deadline passed while {branch} was running")
     } else {
         format!(
@@ -19,48 +21,54 @@ pub(in crate::scrape) fn too_late(item: &Due, env: &Env<'_>) -> Failure {
     })
 }
 
+/// An execution failed. `limit` is what the server allowed the statement; `took` is `None` if it did not get so far as to
+/// run.
 pub(in crate::scrape) fn fail(
     database: &Database,
     item: &Due,
     failure: Failure,
+    limit: Option<Duration>,
     took: Option<Duration>,
     env: &Env<'_>,
 ) {
     let branch = &item.collector.branch;
-    with_slot(database, item, |slot| {
-        let is_new = slot.stats.last_error.as_ref() != Some(&failure);
+    let is_time = matches!(failure.reason, Reason::Timeout | Reason::LockTimeout);
+    // Less than its own limit was left of the run.
+    let was_limited = limit.is_some() && limit != item.collector.timeout;
+    let attempt = Attempt {
+        took,
+        is_cut_short: is_time && (was_limited || env.is_over()),
+        interval: env.interval,
+    };
+    update(database, item, |one| {
+        let is_new = one.stats.last_error.as_ref() != Some(&failure);
         let reason = failure.reason.word();
         if is_new {
             tracing::warn!(collector = %branch, database = %database.name, reason, "collector failed: {failure}");
         } else {
             tracing::debug!(collector = %branch, database = %database.name, reason, "collector failed again: {failure}");
         }
-        slot.failed(failure, env.start, took, env.interval);
+        one.failed(failure, env.run.at, attempt);
     });
 }
 
+/// The session ended before the collector was done.
 pub(in crate::scrape) fn fail_unless_done(database: &Database, item: &Due, failure: &Failure, env: &Env<'_>) {
-    let is_done = with_slot(database, item, |slot| slot.has_answered_since(env.start));
-    if is_done == Some(false) {
-        let reason = if Instant::now() < env.deadline() {
-            Reason::Connection
-        } else {
-            Reason::Timeout
-        };
-        let behind = Failure::new(reason, format!("not run: {}", failure.message));
-        with_slot(database, item, |slot| {
-            slot.failed(behind, env.start, None, env.interval);
-        });
-    }
-}
-
-/// Changes the collector's slot, unless the database has been planned anew without it: by a run beside this one.
-pub(in crate::scrape) fn with_slot<T>(
-    database: &Database,
-    item: &Due,
-    change: impl FnOnce(&mut CollectorState) -> T,
-) -> Option<T> {
-    let mut state = database.state.borrow_mut();
-    let slot = state.slots.iter_mut().find(|slot| slot.key == item.key)?;
-    Some(change(slot))
+    let is_cut_short = env.is_over();
+    let reason = if is_cut_short {
+        Reason::Timeout
+    } else {
+        Reason::Connection
+    };
+    let attempt = Attempt {
+        took: None,
+        is_cut_short,
+        interval: env.interval,
+    };
+    update(database, item, |one| {
+        if !one.has_answered_since(env.run.at) {
+            let behind = Failure::new(reason, format!("not run: {}", failure.message));
+            one.failed(behind, env.run.at, attempt);
+        }
+    });
 }

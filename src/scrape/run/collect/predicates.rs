@@ -1,9 +1,11 @@
 //! The statements that decide whether a collector's query is run.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::outcome::{fail, too_late, with_slot};
-use super::{Due, Env};
+use tokio::time::Instant;
+
+use super::due::{Due, update};
+use super::outcome::{fail, too_late};
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
@@ -11,6 +13,7 @@ use crate::postgres::pipeline::{PendingQuery, QueryRequest};
 use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::{Session, StatementKey};
 use crate::scrape::run::database::Database;
+use crate::scrape::run::env::Env;
 
 /// Asks the predicates, the first of every collector, then the second, and so on: a later one may only make sense
 /// where an earlier one holds. What remains is to be run.
@@ -29,21 +32,21 @@ pub(in crate::scrape) async fn ask_all(
                 None if item.predicates.len() > round => asked.push(item),
                 None | Some(true) => remaining.push(item),
                 Some(false) => {
-                    with_slot(database, &item, |slot| slot.skipped(env.start, Duration::ZERO));
+                    update(database, &item, |one| one.skipped(env.run.at, Duration::ZERO));
                 }
             }
         }
         remaining.extend(ask(database, session, asked, round, env).await?);
         due = remaining;
     }
-    due.sort_by_key(|item| item.place);
+    due.sort_by_key(|item| item.position);
     Ok(due)
 }
 
 fn cached_answer(database: &Database, item: &Due, round: usize, env: &Env<'_>) -> Option<bool> {
     let ttl = item.collector.predicates.get(round)?.ttl;
-    let (answer, at) = with_slot(database, item, |slot| slot.predicates.get(round)?.answer)??;
-    (env.config.cache && env.start.saturating_duration_since(at) < ttl).then_some(answer)
+    let (answer, at) = update(database, item, |one| one.predicates.get(round)?.answer)??;
+    (env.config.cache && env.run.at.saturating_duration_since(at) < ttl).then_some(answer)
 }
 
 async fn ask(
@@ -60,12 +63,14 @@ async fn ask(
             Some((*key, &**query, item.path()))
         })
         .collect();
-    let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
+    let refused = session
+        .prepare(&statements, env.grace, env.end().into_std())
+        .await?;
     let mut passed = Vec::new();
     let mut ready = Vec::new();
     for (item, (key, sql, path)) in asked.iter().zip(&statements) {
         match refused.iter().find(|(refused, _)| refused == key) {
-            Some((_, failure)) => fail(database, item, failure.clone(), None, env),
+            Some((_, failure)) => fail(database, item, failure.clone(), None, None, env),
             None => ready.push((
                 item,
                 QueryRequest {
@@ -77,23 +82,24 @@ async fn ask(
             )),
         }
     }
-    let orders: Vec<QueryRequest<'_>> = ready.iter().map(|(_, order)| order.clone()).collect();
-    let mut flights = pipeline::send(session, &orders, env.deadline()).await;
+    let requests: Vec<QueryRequest<'_>> = ready.iter().map(|(_, request)| request.clone()).collect();
+    let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
     for (item, _) in ready {
-        let Some(flight) = flights.pop_front() else { break };
+        let Some(query) = pending.pop_front() else { break };
         let began = Instant::now();
-        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
-        match within(limit, holds(flight)).await {
+        let limit = query.timeout;
+        let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
+        match within(give_up, holds(query)).await {
             Err(_) => return Err(too_late(item, env)),
             Ok(Err(failure)) if failure.reason == Reason::Connection => return Err(failure),
-            Ok(Err(failure)) => fail(database, item, failure, Some(began.elapsed()), env),
+            Ok(Err(failure)) => fail(database, item, failure, Some(limit), Some(began.elapsed()), env),
             Ok(Ok(answer)) => {
-                with_slot(database, item, |slot| {
-                    if let Some(predicate) = slot.predicates.get_mut(round) {
-                        predicate.answer = Some((answer, env.start));
+                update(database, item, |one| {
+                    if let Some(predicate) = one.predicates.get_mut(round) {
+                        predicate.answer = Some((answer, env.run.at));
                     }
                     if !answer {
-                        slot.skipped(env.start, began.elapsed());
+                        one.skipped(env.run.at, began.elapsed());
                     }
                 });
                 if answer {
@@ -106,9 +112,9 @@ async fn ask(
 }
 
 /// A predicate's answer: one row of one boolean; no row and NULL are no.
-async fn holds(mut flight: PendingQuery<'_>) -> Result<bool, Failure> {
+async fn holds(mut query: PendingQuery<'_>) -> Result<bool, Failure> {
     const BOOL: u32 = 16;
-    let mut rows = flight.rows().await?;
+    let mut rows = query.rows().await?;
     let Some(row) = rows.next().await? else {
         return Ok(false);
     };

@@ -1,11 +1,12 @@
 //! The collectors' statements: prepared, sent together, read in order.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::outcome::{fail, too_late, with_slot};
-use super::{Due, Env};
+use super::due::{Due, update};
+use super::outcome::{fail, too_late};
 use pg_exporter_schema::Collector;
+use tokio::time::Instant;
 
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
@@ -16,8 +17,8 @@ use crate::postgres::session::Session;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
 use crate::scrape::rows::row::has_the_same_rows;
-use crate::scrape::run::collector_state::Execution;
 use crate::scrape::run::database::Database;
+use crate::scrape::run::env::Env;
 
 /// A statement's end, or the end of the session.
 enum Ended {
@@ -53,14 +54,16 @@ async fn prepare(
         .iter()
         .map(|item| (item.key, &*item.query, item.path()))
         .collect();
-    let refused = session.prepare(&statements, env.grace, env.deadline()).await?;
+    let refused = session
+        .prepare(&statements, env.grace, env.end().into_std())
+        .await?;
     let mut ready = Vec::with_capacity(due.len());
     for mut item in due {
         match refused.iter().find(|(key, _)| *key == item.key) {
             Some((key, failure)) if failure.is_stale_statement() => session.use_text(*key),
             Some((_, failure)) if failure.reason == Reason::Connection => return Err(failure.clone()),
             Some((_, failure)) => {
-                fail(database, &item, failure.clone(), None, env);
+                fail(database, &item, failure.clone(), None, None, env);
                 continue;
             }
             None => {}
@@ -70,7 +73,7 @@ async fn prepare(
                 item.decoder = decoder;
                 ready.push(item);
             }
-            Err(failure) => fail(database, &item, failure, None, env),
+            Err(failure) => fail(database, &item, failure, None, None, env),
         }
     }
     Ok(ready)
@@ -81,7 +84,7 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
     let Some(columns) = session.columns(item.key).cloned() else {
         return Ok(None);
     };
-    let known = with_slot(database, item, |slot| slot.decoder.clone()).flatten();
+    let known = update(database, item, |one| one.decoder.clone()).flatten();
     if let Some((known, decoder)) = known
         && Arc::ptr_eq(&known, &columns)
     {
@@ -99,8 +102,8 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
         decoder = Decoder::resolve(&item.collector, &columns, Format::Text)?;
     }
     let decoder = Arc::new(decoder);
-    with_slot(database, item, |slot| {
-        slot.decoder = Some((columns, Arc::clone(&decoder)));
+    update(database, item, |one| {
+        one.decoder = Some((columns, Arc::clone(&decoder)));
     });
     Ok(Some(decoder))
 }
@@ -112,7 +115,7 @@ async fn execute(
     due: Vec<Due>,
     env: &Env<'_>,
 ) -> Result<Vec<Due>, Failure> {
-    let orders: Vec<_> = due
+    let requests: Vec<_> = due
         .iter()
         .map(|item| QueryRequest {
             key: item.key,
@@ -121,28 +124,21 @@ async fn execute(
             path: item.path(),
         })
         .collect();
-    let mut flights = pipeline::send(session, &orders, env.deadline()).await;
+    let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
     let mut stale = Vec::new();
     let mut lost = None;
     for item in &due {
-        let Some(flight) = flights.pop_front() else { break };
+        let Some(query) = pending.pop_front() else { break };
         let began = Instant::now();
-        // The answers before it have been read, so this is the statement that the server is at.
-        let execution = Execution {
-            scrape: env.start,
-            limit: began + flight.timeout,
-            has_own_limit: item.collector.timeout == Some(flight.timeout),
-        };
-        with_slot(database, item, |slot| slot.run(execution));
-        let limit = pipeline::give_up_at(flight.timeout, env.grace, env.deadline());
-        let answer = within(limit, receive(flight, item))
+        let limit = query.timeout;
+        let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
+        let answer = within(give_up, receive(query, item))
             .await
             .unwrap_or_else(|_| Err(too_late(item, env)));
         match answer {
             Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
             answer => {
-                let ended = record(database, item, answer, began.elapsed(), env);
-                database.answers.notify_waiters();
+                let ended = record(database, item, answer, limit, began.elapsed(), env);
                 if let Ended::Lost(failure) = ended {
                     lost = Some(failure);
                     break;
@@ -150,7 +146,7 @@ async fn execute(
             }
         }
     }
-    drop(flights);
+    drop(pending);
     if let Some(failure) = lost {
         return Err(failure);
     }
@@ -164,8 +160,8 @@ async fn execute(
     Ok(stale)
 }
 
-async fn receive(mut flight: PendingQuery<'_>, item: &Due) -> Result<Batch, Failure> {
-    let mut rows = flight.rows().await?;
+async fn receive(mut query: PendingQuery<'_>, item: &Due) -> Result<Batch, Failure> {
+    let mut rows = query.rows().await?;
     let mut decoder = item.decoder.clone();
     let mut batch = decoder
         .as_ref()
@@ -193,6 +189,7 @@ fn record(
     database: &Database,
     item: &Due,
     answer: Result<Batch, Failure>,
+    limit: Duration,
     took: Duration,
     env: &Env<'_>,
 ) -> Ended {
@@ -204,9 +201,9 @@ fn record(
             if let Some(batch) = &batch {
                 env.handlers.call(&item.collector, &database.label(), batch);
             }
-            with_slot(database, item, |slot| {
-                slot.succeeded(samples, env.start, took);
-                slot.batch = batch;
+            update(database, item, |one| {
+                one.succeeded(samples, env.run.at, took);
+                one.batch = batch;
             });
             Ended::Answered
         }
@@ -214,7 +211,7 @@ fn record(
             // Without an SQLSTATE the failure is not the server's answer, so the answers behind it will not come.
             let is_lost = failure.reason == Reason::Connection
                 || (failure.reason == Reason::Timeout && failure.sqlstate.is_none());
-            fail(database, item, failure.clone(), Some(took), env);
+            fail(database, item, failure.clone(), Some(limit), Some(took), env);
             if is_lost {
                 Ended::Lost(failure)
             } else {

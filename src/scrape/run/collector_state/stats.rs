@@ -5,20 +5,6 @@ use std::time::{Duration, SystemTime};
 use crate::postgres::failure::{Failure, Reason};
 use crate::scrape::run::history::{EXECUTIONS, Ring};
 
-/// What the last execution came to.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Outcome {
-    /// Not run yet.
-    #[default]
-    Never,
-    /// A result.
-    Good,
-    /// A predicate said no: the result is empty.
-    PredicateSkipped,
-    /// An error.
-    Failed(Failure),
-}
-
 /// Counts of one collector on one database. They survive re-planning and reload.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -50,4 +36,29 @@ pub struct Stats {
     pub last_error: Option<Failure>,
     /// When it came.
     pub last_failed: Option<SystemTime>,
+}
+
+impl Stats {
+    /// An execution ended; `took` is `None` if it did not get so far as to run.
+    pub(super) fn executed(&mut self, took: Option<Duration>) {
+        self.collections += 1;
+        self.executions += 1;
+        if let Some(took) = took {
+            self.duration = took;
+            self.total_duration += took;
+            self.recent.push(took.as_secs_f32());
+        }
+        self.last_execution = Some(SystemTime::now());
+    }
+
+    /// It failed.
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        self.errors += 1;
+        let at = Reason::ALL.iter().position(|reason| *reason == failure.reason);
+        if let Some(count) = at.and_then(|at| self.reasons.get_mut(at)) {
+            *count += 1;
+        }
+        self.last_failed = self.last_execution;
+        self.last_error = Some(failure.clone());
+    }
 }

@@ -9,20 +9,19 @@ use crate::catalog::plan;
 use crate::catalog::plan::Context;
 use crate::postgres::facts;
 use crate::postgres::session::Session;
-use crate::scrape::page::text;
-use crate::scrape::run::collect::Env;
 use crate::scrape::run::collector_state::{CollectorState, Texts};
+use crate::scrape::run::env::Env;
 
 impl Database {
     /// Plans anew when a fact or the set of collectors changed. Counts survive; results survive where the collector,
     /// the cluster, the database and the role are the same.
     pub(in crate::scrape) fn replan(&self, facts: Facts, env: &Env<'_>, session: &mut Session) {
         let mut state = self.state.borrow_mut();
-        if state.learned > Some(env.start) {
+        if state.learned > Some(env.run.id) {
             // A run that began later knows the server and the set as they are now.
             return;
         }
-        state.learned = Some(env.start);
+        state.learned = Some(env.run.id);
         let is_planned = state
             .planned
             .as_ref()
@@ -30,7 +29,7 @@ impl Database {
         // Whoever reloads may have mended what a collector rests for, a missing right for one.
         if state.reloaded != Some(env.reloaded) {
             state.reloaded = Some(env.reloaded);
-            state.slots.iter_mut().for_each(CollectorState::unpause);
+            state.collectors.iter_mut().for_each(CollectorState::resume);
         }
         if is_planned && state.facts == facts {
             return;
@@ -49,39 +48,34 @@ impl Database {
         let mut old: HashMap<String, CollectorState> = std::mem::take(&mut state.resting);
         old.extend(
             state
-                .slots
+                .collectors
                 .drain(..)
-                .map(|slot| (slot.collector.branch.to_string(), slot)),
+                .map(|one| (one.collector.branch.to_string(), one)),
         );
         for collector in plan.installed() {
-            let block = || -> Arc<[u8]> {
-                let labels = [("datname", &*facts.database), ("query", &*collector.name)];
-                text::block(labels, env.encoder.borrow().constant()).into()
-            };
             let texts = Texts::new(collector, &facts);
-            let mut slot = match old.remove(&*collector.branch) {
-                Some(mut slot) if slot.collector.means_the_same_as(collector) => {
-                    slot.collector = Arc::clone(collector);
-                    slot.reword(texts, || env.next_key());
-                    slot
+            let mut one = match old.remove(&*collector.branch) {
+                Some(mut one) if one.collector.means_the_same_as(collector) => {
+                    one.collector = Arc::clone(collector);
+                    one.reword(texts, || env.next_key());
+                    one
                 }
-                Some(slot) => {
-                    let mut new =
-                        CollectorState::new(Arc::clone(collector), texts, block(), || env.next_key());
-                    new.stats = slot.stats;
+                Some(one) => {
+                    let mut new = CollectorState::new(Arc::clone(collector), texts, || env.next_key());
+                    new.stats = one.stats;
                     new
                 }
-                None => CollectorState::new(Arc::clone(collector), texts, block(), || env.next_key()),
+                None => CollectorState::new(Arc::clone(collector), texts, || env.next_key()),
             };
             if is_another {
-                slot.expire(|| env.next_key());
+                one.expire(|| env.next_key());
             }
-            slot.unpause();
-            state.slots.push(slot);
+            one.resume();
+            state.collectors.push(one);
         }
         // What is not installed must not show its old result when it comes back.
-        for slot in old.values_mut() {
-            slot.expire(|| env.next_key());
+        for one in old.values_mut() {
+            one.expire(|| env.next_key());
         }
         let is_known = |branch: &String| {
             env.live
@@ -90,7 +84,7 @@ impl Database {
                 .any(|collector| *collector.branch == **branch)
         };
         state.resting = old.into_iter().filter(|(branch, _)| is_known(branch)).collect();
-        let keys: Vec<_> = state.slots.iter().flat_map(CollectorState::keys).collect();
+        let keys: Vec<_> = state.collectors.iter().flat_map(CollectorState::keys).collect();
         session.retain_statements(|key| key.0 < facts::FIRST_FREE_KEY || keys.contains(&key));
         state.plan = plan;
         state.planned = Some(Arc::clone(env.live));

@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use pg_exporter_schema::Collector;
+use tokio::time::Instant;
 
+use super::access::Access;
 use crate::catalog::Live;
-use crate::catalog::facts::Facts;
-use crate::catalog::facts::Kind;
+use crate::catalog::facts::{Facts, Kind};
 use crate::catalog::plan::Plan;
-use crate::postgres::backoff::Backoff;
 use crate::postgres::failure::Failure;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::row::has_the_same_rows;
-use crate::scrape::run::collector_state::{CollectorState, Outcome};
+use crate::scrape::run::collector_state::CollectorState;
+use crate::scrape::schedule::run_id::{RunId, RunStart};
 
 /// What is known of a database.
 #[derive(Debug, Default)]
@@ -24,19 +25,17 @@ pub(in crate::scrape) struct State {
     pub(in crate::scrape) kind: Option<Kind>,
     pub(in crate::scrape) plan: Plan,
     /// Installed collectors in the order of execution.
-    pub(in crate::scrape) slots: Vec<CollectorState>,
-    /// Slots of branches that are not installed at the moment: their counts survive.
+    pub(in crate::scrape) collectors: Vec<CollectorState>,
+    /// Those of branches that are not installed at the moment: their counts survive.
     pub(in crate::scrape) resting: HashMap<String, CollectorState>,
     pub(in crate::scrape) planned: Option<Arc<Live>>,
     /// The last reload that was taken notice of.
     pub(in crate::scrape) reloaded: Option<SystemTime>,
     /// The run that planned last.
-    pub(in crate::scrape) learned: Option<Instant>,
-    pub(in crate::scrape) backoff: Backoff,
-    /// What the runs that are on and the last one found, by when they began.
-    pub(in crate::scrape) passes: BTreeMap<Instant, Pass>,
-    /// Whether the probe found the target down when the last try to connect failed.
-    pub(in crate::scrape) failed_when_down: bool,
+    pub(in crate::scrape) learned: Option<RunId>,
+    pub(in crate::scrape) access: Access,
+    /// What the runs that are on and the last one found.
+    pub(in crate::scrape) passes: BTreeMap<RunId, Pass>,
     pub(in crate::scrape) status: Status,
 }
 
@@ -54,11 +53,7 @@ pub(in crate::scrape) struct Pass {
 /// How the scrapes of a database went.
 #[derive(Clone, Debug, Default)]
 pub(in crate::scrape) struct Status {
-    /// The last failure of all runs.
-    pub(in crate::scrape) last_failure: Option<Failure>,
-    /// Whether the run before succeeded; `None` before the first.
-    pub(in crate::scrape) was_up: Option<bool>,
-    /// What the last run that has ended found.
+    /// What the last run that has ended found; `None` before the first.
     pub(in crate::scrape) ended: Option<Ended>,
     pub(in crate::scrape) scrapes: u64,
     pub(in crate::scrape) errors: u64,
@@ -69,8 +64,7 @@ pub(in crate::scrape) struct Status {
 /// What a run that has ended found.
 #[derive(Clone, Debug)]
 pub(in crate::scrape) struct Ended {
-    /// When it began.
-    pub(in crate::scrape) run: Instant,
+    pub(in crate::scrape) run: RunStart,
     /// Whether it read the database's facts.
     pub(in crate::scrape) reached: bool,
     /// Why it failed.
@@ -82,15 +76,8 @@ pub(in crate::scrape) struct Ended {
 impl State {
     /// The last result of a definition, where it is the one installed and its results are kept.
     pub(in crate::scrape) fn rows(&self, wanted: &Collector) -> Option<Arc<Batch>> {
-        let slot = self
-            .slots
-            .iter()
-            .find(|slot| has_the_same_rows(&slot.collector, wanted))?;
-        slot.batch.clone()
-    }
-
-    pub(in crate::scrape) fn pass(&mut self, run: Instant) -> &mut Pass {
-        self.passes.entry(run).or_default()
+        let is_wanted = |one: &&CollectorState| has_the_same_rows(&one.collector, wanted);
+        self.collectors.iter().find(is_wanted)?.batch.clone()
     }
 
     /// The same, if it is served to the run begun at `start`, and its age as of now.
@@ -99,60 +86,63 @@ impl State {
         wanted: &Collector,
         start: Instant,
     ) -> Option<(Arc<Batch>, Duration)> {
-        let is_served = |slot: &&CollectorState| {
-            slot.served(start).is_some() && has_the_same_rows(&slot.collector, wanted)
-        };
-        let slot = self.slots.iter().find(is_served)?;
-        Some((slot.batch.clone()?, slot.good()?.elapsed()))
+        let is_served =
+            |one: &&CollectorState| one.served(start).is_some() && has_the_same_rows(&one.collector, wanted);
+        let one = self.collectors.iter().find(is_served)?;
+        Some((one.batch.clone()?, one.good()?.elapsed()))
+    }
+
+    /// What that run found so far.
+    pub(in crate::scrape) fn pass(&mut self, run: RunId) -> &mut Pass {
+        self.passes.entry(run).or_default()
     }
 
     /// Whether that run read its facts.
-    pub(in crate::scrape) fn was_reached(&self, run: Instant) -> bool {
+    pub(in crate::scrape) fn was_reached(&self, run: RunId) -> bool {
         self.passes.get(&run).is_some_and(|pass| pass.reached)
     }
 
     /// Why that run failed.
-    pub(in crate::scrape) fn failure(&self, run: Instant) -> Option<&Failure> {
+    pub(in crate::scrape) fn failure(&self, run: RunId) -> Option<&Failure> {
         self.passes.get(&run)?.failure.as_ref()
     }
 
     /// Whether the database answers that run: its facts were read, and no fatal collector failed or is yet to answer.
-    pub(in crate::scrape) fn is_up(&self, run: Instant) -> bool {
-        let is_waiting =
-            |slot: &CollectorState| slot.is_pending(run) || matches!(slot.outcome, Outcome::Failed(_));
-        let fatal_ones = self.slots.iter().filter(|slot| slot.collector.fatal);
-        self.was_reached(run) && self.failure(run).is_none() && !fatal_ones.into_iter().any(is_waiting)
+    pub(in crate::scrape) fn is_up(&self, run: RunStart) -> bool {
+        let is_missing = |one: &CollectorState| one.is_pending(run.at) || one.outcome().failure().is_some();
+        let mut fatal_ones = self.collectors.iter().filter(|one| one.collector.fatal);
+        self.was_reached(run.id) && self.failure(run.id).is_none() && !fatal_ones.any(is_missing)
+    }
+
+    /// Why a fatal collector failed, if one did.
+    pub(in crate::scrape) fn fatal_failure(&self) -> Option<Failure> {
+        let mut fatal_ones = self.collectors.iter().filter(|one| one.collector.fatal);
+        fatal_ones.find_map(|one| one.outcome().failure().cloned())
     }
 
     /// A run has ended with the database.
-    pub(in crate::scrape) fn finish(&mut self, name: &str, run: Instant, failure: Option<&Failure>) {
-        let pass = self.pass(run);
+    pub(in crate::scrape) fn finish(&mut self, name: &str, run: RunStart, failure: Option<&Failure>) {
+        let pass = self.pass(run.id);
         pass.failure = failure.cloned();
         let took = pass.began.map(|began| began.elapsed()).unwrap_or_default();
         let reached = pass.reached;
         let (database, status) = (name, &mut self.status);
         status.scrapes += 1;
+        status.errors += u64::from(failure.is_some());
         status.last = took;
         status.total += took;
+        let was_up = status.ended.as_ref().map(|ended| ended.failure.is_none());
         match failure {
-            Some(failure) => {
-                status.errors += 1;
-                status.last_failure = Some(failure.clone());
-                if status.was_up != Some(false) {
-                    tracing::warn!(
-                        database,
-                        reason = failure.reason.word(),
-                        "scrape failed: {failure}"
-                    );
-                }
+            Some(failure) if was_up != Some(false) => {
+                let reason = failure.reason.word();
+                tracing::warn!(database, reason, "scrape failed: {failure}");
             }
-            None if status.was_up != Some(true) => {
+            None if was_up != Some(true) => {
                 let (version, in_recovery) = (self.facts.version, self.facts.in_recovery);
                 tracing::info!(database, version, in_recovery, "scrape succeeded");
             }
-            None => {}
+            Some(_) | None => {}
         }
-        status.was_up = Some(failure.is_none());
         status.ended = Some(Ended {
             run,
             reached,

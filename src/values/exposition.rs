@@ -1,4 +1,4 @@
-//! The pieces of the Prometheus text format: labels, numbers.
+//! The pieces of Prometheus' text format: labels, numbers.
 
 /// 2^53: integers below it are exact in a double.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -40,30 +40,6 @@ fn push_escaped(value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// A list of labels in braces, `{}` left out when there is none.
-#[must_use]
-pub fn block<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, constant: &str) -> Vec<u8> {
-    let mut out = vec![b'{'];
-    for (name, value) in labels {
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        push_label(name, value, &mut out);
-    }
-    if !constant.is_empty() {
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        out.extend_from_slice(constant.as_bytes());
-    }
-    if out.len() == 1 {
-        out.clear();
-    } else {
-        out.push(b'}');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -98,12 +74,9 @@ mod tests {
 
     #[test]
     fn labels_are_escaped() {
-        assert_eq!(
-            block([("a", "x\"y\\z\n"), ("b", "")], ""),
-            br#"{a="x\"y\\z\n",b=""}"#
-        );
-        assert_eq!(block([], ""), b"");
-        assert_eq!(block([], "c=\"1\""), b"{c=\"1\"}");
-        assert_eq!(block([("a", "1")], "c=\"1\""), b"{a=\"1\",c=\"1\"}");
+        let mut out = Vec::new();
+        push_label("a", "x\"y\\z\n", &mut out);
+        push_label("b", "", &mut out);
+        assert_eq!(out, br#"a="x\"y\\z\n"b="""#);
     }
 }

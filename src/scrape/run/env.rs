@@ -1,36 +1,30 @@
 //! What all databases of one run share.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use pg_exporter_schema::Collector;
+use tokio::time::Instant;
 
+use super::config::Config;
 use crate::catalog::Live;
 use crate::health::Health;
-use crate::postgres::failure::Failure;
+use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pool::Pool;
 use crate::postgres::session::StatementKey;
 use crate::scrape::page::encode::Encoder;
 use crate::scrape::rows::typed::RowHandlers;
-use crate::scrape::run::collector_state::Execution;
-use crate::scrape::run::config::Config;
+use crate::scrape::schedule::run_id::RunStart;
 use crate::scrape::schedule::selection::Selection;
-
-/// The runs that are on: when they began, when they end at the latest. Clients that join one move its end.
-pub type On = BTreeMap<Instant, Rc<Cell<Instant>>>;
 
 /// What all databases of one run share.
 #[derive(Debug)]
 pub struct Env<'a> {
-    /// When the run began: the reference instant of all caches.
-    pub start: Instant,
-    /// The runs that are on, this one among them.
-    pub on: &'a RefCell<On>,
+    /// Which run it is, and when it began: the reference instant of all caches.
+    pub run: RunStart,
     /// When it ends at the latest. Clients that join move it.
-    pub deadline: &'a Cell<Instant>,
+    pub end: &'a Cell<Instant>,
     /// Time since the run before.
     pub interval: Duration,
     /// When the configuration was last loaded, changed or not.
@@ -67,33 +61,27 @@ impl Env<'_> {
         StatementKey(key)
     }
 
-    /// The server's limit on a statement: its own, or what is left of the scrape.
+    /// The server's limit on a statement: its own, or what is left of the run.
     pub(in crate::scrape) fn limit(&self, collector: &Collector) -> Duration {
         let left = self
-            .deadline()
+            .end()
             .saturating_duration_since(Instant::now())
             .max(Duration::from_millis(1));
         collector.timeout.map_or(left, |timeout| timeout.min(left))
     }
 
-    /// Whether that run is on, and another one than this.
-    pub(in crate::scrape) fn is_other(&self, run: Instant) -> bool {
-        run != self.start && self.on.borrow().contains_key(&run)
-    }
-
-    /// Whether an execution is another run's and its answer will do for this one: it is given no less time than this run
-    /// would give it.
-    pub(in crate::scrape) fn shares(&self, execution: Execution) -> bool {
-        let on = self.on.borrow();
-        let Some(end) = on.get(&execution.scrape).map(|end| end.get()) else {
-            return false;
-        };
-        let has_its_time = execution.has_own_limit && execution.limit <= end;
-        execution.scrape != self.start && (has_its_time || execution.limit.min(end) >= self.deadline())
-    }
-
     /// When the run ends at the latest, as of now.
-    pub fn deadline(&self) -> Instant {
-        self.deadline.get()
+    pub fn end(&self) -> Instant {
+        self.end.get()
+    }
+
+    /// Whether the run's time is over.
+    pub fn is_over(&self) -> bool {
+        self.end() <= Instant::now()
+    }
+
+    /// Whether a failure only says that the run's time was over: nothing about the target.
+    pub fn is_cut_short(&self, failure: &Failure) -> bool {
+        failure.reason == Reason::Timeout && failure.sqlstate.is_none() && self.is_over()
     }
 }

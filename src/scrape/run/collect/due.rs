@@ -1,0 +1,84 @@
+//! What is due in one database's turn.
+
+use std::sync::Arc;
+
+use pg_exporter_schema::Collector;
+
+use crate::postgres::search_path::SearchPath;
+use crate::postgres::session::StatementKey;
+use crate::scrape::rows::decode::Decoder;
+use crate::scrape::run::collector_state::{CollectorState, PredicateState};
+use crate::scrape::run::database::Database;
+use crate::scrape::run::env::Env;
+
+/// A collector to run: a copy of what its state says, so that the state is not borrowed across waits.
+#[derive(Clone, Debug)]
+pub(in crate::scrape) struct Due {
+    /// Its position in the order of execution.
+    pub(in crate::scrape) position: usize,
+    pub(in crate::scrape) key: StatementKey,
+    pub(in crate::scrape) collector: Arc<Collector>,
+    /// The statement's text on this database.
+    pub(in crate::scrape) query: Arc<str>,
+    /// Whether its names are looked for where the role finds them.
+    pub(in crate::scrape) on_role_path: bool,
+    /// The statement and its text of each predicate.
+    pub(in crate::scrape) predicates: Vec<(StatementKey, Arc<str>)>,
+    pub(in crate::scrape) decoder: Option<Arc<Decoder>>,
+    /// Times it has been tried on this session after the server refused its prepared statement.
+    pub(in crate::scrape) retries: u8,
+}
+
+impl Due {
+    /// Where the names of its statements are looked for: shipped ones name all that is not in `pg_catalog`; a site's own may
+    /// rely on the role's path.
+    pub(in crate::scrape) fn path(&self) -> SearchPath<'_> {
+        if self.on_role_path {
+            SearchPath::Role
+        } else {
+            SearchPath::Catalog
+        }
+    }
+}
+
+/// Takes what is due in the order of execution. What is not counts as served from the cache.
+pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
+    let mut state = database.state.borrow_mut();
+    let mut due = Vec::new();
+    let is_selected = |one: &CollectorState| env.selection.includes(&one.collector.name);
+    let collectors = state.collectors.iter_mut().enumerate();
+    for (position, one) in collectors.filter(|(_, one)| is_selected(one)) {
+        if !one.is_due(env.run.at, env.config.cache) {
+            one.hit();
+            continue;
+        }
+        one.begin(env.run.at);
+        due.push(Due {
+            position,
+            key: one.key,
+            collector: Arc::clone(&one.collector),
+            query: Arc::clone(&one.query),
+            on_role_path: one.on_role_path,
+            predicates: predicates(one),
+            decoder: None,
+            retries: 0,
+        });
+    }
+    due
+}
+
+fn predicates(one: &CollectorState) -> Vec<(StatementKey, Arc<str>)> {
+    let pair = |predicate: &PredicateState| (predicate.key, Arc::clone(&predicate.query));
+    one.predicates.iter().map(pair).collect()
+}
+
+/// Changes a collector's state, unless the database has been planned anew without it: by a run beside this one.
+pub(in crate::scrape) fn update<T>(
+    database: &Database,
+    item: &Due,
+    change: impl FnOnce(&mut CollectorState) -> T,
+) -> Option<T> {
+    let mut state = database.state.borrow_mut();
+    let one = state.collectors.iter_mut().find(|one| one.key == item.key)?;
+    Some(change(one))
+}

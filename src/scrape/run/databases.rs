@@ -1,0 +1,96 @@
+//! A target's databases: the URL's, and those that were discovered beside it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::config::Config;
+use super::database::Database;
+use crate::catalog::facts::Facts;
+use crate::postgres::connect::Endpoint;
+use crate::postgres::pool::Pool;
+
+/// A target's databases.
+#[derive(Debug)]
+pub(in crate::scrape) struct Databases {
+    /// The URL's.
+    pub(in crate::scrape) main: Rc<Database>,
+    endpoint: Endpoint,
+    discovered: RefCell<BTreeMap<String, Rc<Database>>>,
+}
+
+impl Databases {
+    /// The URL's database alone.
+    pub(in crate::scrape) fn new(endpoint: Endpoint) -> Self {
+        let name = endpoint.info.database().to_owned();
+        Self {
+            main: Rc::new(Database::new(endpoint.clone(), &name, false)),
+            endpoint,
+            discovered: RefCell::default(),
+        }
+    }
+
+    /// Whether there are others than the URL's.
+    pub(in crate::scrape) fn has_discovered(&self) -> bool {
+        !self.discovered.borrow().is_empty()
+    }
+
+    /// The discovered ones, by name.
+    pub(in crate::scrape) fn discovered(&self) -> Vec<Rc<Database>> {
+        self.discovered.borrow().values().cloned().collect()
+    }
+
+    /// All of them, the URL's first.
+    pub(in crate::scrape) fn all(&self) -> Vec<Rc<Database>> {
+        let mut all = vec![Rc::clone(&self.main)];
+        all.extend(self.discovered.borrow().values().cloned());
+        all
+    }
+
+    /// All of them, the URL's first. Of those that turn out to be the same (aliases of a pooler) the first counts.
+    pub(in crate::scrape) fn distinct(&self) -> Vec<Rc<Database>> {
+        let mut seen = BTreeSet::new();
+        let mut all = self.all();
+        all.retain(|database| seen.insert(database.label()));
+        all
+    }
+
+    /// Adds the databases that appeared and drops those that vanished.
+    pub(in crate::scrape) fn discover(&self, facts: &Facts, config: &Config, pool: &Pool) {
+        let mut discovered = self.discovered.borrow_mut();
+        let is_wanted = |name: &String| *name != facts.database && config.is_wanted(name);
+        for name in facts.databases.iter().filter(|name| is_wanted(name)) {
+            if !discovered.contains_key(name) {
+                tracing::info!(database = %name, "database discovered");
+                let endpoint = self.endpoint.with_database(name);
+                discovered.insert(name.clone(), Rc::new(Database::new(endpoint, name, true)));
+            }
+        }
+        discovered.retain(|name, _| {
+            let keep = facts.databases.binary_search(name).is_ok() && is_wanted(name);
+            if !keep {
+                tracing::info!(database = %name, "database gone");
+                pool.forget(name);
+            }
+            keep
+        });
+    }
+
+    /// Whether one is left alone until nobody wants it any more.
+    pub(in crate::scrape) fn has_left_ones(&self) -> bool {
+        self.discovered
+            .borrow()
+            .values()
+            .any(|database| database.is_left())
+    }
+
+    /// Leaves those of the discovered databases that someone wants for themselves.
+    pub(in crate::scrape) fn leave(&self, claimed: &[String], pool: &Pool) {
+        for name in claimed {
+            if let Some(database) = self.discovered.borrow().get(name) {
+                database.leave();
+                pool.forget(name);
+            }
+        }
+    }
+}
