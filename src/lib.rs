@@ -8,7 +8,7 @@
 //! - [`self_metrics`]: the exporter's own metrics
 //! - [`scrape`]: schedule, run, rows, page, and what is told to people
 //! - [`web`]: the HTTP server; routes, health answers, the page for people
-//! - [`program`]: command line, settings, wiring, subcommands; [`run()`] is the whole of it
+//! - [`program`]: command line, settings, wiring, subcommands; [`Exporter`] is the whole of it
 //!
 //! Before them are [`values`] (as operators write them), [`files`] (read where nobody waits for them), [`build_info`] and [`service`] (what systemd is told).
 #![forbid(unsafe_code)]
@@ -30,5 +30,5 @@ pub mod web;
 
 pub use pg_exporter_macros::{Row, collectors};
 pub use pg_exporter_schema as schema;
-pub use program::{run, run_with_defaults};
-pub use scrape::{Row, RowView};
+pub use program::Exporter;
+pub use scrape::{DatabaseRows, Row, RowView};

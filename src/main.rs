@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use pg_exporter::Exporter;
+use pg_exporter::catalog::compiled::COLLECTORS;
+
 fn main() -> ExitCode {
-    pg_exporter::run(pg_exporter::catalog::compiled::COLLECTORS)
+    Exporter::new(COLLECTORS).run()
 }

@@ -2,6 +2,7 @@
 
 pub mod cli;
 mod commands;
+mod exporter;
 pub mod logging;
 mod run;
 mod serve;
@@ -9,4 +10,4 @@ pub mod settings;
 mod setup;
 mod stop;
 
-pub use run::{run, run_with_defaults};
+pub use exporter::Exporter;

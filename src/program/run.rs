@@ -2,44 +2,22 @@
 
 use std::process::ExitCode;
 
-use pg_exporter_schema::Collector;
-
 use super::cli::{Cli, Command, ReportFormat};
 use super::commands::{self, check, convert, doctor, new};
+use super::exporter::Exporter;
 use super::logging;
 use super::serve::serve;
 use super::settings::{self, Settings};
 use super::setup::Setup;
 use super::stop::Stop;
 
-/// Runs the exporter with the compiled collectors given, as the process' arguments and environment say.
-///
-/// A site's own distribution calls it with its own collectors; the shipped one with
-/// [`catalog::compiled::COLLECTORS`].
-#[must_use]
-pub fn run(compiled: &'static [Collector]) -> ExitCode {
-    run_with_defaults(compiled, &[])
-}
-
-/// As [`run`], with a site's own defaults: values of [variables](settings::VARIABLES) that hold where neither a flag nor
-/// the environment says otherwise.
-#[must_use]
-pub fn run_with_defaults(
-    compiled: &'static [Collector],
-    defaults: &'static [(&'static str, &'static str)],
-) -> ExitCode {
+/// Runs the exporter as the process' arguments and environment say.
+pub(super) fn run(exporter: Exporter) -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(refusal) => return refusal.report().into(),
     };
-    let of_site = |name: &str| {
-        defaults
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
-    let variable = |name: &str| settings::environment(name).or_else(|| of_site(name));
-    match execute(cli, compiled, &variable) {
+    match execute(cli, exporter) {
         Ok(code) => code,
         Err(stop) => {
             // A record for each mistake of a configuration.
@@ -49,12 +27,15 @@ pub fn run_with_defaults(
     }
 }
 
-fn execute(
-    cli: Cli,
-    compiled: &'static [Collector],
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<ExitCode, Stop> {
-    let settings = Settings::resolve(cli.flags, variable);
+fn execute(cli: Cli, exporter: Exporter) -> Result<ExitCode, Stop> {
+    let of_site = |name: &str| {
+        let mut defaults = exporter.defaults.iter();
+        defaults
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let variable = |name: &str| settings::environment(name).or_else(|| of_site(name));
+    let settings = Settings::resolve(cli.flags, &variable);
     let (level, format) = settings
         .as_ref()
         .map_or_else(|_| Default::default(), |s| (s.log_level, s.log_format));
@@ -63,7 +44,10 @@ fn execute(
     for note in &settings.notes {
         tracing::warn!("{note}");
     }
-    let setup = Setup { settings, compiled };
+    let setup = Setup {
+        settings,
+        compiled: exporter.collectors,
+    };
     match cli.command {
         Some(Command::Check {
             paths,
@@ -76,10 +60,15 @@ fn execute(
         Some(Command::Explain { format }) => commands::explain(&setup, format),
         Some(Command::Stat { format }) => commands::stat(&setup, format),
         Some(Command::Doctor { format }) => doctor::run(&setup, format),
-        Some(Command::New { directory, library }) => new::run(&directory, library),
+        Some(Command::New {
+            directory,
+            library,
+            git,
+            rev,
+        }) => new::run(&directory, &new::Library::of(library, git, rev)?),
         Some(Command::Dump) => commands::dry_run(&setup),
         None if setup.settings.dry_run => commands::dry_run(&setup),
         None if setup.settings.explain => commands::explain(&setup, ReportFormat::Text),
-        None => serve(&setup),
+        None => serve(&setup, exporter.readers),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::commands;
+use super::exporter::Readers;
 use super::setup::Setup;
 use super::stop::Stop;
 use crate::catalog::{self, Catalog};
@@ -13,7 +14,7 @@ use crate::postgres::connect::Endpoint;
 use crate::service::Manager;
 use crate::web;
 
-pub(super) fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
+pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
     let settings = &setup.settings;
     let endpoint = setup.endpoint()?;
     let catalog = setup.catalog()?;
@@ -29,7 +30,12 @@ pub(super) fn serve(setup: &Setup) -> Result<ExitCode, Stop> {
     }
     let collectors = catalog.live().collectors.len();
     let health = setup.health(&endpoint);
-    let (scraper, telemetry) = setup.scraper(&endpoint, Arc::clone(&catalog), &health)?;
+    let (scraper, telemetry) = setup.scraper(
+        &endpoint,
+        Arc::clone(&catalog),
+        &health,
+        readers.start().map_err(Stop::failure)?,
+    )?;
     let (tls, passwords) = (security.has_tls(), security.has_users());
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
     let addresses = addresses.join(" ");

@@ -126,6 +126,7 @@ impl Setup {
         endpoint: &Endpoint,
         catalog: Arc<Catalog>,
         health: &Health,
+        rows: RowHandlers,
     ) -> Result<(Scraper, Arc<Telemetry>), Stop> {
         let config = self.config(endpoint);
         let telemetry = Telemetry::new().map_err(Stop::failure)?;
@@ -133,7 +134,7 @@ impl Setup {
         let surroundings = Surroundings {
             telemetry: Arc::clone(&telemetry),
             health: health.clone(),
-            rows: RowHandlers::default(),
+            rows,
         };
         let (scraper, _thread) =
             Scraper::start(endpoint.clone(), config, catalog, surroundings).map_err(Stop::failure)?;

@@ -40,8 +40,51 @@ fn it_writes_the_crate_that_the_tests_build_and_run() {
             "{file}"
         );
     }
-    let again = program("unused").arg("new").arg(&crate_).run();
+    let again = program("unused")
+        .arg("new")
+        .arg(&crate_)
+        .arg("--library")
+        .arg(root())
+        .run();
     assert_eq!(again.status.code(), Some(1), "it overwrites nothing");
+}
+
+#[test]
+fn it_names_no_crate_of_a_registry() {
+    let scratch = Directory::new(&[]);
+    let new = |name: &str, arguments: &[&str]| {
+        let crate_ = scratch.path().join(name);
+        let run = program("unused").arg("new").arg(&crate_).args(arguments).run();
+        (run, crate_.join("Cargo.toml"))
+    };
+    let (run, manifest) = new("a-exporter", &[]);
+    assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("--library PATH") && run.stderr.contains("--git URL"),
+        "{}",
+        run.stderr
+    );
+    assert!(!manifest.exists(), "nothing is written");
+    let (run, manifest) = new(
+        "b-exporter",
+        &["--git", "https://example.org/x.git", "--rev", "v2"],
+    );
+    assert_eq!(run.status.code(), Some(0), "{}", run.stderr);
+    let text = fs::read_to_string(manifest).unwrap();
+    let line = "pg_exporter = { git = 'https://example.org/x.git', rev = 'v2' }\n";
+    assert!(text.contains(line), "{text}");
+    let elsewhere = scratch.path().to_str().unwrap();
+    let refused: [&[&str]; 4] = [
+        &["--library", elsewhere],
+        &["--library", "/no/such/folder"],
+        &["--git", "it's"],
+        &["--git", "a", "--library", "b"],
+    ];
+    for arguments in refused {
+        let (run, manifest) = new("c-exporter", arguments);
+        assert_eq!(run.status.code(), Some(1), "{arguments:?}: {}", run.stderr);
+        assert!(!manifest.exists(), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -60,7 +103,7 @@ fn names_follow_the_directory_and_cargo_takes_the_manifest() {
     assert!(
         fs::read_to_string(crate_.join("src/main.rs"))
             .unwrap()
-            .contains("acme_db_exporter::collectors()")
+            .contains("acme_db_exporter::exporter()")
     );
     assert!(
         fs::read_to_string(crate_.join("collectors/acme_db.yml"))
@@ -149,7 +192,7 @@ fn what_it_writes_builds_and_serves_a_server() {
     fs::write(crate_.join("collectors/roles.yml"), own).unwrap();
     // Beside it, the shipped program as the library's distribution makes it.
     let plain = "fn main() -> std::process::ExitCode {\n    \
-                 pg_exporter::run(pg_exporter::catalog::compiled::COLLECTORS)\n}\n";
+                 pg_exporter::Exporter::new(pg_exporter::catalog::compiled::COLLECTORS).run()\n}\n";
     fs::create_dir(crate_.join("src/bin")).unwrap();
     fs::write(crate_.join("src/bin/acme-distribution.rs"), plain).unwrap();
     let programs = build(&crate_, &distribution());
@@ -218,7 +261,10 @@ fn the_distribution_has_its_directories_collectors(program: &Path, url: &str) {
 #[test]
 fn a_directory_that_gives_no_package_name_is_refused() {
     for name in ["9lives", "Shop", "a b", ".."] {
-        let run = program("unused").args(["new", name]).run();
+        let run = program("unused")
+            .args(["new", name, "--library"])
+            .arg(root())
+            .run();
         assert_eq!(run.status.code(), Some(1), "{name}: {}", run.stderr);
     }
 }

@@ -94,6 +94,7 @@ fn every_step_of_the_tutorial_does_what_it_says() {
         .env("PATH", path)
         .env("PG_EXPORTER_URL", &url)
         .env("PG_EXPORTER_CONNECT_TIMEOUT", "30s")
+        .env("SOURCE", env!("CARGO_MANIFEST_DIR"))
         // Other tests' databases come and go on this server.
         .env("PG_EXPORTER_AUTO_DISCOVERY", "false")
         .output()

@@ -79,9 +79,15 @@ pub enum Command {
     New {
         /// Directory to create; its name becomes the package's
         directory: PathBuf,
-        /// Source tree of pg_exporter to depend on; the published version when absent
-        #[arg(long, value_name = "PATH")]
+        /// Source tree of this exporter that the crate depends on
+        #[arg(long, value_name = "PATH", conflicts_with = "git")]
         library: Option<PathBuf>,
+        /// Git repository of this exporter that the crate depends on
+        #[arg(long, value_name = "URL")]
+        git: Option<String>,
+        /// Commit or tag of the repository
+        #[arg(long, value_name = "REV", requires = "git")]
+        rev: Option<String>,
     },
     /// Write one metrics page to standard output; exit code 1 if the target is down
     Scrape,

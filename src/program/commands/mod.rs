@@ -12,7 +12,7 @@ use super::cli::{ReportFormat, write_stdout};
 use super::setup::Setup;
 use super::stop::Stop;
 use crate::scrape::overview::{Explain, Statistics};
-use crate::scrape::{Encoding, Format, Overview, Page, Request, Selection};
+use crate::scrape::{Encoding, Format, Overview, Page, Request, RowHandlers, Selection};
 
 /// A runtime of one thread.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
@@ -96,7 +96,12 @@ fn overview(setup: &Setup, selection: Selection) -> Result<Overview, Stop> {
 /// One page and what is known after it.
 pub(crate) fn scraped(setup: &Setup, selection: Selection) -> Result<(Page, Overview), Stop> {
     let endpoint = setup.endpoint()?;
-    let (scraper, _telemetry) = setup.scraper(&endpoint, setup.catalog()?, &setup.health(&endpoint))?;
+    let (scraper, _telemetry) = setup.scraper(
+        &endpoint,
+        setup.catalog()?,
+        &setup.health(&endpoint),
+        RowHandlers::default(),
+    )?;
     let deadline = Instant::now() + setup.settings.scrape_timeout;
     runtime()?.block_on(async {
         let page = scraper

@@ -39,6 +39,14 @@ codegen-units = 1
 strip = "symbols"
 "#;
 
+/// Where the crate takes the exporter's library from. Never from a registry: there the name is another project's.
+pub(crate) enum Library {
+    /// A source tree.
+    Path(PathBuf),
+    /// A repository, and what of it.
+    Git { url: String, rev: Option<String> },
+}
+
 /// Names that are made of the directory's.
 struct Names {
     /// Of the package: `acme-exporter`.
@@ -50,12 +58,9 @@ struct Names {
 }
 
 /// Writes the crate into a directory that is not there or empty.
-pub(crate) fn run(directory: &Path, library: Option<PathBuf>) -> Result<ExitCode, Stop> {
+pub(crate) fn run(directory: &Path, library: &Library) -> Result<ExitCode, Stop> {
     let names = Names::of(directory)?;
-    let library = match library {
-        Some(path) => path_dependency(&path)?,
-        None => format!("\"{}\"", env!("CARGO_PKG_VERSION")),
-    };
+    let library = library.dependency()?;
     let failed = |path: &Path, error: std::io::Error| Stop::failure(format!("{}: {error}", path.display()));
     if fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Stop::usage(format!(
@@ -83,15 +88,58 @@ pub(crate) fn run(directory: &Path, library: Option<PathBuf>) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn path_dependency(path: &Path) -> Result<String, Stop> {
-    let whole = fs::canonicalize(path)
-        .map_err(|error| Stop::usage(format!("--library: {}: {error}", path.display())))?;
-    match whole.to_str().filter(|text| !text.contains('\'')) {
-        Some(text) => Ok(format!("{{ path = '{text}' }}")),
-        None => Err(Stop::usage(
-            "--library: Cargo cannot take a path that is not Unicode or holds a quote",
-        )),
+impl Library {
+    /// What the command line says.
+    pub(crate) fn of(path: Option<PathBuf>, git: Option<String>, rev: Option<String>) -> Result<Self, Stop> {
+        match (path, git) {
+            (Some(path), _) => Ok(Self::Path(path)),
+            (None, Some(url)) => Ok(Self::Git { url, rev }),
+            (None, None) => Err(Stop::usage(
+                "say where the library is: --library PATH of a source tree of this exporter, or --git URL of its repository, with \
+                 --rev REV; no registry has it",
+            )),
+        }
     }
+
+    /// As a manifest has it.
+    fn dependency(&self) -> Result<String, Stop> {
+        match self {
+            Self::Path(path) => path_dependency(path),
+            Self::Git { url, rev } => {
+                let url = literal("--git", url)?;
+                let rev = rev.as_deref().map(|rev| literal("--rev", rev)).transpose()?;
+                let rev = rev.map_or_else(String::new, |rev| format!(", rev = {rev}"));
+                Ok(format!("{{ git = {url}{rev} }}"))
+            }
+        }
+    }
+}
+
+/// A source tree of this exporter, by its whole path.
+fn path_dependency(path: &Path) -> Result<String, Stop> {
+    let failed =
+        |error: &dyn std::fmt::Display| Stop::usage(format!("--library: {}: {error}", path.display()));
+    let whole = fs::canonicalize(path).map_err(|error| failed(&error))?;
+    let manifest = fs::read_to_string(whole.join("Cargo.toml")).unwrap_or_default();
+    if !manifest.lines().any(|line| line == r#"name = "pg_exporter""#) {
+        return Err(failed(
+            &"this is no source tree of pg_exporter: its Cargo.toml is not that package's",
+        ));
+    }
+    let text = whole
+        .to_str()
+        .ok_or_else(|| failed(&"Cargo cannot take a path that is not Unicode"))?;
+    Ok(format!("{{ path = {} }}", literal("--library", text)?))
+}
+
+/// A literal string of TOML.
+fn literal(flag: &str, text: &str) -> Result<String, Stop> {
+    if text.contains(|c: char| c == '\'' || c.is_control()) {
+        return Err(Stop::usage(format!(
+            "{flag}: a quote or a control character cannot stand in a manifest"
+        )));
+    }
+    Ok(format!("'{text}'"))
 }
 
 impl Names {

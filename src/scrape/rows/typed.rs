@@ -50,6 +50,17 @@ impl<R: Row> DatabaseRows<R> {
     }
 }
 
+// Derived, these would ask the same of `R`.
+impl<R> Clone for DatabaseRows<R> {
+    fn clone(&self) -> Self {
+        Self {
+            database: self.database.clone(),
+            batch: Arc::clone(&self.batch),
+            row: PhantomData,
+        }
+    }
+}
+
 impl<R> fmt::Debug for DatabaseRows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DatabaseRows")
@@ -83,6 +94,12 @@ impl RowHandlers {
         });
         self.handlers.push((Arc::new(R::COLLECTOR), call));
         self
+    }
+
+    /// Whether nobody wants rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.handlers.is_empty()
     }
 
     /// The definitions whose rows are wanted.

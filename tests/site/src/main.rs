@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    pg_exporter::run_with_defaults(shop_exporter::collectors(), shop_exporter::DEFAULTS)
+    shop_exporter::exporter().run()
 }

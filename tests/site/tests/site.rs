@@ -217,3 +217,45 @@ fn rows_come_as_structs() {
         assert!(sizes[0].datname == "site_rows" && sizes[0].bytes > Some(1e6));
     });
 }
+
+/// What the site's own code says of a database with many tables, with this layer over its collectors.
+fn told(name: &str, layer: Option<&str>) -> bool {
+    let (server, url) = server(name);
+    server.psql_in(
+        name,
+        "create schema big; do $$ begin for i in 1..1000 loop execute format('create table big.t%s ()', i); end loop; end $$",
+    );
+    let file = std::env::temp_dir().join(format!("{name}-{}.yml", std::process::id()));
+    let mut builder = Exporter::builder(PROGRAM).url(&url).arg("--connect-timeout=30s");
+    if let Some(layer) = layer {
+        std::fs::write(&file, layer).unwrap();
+        builder = builder.arg("--config").arg(&file);
+    }
+    let exporter = builder.start();
+    assert_eq!(
+        exporter.scrape().value("shop_tables_count", &[("schema", "big")]),
+        Some(1000.0),
+        "{}",
+        exporter.stderr()
+    );
+    let line = format!("many tables in schema big of {name}\n");
+    let end = Instant::now() + Duration::from_secs(5);
+    while !exporter.stderr().contains(&line) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = std::fs::remove_file(&file);
+    exporter.stderr().contains(&line)
+}
+
+#[test]
+fn code_of_the_sites_own_reads_rows_as_they_come() {
+    assert!(told("site_on_rows", None));
+}
+
+#[test]
+fn a_layer_that_tunes_keeps_rows_and_one_that_replaces_gives_none() {
+    assert!(told("site_tuned", Some("shop_tables: { ttl: 5 }\n")));
+    let replaced = "shop_tables:\n  query: SELECT 'big' AS schema, 1000 AS count\n  metrics:\n    \
+                    - schema: { usage: LABEL, description: S }\n    - count: { usage: GAUGE, description: C }\n";
+    assert!(!told("site_replaced", Some(replaced)));
+}
