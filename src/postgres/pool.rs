@@ -16,8 +16,8 @@ const LONGEST_IDLE: Duration = Duration::from_secs(60);
 /// The connections that scrapes use, as many at a time as there are permits.
 ///
 /// A database checks its session out and hands it back. A session holds its permit until the server's backend is gone, since
-/// the cap may be all that the role is allowed. When there is no permit, opening another closes the idle one that was used
-/// longest ago; the URL's own goes last, as every scrape needs it.
+/// the cap may be all that the role is allowed. When there is no permit, opening another closes an idle one: see
+/// [`close_latest`](Self::close_latest).
 #[derive(Debug)]
 pub struct Pool {
     permits: Permits,
@@ -82,8 +82,13 @@ impl Pool {
         deadline: Instant,
     ) -> Result<Session, Option<Failure>> {
         endpoint
-            .connect_making_room(deadline, || self.close_oldest())
+            .connect_making_room(deadline, || self.close_latest())
             .await
+    }
+
+    /// Whether a database has an idle session.
+    pub fn has_idle(&self, database: &str) -> bool {
+        self.idle.borrow().contains_key(database)
     }
 
     /// Hands a session back for the next scrape.
@@ -133,17 +138,19 @@ impl Pool {
         }
     }
 
-    /// Closes the idle session that was used longest ago, the URL's own last; whether there was one.
-    fn close_oldest(&self) -> bool {
+    /// Closes the idle session that was used last, the URL's own only if there is no other; whether there was one. Scrapes go
+    /// through the databases in turn, so that it is the one that is needed again last: all others keep their sessions until it
+    /// is their turn.
+    fn close_latest(&self) -> bool {
         let mut idle = self.idle.borrow_mut();
-        let oldest = idle
+        let latest = idle
             .iter()
-            .min_by_key(|(_, idle)| (!idle.discovered, idle.since))
+            .max_by_key(|(_, idle)| (idle.discovered, idle.since))
             .map(|(name, _)| name.clone());
-        let oldest = oldest.and_then(|name| idle.remove(&name));
-        let found = oldest.is_some();
-        if let Some(oldest) = oldest {
-            close(oldest.session);
+        let latest = latest.and_then(|name| idle.remove(&name));
+        let found = latest.is_some();
+        if let Some(latest) = latest {
+            close(latest.session);
         }
         found
     }

@@ -15,6 +15,7 @@ pub use page::format::Format;
 pub use page::published::{Published, Sample};
 pub use request::{Encoding, Gone, Page, Request};
 pub use rows::batch::{Batch, RowView};
+pub use rows::gaps::Gaps;
 pub use rows::mismatch::Mismatch;
 pub use rows::row::Row;
 pub use rows::typed::{DatabaseRows, RowHandlers};

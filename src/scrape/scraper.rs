@@ -171,7 +171,7 @@ impl Desk {
         match message {
             Message::Page(request, reply) => self.admit(request, reply),
             Message::Overview(reply) => {
-                let _ = reply.send(model::overview(&self.target));
+                let _ = reply.send(model::overview(&self.target, self.answers.problems()));
             }
             Message::Rows(collector, reply) => {
                 let _ = reply.send(self.target.rows(&collector));

@@ -43,8 +43,10 @@ metrics! {
         "Scrapes that ended with the target down.";
     CONNECTIONS_OPEN: Exporter "connections_open", Gauge, [],
         "Connections of scrapes to the target that are open, without the health probe's.";
+    OLDEST_RESULT_AGE: Exporter "oldest_result_age_seconds", Gauge, [],
+        "Seconds since the database that has waited longest was last scraped: above the scrape interval not every scrape reaches every database.";
     DUPLICATE_SERIES: Exporter "duplicate_series", Gauge, [],
-        "Series left out of this page because another database yields the same labels.";
+        "Series left out of this page because others have the same labels: another row, database or collector, or the exporter itself.";
     SERVER_SCRAPE_DURATION: Exporter "server_scrape_duration", Gauge, ["datname"],
         "Seconds of the database's last scrape.";
     SERVER_SCRAPE_SECONDS: Exporter "server_scrape_total_seconds", Gauge, ["datname"],
@@ -70,11 +72,13 @@ metrics! {
     QUERY_SERIES: Exporter "query_scrape_metric_count", Gauge, ["datname", "query"],
         "Series in the collector's current result.";
     QUERY_DURATION: Exporter "query_scrape_duration", Gauge, ["datname", "query"],
-        "Seconds the last execution of the collector took on the connection: from the end of the answer before it to the end of its own.";
+        "Seconds that the last execution of the collector took, from the end of the answer before it to the end of its own, rounded up to whole milliseconds: answers come in together, so that nothing finer is known.";
     QUERY_FAILURES: Exporter "query_failures_total", Counter, ["datname", "query", "reason"],
         "Failed executions of the collector by reason.";
     QUERY_DROPPED_SERIES: Exporter "query_dropped_series_total", Counter, ["datname", "query", "reason"],
         "Series of the collector that were dropped, as duplicates or above its limit.";
+    QUERY_MISSING_COLUMNS: Exporter "query_missing_columns", Gauge, ["datname", "query"],
+        "Columns of the collector's definition that its last result lacked, so that their metrics are left out; only where there are any.";
     RELOAD_SUCCESSFUL: Exporter "config_last_reload_successful", Gauge, [],
         "Whether the last load of the configuration succeeded.";
     RELOAD_TIME: Exporter "config_last_reload_success_timestamp_seconds", Gauge, [],

@@ -12,6 +12,7 @@
 //! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |
 //! | [`doctor`] | problems are named, and its statements put them right |
+//! | [`valid_pages`] | collectors that meet, results that lack columns, clients in a hurry |
 //! | [`reports`] | `/explain` and `/stat`, and the subcommands |
 #![allow(
     clippy::unwrap_used,
@@ -32,3 +33,4 @@ mod reports;
 mod selection;
 mod support;
 mod tutorial;
+mod valid_pages;

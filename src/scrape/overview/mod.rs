@@ -1,5 +1,6 @@
 //! What is told to people and tools: one model, and `/explain` and `/stat` made of it.
 
+pub(in crate::scrape) mod collisions;
 mod explain;
 mod figures;
 pub(in crate::scrape) mod model;

@@ -13,7 +13,8 @@ use crate::catalog::facts::Kind;
 use crate::catalog::plan::Verdict;
 use crate::postgres::failure::Failure;
 use crate::scrape::page::published::Published;
-use crate::scrape::run::collector_state::{CollectorState, Stats};
+use crate::scrape::rows::gaps::Gaps;
+use crate::scrape::run::collector_state::{CollectorState, RESOLUTION, Stats};
 use crate::scrape::run::database::State;
 use crate::scrape::run::history::Run;
 use crate::scrape::run::target::Target;
@@ -31,6 +32,9 @@ pub struct Overview {
     pub collectors: Vec<Arc<Collector>>,
     /// One entry per database, the URL's first.
     pub databases: Vec<DatabaseOverview>,
+    /// What is wrong with results that were got, and what to do about it, a sentence for each. Failures are with their
+    /// collectors.
+    pub problems: Vec<String>,
 }
 
 impl Overview {
@@ -99,12 +103,14 @@ pub struct CollectorOverview {
     pub last_error: Option<Failure>,
     /// When it came.
     pub last_failed: Option<SystemTime>,
+    /// What the last result lacked.
+    pub gaps: Gaps,
     /// What is served of it.
     pub served: Option<Published>,
 }
 
-/// What is known of every database and collector of a target.
-pub(in crate::scrape) fn overview(target: &Target) -> Overview {
+/// What is known of every database and collector of a target. `problems` are those of its pages.
+pub(in crate::scrape) fn overview(target: &Target, mut problems: Vec<String>) -> Overview {
     let (last, history) = (target.last_run().at, target.runs.borrow().history.to_vec());
     let live = target.catalog.live();
     let databases = target.databases.distinct().into_iter().map(|database| {
@@ -115,13 +121,22 @@ pub(in crate::scrape) fn overview(target: &Target) -> Overview {
             ..self::database(&state, &live, last)
         }
     });
+    let databases: Vec<_> = databases.collect();
+    problems.extend(databases.iter().flat_map(gaps));
     Overview {
+        problems,
         server: server(&target.databases.main.state.borrow(), last),
         runs: history,
         uptime: target.created.elapsed(),
-        databases: databases.collect(),
+        databases,
         collectors: live.collectors.clone(),
     }
+}
+
+/// What results of a database lack.
+fn gaps(database: &DatabaseOverview) -> impl Iterator<Item = String> {
+    let with_gaps = database.collectors.iter().filter(|one| !one.gaps.is_empty());
+    with_gaps.map(|one| format!("collector {} in {}: {}", one.name, database.name, one.gaps))
 }
 
 /// The run that results are judged by. What one that is on has not got to yet, the last that has ended has the word on.
@@ -164,6 +179,16 @@ fn database(state: &State, live: &Live, last: Instant) -> DatabaseOverview {
 }
 
 impl CollectorOverview {
+    /// Seconds that an execution took on average, 0 before the first: never less than what is known of a single one.
+    #[must_use]
+    pub fn average_seconds(&self) -> f64 {
+        if self.executions == 0 {
+            return 0.0;
+        }
+        let average = self.total_duration.as_secs_f64() / self.executions as f64;
+        average.max(RESOLUTION.as_secs_f64())
+    }
+
     /// The same, without what is not served if its database was not reached.
     fn served_if(self, is_reached: bool) -> Self {
         if is_reached {
@@ -223,6 +248,7 @@ fn collector(one: &CollectorState, start: Instant) -> CollectorOverview {
         last_execution,
         last_error: one.stats.last_error.clone(),
         last_failed,
+        gaps: one.gaps.clone(),
         served: served(one, start),
     }
 }

@@ -72,6 +72,10 @@ fn exporter(
     page.single(&own::SCRAPE_COUNT, runs.count as f64);
     page.single(&own::SCRAPE_ERRORS, runs.errors as f64);
     page.single(&own::CONNECTIONS_OPEN, target.pool.open() as f64);
+    page.single(
+        &own::OLDEST_RESULT_AGE,
+        target.databases.longest_wait().as_secs_f64(),
+    );
     page.single(&own::DUPLICATE_SERIES, duplicates as f64);
 }
 
@@ -149,6 +153,10 @@ fn collectors(view: View<'_>, databases: &[Rc<Database>], page: &mut Writer<'_>)
     });
     family(&own::QUERY_DURATION, &|one| {
         Some(one.stats.duration.as_secs_f64())
+    });
+    family(&own::QUERY_MISSING_COLUMNS, &|one| {
+        let missing = one.gaps.missing.len();
+        (missing > 0).then_some(missing as f64)
     });
     counts(&each, page, &own::QUERY_FAILURES, &|stats| {
         let reasons = Reason::ALL.map(Reason::word).into_iter();

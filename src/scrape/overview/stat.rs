@@ -37,6 +37,10 @@ struct Counts<'a> {
     last_duration_seconds: f64,
     last_execution: Option<String>,
     last_error: Option<Error<'a>>,
+    /// Columns of the definition that the last result lacked.
+    missing_columns: &'a [String],
+    /// Columns of which some cell was no number.
+    unreadable_columns: &'a [String],
     /// Whether other databases have it too.
     #[serde(skip)]
     is_one_of_several: bool,
@@ -107,7 +111,7 @@ fn counts<'a>(
         series: collector.series,
         protocol: Protocol::of(database),
         is_pooled: is_pooled(database),
-        avg_duration_seconds: collector.total_duration.as_secs_f64() / executions.max(1) as f64,
+        avg_duration_seconds: collector.average_seconds(),
         last_duration_seconds: collector.duration,
         last_execution: collector.last_execution.map(time),
         last_error: collector.last_error.as_ref().map(|failure| Error {
@@ -115,6 +119,8 @@ fn counts<'a>(
             sqlstate: failure.sqlstate.as_deref(),
             message: &failure.message,
         }),
+        missing_columns: &collector.gaps.missing,
+        unreadable_columns: &collector.gaps.unreadable,
         is_one_of_several,
     }
 }
@@ -142,6 +148,14 @@ impl Counts<'_> {
             self.state,
         );
         text.push_str(&remark(4, self.is_pooled));
+        for (title, columns) in [
+            ("Missing Columns", self.missing_columns),
+            ("Columns That Are No Numbers", self.unreadable_columns),
+        ] {
+            if !columns.is_empty() {
+                let _ = writeln!(text, "    {title}: {}", columns.join(", "));
+            }
+        }
         if let Some(Error {
             reason,
             sqlstate,

@@ -1,6 +1,6 @@
-//! The page: the exporter's own metrics, then a unit for each collector.
+//! The page: the exporter's own metrics, the families of several collectors, then a section for each collector.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -9,13 +9,16 @@ use bytes::Bytes;
 use super::compress::{Codec, Stream, gzip, zstd};
 use super::format::{Format, Names};
 use super::section::{Part, Rendering, Section};
+use super::shared::{Gathered, Shared};
 use crate::catalog::Live;
 use crate::scrape::request::{Encoding, Page};
+use crate::self_metrics::Metric;
 
 /// What makes a target's pages, and the parts of them that are kept.
 #[derive(Debug, Default)]
 pub(in crate::scrape) struct Pages {
-    units: BTreeMap<String, Section>,
+    sections: BTreeMap<String, Section>,
+    shared: Shared,
     gzip: gzip::Compressor,
     zstd: zstd::Compressor,
     names: Names,
@@ -24,17 +27,25 @@ pub(in crate::scrape) struct Pages {
 }
 
 impl Pages {
-    /// Units are of this set from now on.
-    pub(in crate::scrape) fn follow(&mut self, live: Arc<Live>, namespace: &str) {
-        if !self.live.as_ref().is_some_and(|known| Arc::ptr_eq(known, &live)) {
-            self.names = Names::new(live.collectors.iter().map(|collector| &**collector), namespace);
-            self.units.clear();
+    /// Sections are of this set from now on. `own` are the exporter's own metrics that are on the page. Whether it is another
+    /// set than before.
+    pub(in crate::scrape) fn follow(&mut self, live: Arc<Live>, own: &[&Metric], namespace: &str) -> bool {
+        let is_another = !self.live.as_ref().is_some_and(|known| Arc::ptr_eq(known, &live));
+        if is_another {
+            self.names = Names::new(
+                live.collectors.iter().map(|collector| &**collector),
+                own,
+                namespace,
+            );
+            self.sections.clear();
+            self.shared.clear();
             self.live = Some(live);
         }
+        is_another
     }
 
-    /// Brings the units of these collectors up to date in a format. Returns the series dropped because several databases
-    /// have them.
+    /// Brings the sections of these collectors up to date in a format. Returns the series left out because another row or
+    /// another database has the same labels.
     pub(in crate::scrape) fn update<'a>(
         &mut self,
         shown: impl Iterator<Item = &'a (String, Vec<Part>)>,
@@ -42,31 +53,64 @@ impl Pages {
     ) -> u64 {
         let mut duplicates = 0;
         for (name, parts) in shown {
-            let unit = self.units.entry(name.clone()).or_default();
-            duplicates += unit.update(parts, format, &self.names).duplicates;
+            let section = self.sections.entry(name.clone()).or_default();
+            duplicates += section.update(parts, format, &self.names).duplicates;
         }
         duplicates
     }
 
-    /// Forgets the units of collectors that are not on the page.
-    pub(in crate::scrape) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.units.retain(|name, _| keep(name));
+    /// Gathers the families that several collectors have, of those that are shown.
+    pub(in crate::scrape) fn gather(
+        &mut self,
+        order: &[(String, Vec<Part>)],
+        is_shown: impl Fn(&str) -> bool,
+    ) -> Gathered {
+        self.shared.gather(order, &self.names, is_shown)
     }
 
-    /// A page of the exporter's own metrics, which are text, and the units of these collectors as they were brought up
-    /// to date.
+    /// How many series of shared families are left out because the exporter has them itself, by family.
+    pub(in crate::scrape) fn left_out_for(&self, own: &Bytes, gathered: &Gathered) -> BTreeMap<String, u64> {
+        if gathered.is_empty() {
+            return BTreeMap::new();
+        }
+        self.shared.merge(own, gathered, &self.names).1
+    }
+
+    /// Collectors that yield the same series in several databases, with these.
+    pub(in crate::scrape) fn overlaps(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
+        let all = self
+            .sections
+            .iter()
+            .map(|(name, section)| (name.as_str(), section.involved()));
+        all.filter(|(_, databases)| !databases.is_empty())
+    }
+
+    /// Forgets the sections of collectors that are not installed.
+    pub(in crate::scrape) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.sections.retain(|name, _| keep(name));
+    }
+
+    /// A page of the exporter's own metrics, which are text, the shared families, and the sections of these collectors as they
+    /// were brought up to date.
     pub(in crate::scrape) fn page<'a>(
         &mut self,
         own: Bytes,
+        gathered: &Gathered,
         collectors: &(impl Iterator<Item = &'a str> + Clone),
         format: Format,
         encoding: Encoding,
     ) -> Page {
-        let own = format.convert(own, &self.names);
-        let units = &mut self.units;
+        let own = if gathered.is_empty() {
+            format.convert(own, &self.names)
+        } else {
+            format.write(&self.shared.merge(&own, gathered, &self.names).0, &self.names)
+        };
+        let sections = &mut self.sections;
         let mut each = |visit: &mut dyn FnMut(&mut Rendering) -> io::Result<()>| {
             collectors.clone().try_for_each(|name| {
-                let rendering = units.get_mut(name).and_then(|unit| unit.rendering(format));
+                let rendering = sections
+                    .get_mut(name)
+                    .and_then(|section| section.rendering(format));
                 rendering.map_or(Ok(()), &mut *visit)
             })
         };
@@ -109,3 +153,7 @@ fn pack<C: Codec>(
     format.end().into_iter().for_each(|chunk| stream.push(chunk));
     stream.finish()
 }
+
+#[cfg(test)]
+#[path = "assemble_tests.rs"]
+mod tests;

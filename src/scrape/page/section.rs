@@ -1,6 +1,8 @@
 //! One collector's share of the page: every family once, every database's lines below its head.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::hash::RandomState;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::{io, iter};
 
@@ -9,48 +11,129 @@ use pg_exporter_schema::{Collector, Column, Usage};
 
 use super::compress::{Codec, Stream, gzip, zstd};
 use super::format::{Family, Format, Head, Names, PerFormat, Role, SMALL};
-use super::samples::{FamilyLines, Samples, has_repeats};
+use super::owners::{Keys, Owners};
+use super::samples::{FamilyLines, Samples};
+use super::series;
 
-/// One collector's samples on one database.
-pub(in crate::scrape) type Part = (Arc<Collector>, Arc<Samples>);
+/// A collector on one database where it is installed.
+#[derive(Clone, Debug)]
+pub(in crate::scrape) struct Part {
+    pub(in crate::scrape) database: Rc<str>,
+    pub(in crate::scrape) collector: Arc<Collector>,
+    /// What it serves; `None` for nothing.
+    pub(in crate::scrape) samples: Option<Arc<Samples>>,
+}
+
+impl Part {
+    /// What it serves in each family of its definition.
+    fn families(&self) -> impl Iterator<Item = (&str, &[u8], &FamilyLines)> {
+        let names = self.collector.values().flat_map(|column| column.families.iter());
+        let samples = self.samples.as_deref();
+        names.zip(0..).filter_map(move |(family, at)| {
+            let lines = samples?.families.get(at)?;
+            let bytes = samples?.bytes.get(lines.range.clone())?;
+            Some((&*family.name, bytes, lines))
+        })
+    }
+
+    /// What it serves in families that are other collectors', too.
+    pub(in crate::scrape) fn shared_lines<'a>(
+        &'a self,
+        names: &'a Names,
+    ) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let families = self
+            .families()
+            .filter(|(family, ..)| names.shared_head(family).is_some());
+        families.map(|(family, lines, _)| (family, lines))
+    }
+
+    /// The keys of its series, by family. Where databases have different branches of the collector, their labels may stand in
+    /// another order.
+    fn keys(&self, is_mixed: bool, hasher: &RandomState) -> Option<Keys> {
+        let samples = self.samples.as_ref()?;
+        if !is_mixed {
+            let keys = samples.families.iter().map(|lines| Arc::clone(&lines.keys));
+            return Some(keys.collect());
+        }
+        let keys = |(_, text, lines): (&str, &[u8], &FamilyLines)| {
+            let firsts = text
+                .split_inclusive(|byte| *byte == b'\n')
+                .step_by(lines.stride.max(1));
+            let bucket = (lines.stride > 1).then_some("le");
+            firsts.map(|line| series::key(line, bucket, hasher)).collect()
+        };
+        Some(self.families().map(keys).collect())
+    }
+}
 
 /// A collector's share of the page, kept until its samples change. What it is in a format is made when that is asked for.
 #[derive(Debug, Default)]
 pub(in crate::scrape) struct Section {
-    /// Identities of the samples it is made of.
-    ids: Vec<u64>,
+    /// Identities of the samples it is made of; 0 where there are none.
+    ids: Vec<(Rc<str>, u64)>,
     renderings: PerFormat<Option<Rendering>>,
+    owners: Owners,
+    /// The keys that the owners were settled by, part by part.
+    keys: Vec<Option<Keys>>,
+    hasher: RandomState,
 }
 
-/// A unit in one format.
+/// A section in one format.
 #[derive(Debug, Default)]
 pub(in crate::scrape) struct Rendering {
     /// Heads and lines.
     pub(in crate::scrape) chunks: Vec<Bytes>,
-    /// Series dropped because another database has the same labels.
+    /// Series left out because another row or another database has the same labels.
     pub(in crate::scrape) duplicates: u64,
     gzip: Option<<gzip::Compressor as Codec>::Segment>,
     zstd: Option<<zstd::Compressor as Codec>::Segment>,
 }
 
 impl Section {
-    /// The unit of these parts in a format, made anew if they changed.
+    /// The section of these parts in a format, made anew if they changed. Families that are other collectors', too, are no part
+    /// of it.
     pub(in crate::scrape) fn update(
         &mut self,
         parts: &[Part],
         format: Format,
         names: &Names,
     ) -> &mut Rendering {
-        let ids = || parts.iter().map(|(_, samples)| samples.id);
-        if !self.ids.iter().copied().eq(ids()) {
-            *self = Self {
-                ids: ids().collect(),
-                renderings: PerFormat::default(),
-            };
+        let id = |part: &Part| part.samples.as_ref().map_or(0, |samples| samples.id);
+        let ids = || parts.iter().map(|part| (&part.database, id(part)));
+        if !self.ids.iter().map(|(database, id)| (database, *id)).eq(ids()) {
+            self.ids = ids().map(|(database, id)| (Rc::clone(database), id)).collect();
+            self.renderings = PerFormat::default();
+            self.settle(parts);
         }
-        self.renderings
+        let Self {
+            renderings,
+            owners,
+            keys,
+            ..
+        } = self;
+        renderings
             .get_mut(format)
-            .get_or_insert_with(|| Rendering::new(parts, format, names))
+            .get_or_insert_with(|| Rendering::new(parts, keys, owners, format, names))
+    }
+
+    fn settle(&mut self, parts: &[Part]) {
+        let is_mixed = parts.windows(2).any(
+            |pair| matches!(pair, [one, other] if !have_the_same_labels(&one.collector, &other.collector)),
+        );
+        self.keys = parts
+            .iter()
+            .map(|part| part.keys(is_mixed, &self.hasher))
+            .collect();
+        let claims = parts.iter().zip(&self.keys);
+        let claims: Vec<_> = claims
+            .map(|(part, keys)| (&*part.database, keys.as_ref()))
+            .collect();
+        self.owners.settle(&claims);
+    }
+
+    /// The databases that yield the same series.
+    pub(in crate::scrape) fn involved(&self) -> &BTreeSet<String> {
+        self.owners.involved()
     }
 
     /// What was made of it last in a format.
@@ -60,20 +143,36 @@ impl Section {
 }
 
 impl Rendering {
-    fn new(parts: &[Part], format: Format, names: &Names) -> Self {
-        let mut duplicates = 0;
-        let mut overlap = Overlap::default();
+    fn new(parts: &[Part], keys: &[Option<Keys>], owners: &Owners, format: Format, names: &Names) -> Self {
+        let within = parts
+            .iter()
+            .filter_map(|part| Some(part.samples.as_ref()?.duplicates));
+        let mut duplicates = within.sum();
         let mut shown = Vec::new();
-        for mut family in families(parts) {
-            let lines: Vec<_> = parts
-                .iter()
-                .filter_map(|part| lines_of(part, family.head.name))
-                .collect();
-            if lines.iter().all(|(_, lines)| lines.range.is_empty()) {
-                continue;
+        for mut family in families(parts, names) {
+            for (at, (part, keys)) in parts.iter().zip(keys).enumerate() {
+                let Some((samples, position)) = position_of(part, family.head.name) else {
+                    continue;
+                };
+                let (Some(lines), Some(keys)) = (
+                    samples.families.get(position),
+                    keys.as_ref().and_then(|keys| keys.get(position)),
+                ) else {
+                    continue;
+                };
+                if lines.range.is_empty() {
+                    continue;
+                }
+                if owners.are_distinct() {
+                    family.lines.push(samples.bytes.slice(lines.range.clone()));
+                } else {
+                    let grants = |key| owners.grants(at, key);
+                    duplicates += gather(samples, lines, keys, grants, &mut family.lines);
+                }
             }
-            duplicates += gather(&lines, overlap.is_in(&lines), &mut family.lines);
-            shown.push(family);
+            if !family.lines.is_empty() {
+                shown.push(family);
+            }
         }
         Self {
             chunks: format.write(&shown, names),
@@ -108,16 +207,17 @@ fn compress<C: Codec>(
 
 /// All families of the parts, still without lines, in the order of the definition. Parts may be different branches, where
 /// databases differ in extensions.
-fn families(parts: &[Part]) -> Vec<Family<'_>> {
+fn families<'a>(parts: &'a [Part], names: &Names) -> Vec<Family<'a>> {
     let mut families: Vec<Family<'_>> = Vec::new();
     let mut last: Option<&Arc<Collector>> = None;
-    for (collector, _) in parts {
+    for Part { collector, .. } in parts {
         if last.is_some_and(|last| Arc::ptr_eq(last, collector)) {
             continue;
         }
         last = Some(collector);
         for family in collector.values().flat_map(families_of) {
-            if families.iter().all(|known| known.head.name != family.head.name) {
+            let is_new = families.iter().all(|known| known.head.name != family.head.name);
+            if is_new && names.shared_head(family.head.name).is_none() {
                 families.push(family);
             }
         }
@@ -149,65 +249,48 @@ fn families_of(column: &Column) -> impl Iterator<Item = Family<'_>> {
     })
 }
 
-fn lines_of<'a>(part: &'a Part, name: &str) -> Option<(&'a Samples, &'a FamilyLines)> {
-    let (collector, samples) = part;
-    let at = collector
-        .values()
-        .flat_map(|column| column.families.iter())
-        .position(|family| family.name == name)?;
-    Some((samples, samples.families.get(at)?))
+/// The samples of a part, and the family's position among theirs.
+fn position_of<'a>(part: &'a Part, name: &str) -> Option<(&'a Samples, usize)> {
+    let samples = part.samples.as_deref()?;
+    let mut families = part.collector.values().flat_map(|column| column.families.iter());
+    Some((samples, families.position(|family| family.name == name)?))
 }
 
-/// Gathers the family's lines of every database, the first of equal series only. Returns how many were dropped.
-fn gather(lines: &[(&Samples, &FamilyLines)], overlap: bool, into: &mut Vec<Bytes>) -> u64 {
-    if !overlap {
-        let all = lines
-            .iter()
-            .map(|(samples, lines)| samples.bytes.slice(lines.range.clone()));
-        into.extend(all.filter(|lines| !lines.is_empty()));
-        return 0;
-    }
-    let mut seen = HashSet::new();
-    let mut dropped = 0;
-    let mut first = Vec::new();
-    for (samples, lines) in lines {
-        let text = samples.bytes.get(lines.range.clone()).unwrap_or_default();
-        let mut entries = text.split_inclusive(|byte| *byte == b'\n');
-        for key in lines.keys.iter() {
-            let is_new = seen.insert(*key);
-            for line in entries.by_ref().take(lines.stride) {
-                if is_new {
-                    first.extend_from_slice(line);
-                } else {
-                    dropped += 1;
-                }
+/// Whether the labels of two branches are the same in the same order.
+fn have_the_same_labels(one: &Arc<Collector>, other: &Arc<Collector>) -> bool {
+    let names = |collector: &Arc<Collector>| -> Vec<String> {
+        collector.labels().map(|label| label.name.to_string()).collect()
+    };
+    Arc::ptr_eq(one, other) || names(one) == names(other)
+}
+
+/// Gathers those of a family's lines that are granted. Returns how many were left out.
+fn gather(
+    samples: &Samples,
+    lines: &FamilyLines,
+    keys: &[u64],
+    is_granted: impl Fn(u64) -> bool,
+    into: &mut Vec<Bytes>,
+) -> u64 {
+    let text = samples.bytes.get(lines.range.clone()).unwrap_or_default();
+    let mut entries = text.split_inclusive(|byte| *byte == b'\n');
+    let (mut granted, mut dropped) = (Vec::new(), 0);
+    for key in keys {
+        let is_granted = is_granted(*key);
+        for line in entries.by_ref().take(lines.stride) {
+            if is_granted {
+                granted.extend_from_slice(line);
+            } else {
+                dropped += 1;
             }
         }
     }
-    // Spare room would be kept as long as the unit.
-    first.shrink_to_fit();
-    into.push(first.into());
-    dropped
-}
-
-/// Whether databases have rows of the same labels: found out once for all families of the same rows, not per series.
-#[derive(Debug, Default)]
-struct Overlap<'a> {
-    rows: Vec<&'a Arc<[u64]>>,
-    is_there: bool,
-}
-
-impl<'a> Overlap<'a> {
-    fn is_in(&mut self, lines: &[(&'a Samples, &'a FamilyLines)]) -> bool {
-        let mut known = self.rows.iter();
-        let is_same = |keys| known.next().is_some_and(|known| Arc::ptr_eq(known, keys));
-        if lines.len() != self.rows.len() || !lines.iter().map(|(_, lines)| &lines.keys).all(is_same) {
-            self.rows = lines.iter().map(|(_, lines)| &lines.keys).collect();
-            self.is_there =
-                self.rows.len() > 1 && has_repeats(self.rows.iter().flat_map(|keys| keys.iter().copied()));
-        }
-        self.is_there
+    if !granted.is_empty() {
+        // Spare room would be kept as long as the section.
+        granted.shrink_to_fit();
+        into.push(granted.into());
     }
+    dropped
 }
 
 #[cfg(test)]
@@ -243,17 +326,17 @@ mod tests {
         });
         let samples: Vec<Samples> = samples.collect();
         let dropped = samples.iter().map(|samples| samples.duplicates).collect();
-        (
-            samples
-                .into_iter()
-                .map(|samples| (Arc::clone(&collector), Arc::new(samples)))
-                .collect(),
-            dropped,
-        )
+        let parts = samples.into_iter().enumerate().map(|(database, samples)| Part {
+            database: format!("db{database}").into(),
+            collector: Arc::clone(&collector),
+            samples: Some(Arc::new(samples)),
+        });
+        (parts.collect(), dropped)
     }
 
     fn unit(parts: &[Part]) -> Rendering {
-        Rendering::new(parts, Format::Text, &Names::default())
+        let mut section = Section::default();
+        std::mem::take(section.update(parts, Format::Text, &Names::default()))
     }
 
     fn lines(unit: &Rendering) -> Vec<String> {

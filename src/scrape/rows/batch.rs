@@ -13,6 +13,8 @@ pub struct Batch {
     values: Vec<f64>,
     /// Value columns that the result does not have.
     absent: Vec<bool>,
+    /// Value columns of which some cell was no number: it is NaN.
+    unreadable: Vec<bool>,
 }
 
 /// One row of a [`Batch`].
@@ -29,6 +31,7 @@ impl Batch {
         Self {
             label_columns,
             value_columns: absent.len(),
+            unreadable: vec![false; absent.len()],
             absent,
             ..Self::default()
         }
@@ -50,6 +53,19 @@ impl Batch {
     #[must_use]
     pub fn is_absent(&self, value: usize) -> bool {
         self.absent.get(value).copied().unwrap_or(true)
+    }
+
+    /// Whether some cell of the value column was no number.
+    #[must_use]
+    pub fn is_unreadable(&self, value: usize) -> bool {
+        self.unreadable.get(value).copied().unwrap_or(false)
+    }
+
+    /// A cell of the value column is no number.
+    pub(in crate::scrape) fn mark_unreadable(&mut self, value: usize) {
+        if let Some(mark) = self.unreadable.get_mut(value) {
+            *mark = true;
+        }
     }
 
     /// Ends a label: what was written to [`text`](Self::text) since the label before.

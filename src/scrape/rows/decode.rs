@@ -96,24 +96,6 @@ impl Decoder {
         self.format == Format::Binary && (has_label || has_value)
     }
 
-    /// The value columns that the result lacks, by name.
-    pub fn absent<'a>(&'a self, collector: &'a Collector) -> impl Iterator<Item = &'a str> {
-        collector
-            .values()
-            .zip(&self.values)
-            .filter(|(_, value)| value.index.is_none())
-            .map(|(column, _)| &*column.column)
-    }
-
-    /// The value columns whose type is none of numbers, by name: only what reads like a number is not NaN.
-    pub fn opaque<'a>(&'a self, collector: &'a Collector) -> impl Iterator<Item = &'a str> {
-        collector
-            .values()
-            .zip(&self.values)
-            .filter(|(_, value)| value.index.is_some() && value.wire == Wire::Opaque)
-            .map(|(column, _)| &*column.column)
-    }
-
     /// An empty batch of its shape.
     #[must_use]
     pub fn batch(&self) -> Batch {
@@ -137,27 +119,29 @@ impl Decoder {
             }
             batch.end_label();
         }
-        for value in &self.values {
-            batch.push_value(self.value(value, row)?);
+        for (at, value) in self.values.iter().enumerate() {
+            let number = self.value(value, row)?;
+            if number.is_none() {
+                batch.mark_unreadable(at);
+            }
+            batch.push_value(number.unwrap_or(f64::NAN));
         }
         batch.end_row();
         Ok(())
     }
 
-    fn value(&self, value: &Value, row: &Row) -> Result<f64, Failure> {
+    /// The number of a cell; `None` when what is there is none.
+    fn value(&self, value: &Value, row: &Row) -> Result<Option<f64>, Failure> {
         let Some(bytes) = value.index.and_then(|index| row.cell(index)) else {
-            return Ok(value.null);
+            return Ok(Some(value.null));
         };
         let number = match self.format {
             Format::Binary => value.wire.read(bytes),
             Format::Text => read_text(value.wire, bytes),
         };
-        let number = match number {
-            Some(number) if value.wire.is_scaled() => number * value.scale,
-            Some(number) => number,
-            None => f64::NAN,
-        };
-        if value.is_histogram && !number.is_finite() {
+        let scale = if value.wire.is_scaled() { value.scale } else { 1.0 };
+        let number = number.map(|number| number * scale);
+        if value.is_histogram && !number.is_some_and(f64::is_finite) {
             return Err(Failure::new(
                 Reason::Cast,
                 "an observation of a histogram is not a finite number",

@@ -2,6 +2,7 @@
 
 pub(in crate::scrape) mod batch;
 pub(in crate::scrape) mod decode;
+pub(in crate::scrape) mod gaps;
 pub(in crate::scrape) mod mismatch;
 pub(in crate::scrape) mod number;
 pub(in crate::scrape) mod row;

@@ -22,8 +22,9 @@ use crate::postgres::session::StatementKey;
 use crate::scrape::page::samples::Samples;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
+use crate::scrape::rows::gaps::Gaps;
 
-pub use stats::Stats;
+pub use stats::{RESOLUTION, Stats};
 pub use texts::Texts;
 
 /// For how long a collector rests whose objects or rights are missing, unless something makes the plan anew before.
@@ -107,6 +108,8 @@ pub struct CollectorState {
     pub stats: Stats,
     /// The last result itself, kept while somebody asks for its rows.
     pub batch: Option<Arc<Batch>>,
+    /// What the last result lacked.
+    pub gaps: Gaps,
     outcome: Outcome,
     samples: Arc<Samples>,
     /// Scrape start of the last execution: of two scrapes at a time, the later one.
@@ -143,6 +146,7 @@ impl CollectorState {
             stats: Stats::default(),
             outcome: Outcome::Never,
             batch: None,
+            gaps: Gaps::default(),
             samples: Arc::default(),
             executed: None,
             answered: None,
@@ -293,6 +297,7 @@ impl CollectorState {
         self.begun = None;
         self.good = None;
         self.batch = None;
+        self.gaps = Gaps::default();
         self.samples = Arc::default();
         self.outcome = Outcome::Never;
         self.failures_in_a_row = 0;

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::postgres::connect::Endpoint;
 use crate::postgres::failure::Failure;
@@ -24,6 +25,8 @@ pub struct Database {
     pub name: String,
     /// Whether it was discovered rather than named by the URL.
     pub discovered: bool,
+    /// Since when it is known.
+    pub(in crate::scrape) known_since: Instant,
     /// Where to connect.
     pub(in crate::scrape) endpoint: Endpoint,
     /// Tells a scrape that is under way that someone wants it for themselves.
@@ -39,6 +42,7 @@ impl Database {
         Self {
             name: name.to_owned(),
             discovered,
+            known_since: Instant::now(),
             endpoint,
             leaving: Notify::new(),
             state: RefCell::default(),

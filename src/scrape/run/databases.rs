@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::config::Config;
 use super::database::Database;
@@ -35,9 +36,20 @@ impl Databases {
         !self.discovered.borrow().is_empty()
     }
 
-    /// The discovered ones, by name.
-    pub(in crate::scrape) fn discovered(&self) -> Vec<Rc<Database>> {
-        self.discovered.borrow().values().cloned().collect()
+    /// The discovered ones, those first whose last turn is longest ago; of equal ones by name.
+    pub(in crate::scrape) fn by_turn(&self) -> Vec<Rc<Database>> {
+        let mut all: Vec<_> = self.discovered.borrow().values().cloned().collect();
+        all.sort_by_key(|database| database.state.borrow().turn);
+        all
+    }
+
+    /// How long the one that has waited longest has not been scraped.
+    pub(in crate::scrape) fn longest_wait(&self) -> Duration {
+        let waited = |database: Rc<Database>| {
+            let scraped = database.state.borrow().scraped;
+            scraped.unwrap_or(database.known_since).elapsed()
+        };
+        self.distinct().into_iter().map(waited).max().unwrap_or_default()
     }
 
     /// All of them, the URL's first.

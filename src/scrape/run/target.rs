@@ -20,6 +20,7 @@ use super::env::Env;
 use super::history::{RUNS, Ring, Run};
 use super::turn;
 use crate::catalog::Catalog;
+use crate::catalog::facts::Facts;
 use crate::health::Health;
 use crate::postgres::connect::Endpoint;
 use crate::postgres::facts;
@@ -166,14 +167,14 @@ impl Target {
             Ok(session) => {
                 let facts = main.state.borrow().facts.clone();
                 self.databases.discover(&facts, &self.config, &self.pool);
-                self.scrape_all(Some(turn::finish(main, session, &env)), &env)
+                self.scrape_all(Some(turn::finish(main, session, &env)), Some(&facts), &env)
                     .await;
             }
             // The server answers, just not for the URL's database: the others may be well, those at least that are connected.
             Err(failure) if failure.sqlstate.is_some() && !failure.is_starting() => {
                 main.fail(run, &failure);
                 env.refused = Some(failure).filter(Failure::concerns_all_databases);
-                self.scrape_all(None::<std::future::Ready<()>>, &env).await;
+                self.scrape_all(None::<std::future::Ready<()>>, None, &env).await;
             }
             Err(failure) => {
                 for database in self.databases.all() {
@@ -184,12 +185,13 @@ impl Target {
         self.end_run(run, selection);
     }
 
-    /// Scrapes the discovered databases, as many at a time as may be, beside what is on already.
-    async fn scrape_all(&self, first: Option<impl Future<Output = ()>>, env: &Env<'_>) {
-        let databases = self.databases.discovered();
+    /// Scrapes the discovered databases, as many at a time as may be, beside what is on already: those first that have waited
+    /// longest, so that each has its turn however short the time is.
+    async fn scrape_all(&self, first: Option<impl Future<Output = ()>>, main: Option<&Facts>, env: &Env<'_>) {
+        let databases = self.databases.by_turn();
         let mut waiting = databases
             .iter()
-            .map(|database| Either::Right(turn::take(database, env)));
+            .map(|database| Either::Right(turn::take(database, main, env)));
         let mut running: FuturesUnordered<_> = first.map(Either::Left).into_iter().collect();
         let free = self.share() - running.len();
         running.extend(waiting.by_ref().take(free));

@@ -5,12 +5,18 @@ use tokio::time::Instant;
 use super::collect;
 use super::database::Database;
 use super::env::Env;
+use crate::catalog::facts::Facts;
 use crate::postgres::facts;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::session::Session;
 
-/// A whole turn; none, and no error, while someone wants the database for themselves.
-pub(in crate::scrape) async fn take(database: &Database, env: &Env<'_>) {
+/// A whole turn; none, and no error, while someone wants the database for themselves, and when the run's time is over. A
+/// database that would have to be connected to, and in which nothing is due, is served from the cache: `main` is what the
+/// server said of itself in this run.
+pub(in crate::scrape) async fn take(database: &Database, main: Option<&Facts>, env: &Env<'_>) {
+    if rests(database, main, env) {
+        return;
+    }
     if database.is_left() {
         let failure = database.wanted().await;
         database.state.borrow_mut().pass(env.run.id).failure = Some(failure);
@@ -20,6 +26,25 @@ pub(in crate::scrape) async fn take(database: &Database, env: &Env<'_>) {
         Ok(session) => finish(database, session, env).await,
         Err(failure) => database.fail(env.run, &failure),
     }
+}
+
+/// Whether the database has no turn in this run: nothing is due, or the time is over. What is fresh is served then.
+fn rests(database: &Database, main: Option<&Facts>, env: &Env<'_>) -> bool {
+    let mut state = database.state.borrow_mut();
+    let is_as_it_was = main.is_some_and(|main| state.is_as_it_was(main, env)) && !state.access.is_left();
+    if is_as_it_was && !env.pool.has_idle(&database.name) && !state.has_due(env) {
+        state.rest(env);
+        return true;
+    }
+    if !env.is_over() {
+        return false;
+    }
+    let pass = state.pass(env.run.id);
+    pass.reached = is_as_it_was;
+    pass.failure = Some(Failure::timeout(
+        "the scrape's time was over before its turn came",
+    ));
+    true
 }
 
 /// Connects if need be, reads the facts, plans anew if they changed. The session is for [`finish`].
@@ -33,7 +58,11 @@ pub(in crate::scrape) async fn begin(database: &Database, env: &Env<'_>) -> Resu
             // It was closed while it idled between scrapes: one more try on a new one. A server that does not answer at all
             // will not answer that one either.
             Err(failure) if failure.reason == Reason::Connection => {}
-            answer => return answer,
+            Ok(session) => {
+                database.state.borrow_mut().access.succeeded();
+                return Ok(session);
+            }
+            Err(failure) => return Err(failure),
         }
     }
     if let Some(failure) = &env.refused {

@@ -69,6 +69,8 @@ struct Execution<'a> {
     series: String,
     age: String,
     error: Option<(String, String)>,
+    /// What the last result lacked.
+    gaps: Option<String>,
 }
 
 pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
@@ -149,7 +151,6 @@ fn execution<'a>(
         .iter()
         .find(|branch| branch.branch == one.branch)
         .map_or(0.0, |branch| branch.ttl.as_secs_f64());
-    let average = one.total_duration.as_secs_f64() / one.executions.max(1) as f64;
     let figure = |value: f64| {
         if one.executions == 0 {
             "–".to_owned()
@@ -165,13 +166,14 @@ fn execution<'a>(
         last: one.last_execution.map_or_else(|| "never".to_owned(), ago),
         duration: figure(one.duration),
         spark: spark(&one.recent),
-        average: figure(average),
+        average: figure(one.average_seconds()),
         executions: count(one.executions),
         errors: count(one.errors),
         hits: count(one.hits),
         skips: count(one.skips),
         series: count(one.series),
         age: rows::age(one.age, ttl),
+        gaps: (!one.gaps.is_empty()).then(|| one.gaps.to_string()),
         error: one
             .last_error
             .as_ref()

@@ -38,6 +38,83 @@ fn twenty_databases_are_scraped_over_a_few_connections() {
     }
 }
 
+/// A cluster with twenty databases that logs connections, and how many there were to these databases.
+fn of_twenty() -> (Cluster, impl Fn(&Cluster) -> usize) {
+    let cluster = Cluster::builder(newest_major())
+        .set("log_connections", "on")
+        .start();
+    for number in 1..=20 {
+        cluster.create_database(&format!("db{number:02}"));
+    }
+    let opened = |cluster: &Cluster| {
+        let log = cluster.log();
+        let lines = log.lines().filter(|line| line.contains("connection authorized"));
+        lines.filter(|line| line.contains("database=db")).count()
+    };
+    (cluster, opened)
+}
+
+#[test]
+fn only_the_surplus_over_the_cap_is_connected_to_anew() {
+    let (cluster, opened) = of_twenty();
+    // One is the health probe's, one the URL's database's: six are left for twenty.
+    let own = Own::with(&cluster, "postgres", NAMED, &["--max-connections=8"]);
+    own.scrape();
+    own.scrape();
+    let before = opened(&cluster);
+    for _ in 0..3 {
+        assert_eq!(label_values(&own.scrape(), "named_one", "datname").len(), 21);
+    }
+    let each = (opened(&cluster) - before) as f64 / 3.0;
+    assert!(each <= 14.0, "{each} new connections for each scrape");
+}
+
+#[test]
+fn a_database_in_which_nothing_is_due_is_not_connected_to() {
+    let (cluster, opened) = of_twenty();
+    let kept = NAMED.replace("{ query", "{ ttl: 600, query");
+    let own = Own::with(&cluster, "postgres", &kept, &["--max-connections=3"]);
+    own.scrape();
+    let before = opened(&cluster);
+    let page = own.scrape();
+    assert_eq!(label_values(&page, "named_one", "datname").len(), 21);
+    assert!(
+        opened(&cluster) - before <= 1,
+        "but the one that is connected to already"
+    );
+    assert!(value(&page, "pg_exporter_oldest_result_age_seconds", &[]) < 60.0);
+}
+
+#[test]
+fn every_database_has_its_turn_however_short_the_time_is() {
+    let (cluster, _) = of_twenty();
+    let slow = NAMED.replace("1 AS one'", "1 AS one FROM pg_catalog.pg_sleep(0.2)', timeout: 5");
+    let own = Own::with(
+        &cluster,
+        "postgres",
+        &slow,
+        &["--max-connections=4", "--parallel=1"],
+    );
+    let hurry = [("X-Prometheus-Scrape-Timeout-Seconds", "2")];
+    let scrape = || pg_exporter_lab::Page::parse(&own.exporter.request("GET", "/metrics", &hurry).text());
+    let scrapes = |page: &pg_exporter_lab::Page| -> Vec<f64> {
+        let of = |number| format!("db{number:02}");
+        let count = |name: String| {
+            let labels = [("datname", name.as_str())];
+            page.value("pg_exporter_server_scrape_total_count", &labels)
+                .unwrap_or(0.0)
+        };
+        (1..=20).map(|number| count(of(number))).collect()
+    };
+    pg_exporter_lab::wait_until("all have had their turn twice", crate::support::PATIENCE, || {
+        let counts = scrapes(&scrape());
+        let least = counts.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = counts.iter().copied().fold(0.0, f64::max);
+        assert!(most - least <= 1.0, "{counts:?}");
+        least >= 2.0
+    });
+}
+
 #[test]
 fn connections_stay_open_and_say_whose_they_are() {
     let cluster = Cluster::start(newest_major());

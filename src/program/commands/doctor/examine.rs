@@ -43,6 +43,11 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
         findings
             .problems
             .extend(role(setup, &endpoint, identity.as_ref()));
+        let of_results = overview.problems.iter().map(|what| Problem {
+            what: what.clone(),
+            remedies: Vec::new(),
+        });
+        findings.problems.extend(of_results);
         for (at, database) in overview.databases.iter().enumerate() {
             let endpoint = if at == 0 {
                 endpoint.clone()

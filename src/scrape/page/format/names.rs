@@ -6,14 +6,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pg_exporter_schema::{Collector, Column, Usage};
+use pg_exporter_schema::{Collector, Column, Family, Usage};
 
-use crate::self_metrics::{Kind, Metric, TABLE};
+use crate::self_metrics::{Kind, Metric};
 
-/// Names that several families need.
+/// Names that several families need, and families that are several collectors'.
 #[derive(Debug, Default)]
 pub(in crate::scrape) struct Names {
     contested: HashSet<String>,
+    /// Families of several collectors, or of a collector and the exporter itself, with the head that they have.
+    shared: HashMap<String, String>,
 }
 
 /// The name of a family of counters where OpenMetrics has one for it.
@@ -32,28 +34,49 @@ fn of_histogram(base: &str) -> [String; 3] {
 }
 
 impl Names {
-    /// The names of a set of collectors beside the exporter's own in this namespace.
+    /// The names of a set of collectors, in the order of execution, beside the exporter's own.
     pub(in crate::scrape) fn new<'a>(
         collectors: impl IntoIterator<Item = &'a Collector>,
+        own: &[&Metric],
         namespace: &str,
     ) -> Self {
         let mut owners: HashMap<String, &str> = HashMap::new();
-        let mut contested = HashSet::new();
-        for column in collectors.into_iter().flat_map(Collector::values) {
-            for name in needed(column) {
-                if owners.get(&name).is_some_and(|owner| *owner != column.name) {
-                    contested.insert(name);
-                } else {
-                    owners.insert(name, &column.name);
+        let mut families: HashMap<&str, (&str, &str)> = HashMap::new();
+        let (mut contested, mut shared) = (HashSet::new(), HashMap::new());
+        let ours: HashSet<String> = own.iter().map(|metric| metric.full_name(namespace)).collect();
+        for collector in collectors {
+            for column in collector.values() {
+                for name in needed(column) {
+                    if owners.get(&name).is_some_and(|owner| *owner != column.name) {
+                        contested.insert(name);
+                    } else {
+                        owners.insert(name, &column.name);
+                    }
+                }
+                for Family { name, head, .. } in &*column.families {
+                    let first = *families.entry(name).or_insert((&collector.name, head));
+                    if first.0 != collector.name || ours.contains(&**name) {
+                        shared.insert(name.to_string(), first.1.to_owned());
+                    }
                 }
             }
         }
-        let own: HashSet<String> = TABLE
+        let needed: HashSet<String> = own
             .iter()
             .flat_map(|metric| needed_by_own(metric, namespace))
             .collect();
-        contested.extend(owners.into_keys().filter(|name| own.contains(name)));
-        Self { contested }
+        contested.extend(owners.into_keys().filter(|name| needed.contains(name)));
+        Self { contested, shared }
+    }
+
+    /// Whether no family is several collectors'.
+    pub(in crate::scrape) fn has_none_shared(&self) -> bool {
+        self.shared.is_empty()
+    }
+
+    /// The head of a family that several collectors have; `None` for others.
+    pub(in crate::scrape) fn shared_head(&self, family: &str) -> Option<&str> {
+        self.shared.get(family).map(String::as_str)
     }
 
     /// Whether counters of this name, which is without `_total`, can be a family of counters.

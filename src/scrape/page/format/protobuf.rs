@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::wire::{push_delimited, push_double, push_integer, push_message, push_string};
 use super::{Family, Role, measure};
+use crate::scrape::page::series::first_label;
 
 /// Fields of `MetricFamily`.
 mod family {
@@ -208,20 +209,6 @@ fn push_labels(labels: &[u8], out: &mut Vec<u8>) {
         });
         rest = after.strip_prefix(b",").unwrap_or(after);
     }
-}
-
-/// Name and escaped value of the first label, and what follows.
-fn first_label(labels: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (name, rest) = labels.split_at_checked(labels.iter().position(|byte| *byte == b'=')?)?;
-    let rest = rest.strip_prefix(b"=\"")?;
-    let mut is_escaped = false;
-    let end = rest.iter().position(|byte| {
-        let is_end = *byte == b'"' && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        is_end
-    })?;
-    let (value, rest) = rest.split_at_checked(end)?;
-    Some((name, value, rest.get(1..)?))
 }
 
 fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {

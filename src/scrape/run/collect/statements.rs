@@ -16,6 +16,7 @@ use crate::postgres::rows::{Format, Row};
 use crate::postgres::session::Session;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
+use crate::scrape::rows::gaps::Gaps;
 use crate::scrape::rows::row::has_the_same_rows;
 use crate::scrape::run::database::Database;
 use crate::scrape::run::env::Env;
@@ -91,12 +92,6 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
         return Ok(Some(decoder));
     }
     let mut decoder = Decoder::resolve(&item.collector, &columns, Format::Binary)?;
-    for column in decoder.absent(&item.collector) {
-        tracing::warn!(collector = %item.collector.branch, database = %database.name, column, "the result lacks a column of the definition: its metric is left out");
-    }
-    for column in decoder.opaque(&item.collector) {
-        tracing::warn!(collector = %item.collector.branch, database = %database.name, column, "the column's type is no number: its metric is NaN; cast it in the query");
-    }
     if decoder.needs_text() {
         session.use_text(item.key);
         decoder = Decoder::resolve(&item.collector, &columns, Format::Text)?;
@@ -196,6 +191,7 @@ fn record(
     match answer {
         Ok(batch) => {
             let samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
+            let gaps = Gaps::of(&item.collector, &batch);
             let is_wanted = |wanted: &Arc<Collector>| has_the_same_rows(wanted, &item.collector);
             let batch = env.wanted.borrow().iter().any(is_wanted).then(|| Arc::new(batch));
             if let Some(batch) = &batch {
@@ -204,6 +200,13 @@ fn record(
             update(database, item, |one| {
                 one.succeeded(samples, env.run.at, took);
                 one.batch = batch;
+                if one.gaps != gaps {
+                    if !gaps.is_empty() {
+                        let branch = &item.collector.branch;
+                        tracing::warn!(collector = %branch, database = %database.name, "{gaps}");
+                    }
+                    one.gaps = gaps;
+                }
             });
             Ended::Answered
         }

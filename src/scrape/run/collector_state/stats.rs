@@ -38,15 +38,26 @@ pub struct Stats {
     pub last_failed: Option<SystemTime>,
 }
 
+/// The finest that is known of what a statement took. Statements are pipelined: what is measured is the time between two answers,
+/// and the next answer may have come while the one before was read.
+pub const RESOLUTION: Duration = Duration::from_millis(1);
+
+/// A duration without what is not known of it: whole milliseconds, rounded up.
+#[must_use]
+pub fn known(took: Duration) -> Duration {
+    let whole = took.as_nanos().div_ceil(RESOLUTION.as_nanos());
+    RESOLUTION.saturating_mul(u32::try_from(whole).unwrap_or(u32::MAX))
+}
+
 impl Stats {
     /// An execution ended; `took` is `None` if it did not get so far as to run.
     pub(super) fn executed(&mut self, took: Option<Duration>) {
         self.collections += 1;
         self.executions += 1;
         if let Some(took) = took {
-            self.duration = took;
+            self.duration = known(took);
             self.total_duration += took;
-            self.recent.push(took.as_secs_f32());
+            self.recent.push(self.duration.as_secs_f32());
         }
         self.last_execution = Some(SystemTime::now());
     }

@@ -15,6 +15,7 @@ use crate::postgres::failure::Failure;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::row::has_the_same_rows;
 use crate::scrape::run::collector_state::CollectorState;
+use crate::scrape::run::env::Env;
 use crate::scrape::schedule::run_id::{RunId, RunStart};
 
 /// What is known of a database.
@@ -36,6 +37,10 @@ pub(in crate::scrape) struct State {
     pub(in crate::scrape) access: Access,
     /// What the runs that are on and the last one found.
     pub(in crate::scrape) passes: BTreeMap<RunId, Pass>,
+    /// When it was last scraped, or found to have nothing to be scraped for.
+    pub(in crate::scrape) scraped: Option<Instant>,
+    /// The last run that had its turn here, however it ended.
+    pub(in crate::scrape) turn: Option<Instant>,
     pub(in crate::scrape) status: Status,
 }
 
@@ -114,6 +119,44 @@ impl State {
         self.was_reached(run.id) && self.failure(run.id).is_none() && !fatal_ones.any(is_missing)
     }
 
+    /// Whether the server is the one that it was when the database was last scraped, and the set of collectors too, as far as
+    /// the URL's database can tell: results that are still fresh may be served then.
+    pub(in crate::scrape) fn is_as_it_was(&self, main: &Facts, env: &Env<'_>) -> bool {
+        let is_planned = self
+            .planned
+            .as_ref()
+            .is_some_and(|live| Arc::ptr_eq(live, env.live));
+        let was_well = self
+            .status
+            .ended
+            .as_ref()
+            .is_some_and(|ended| ended.failure.is_none());
+        is_planned
+            && was_well
+            && self.reloaded == Some(env.reloaded)
+            && self.facts.cluster == main.cluster
+            && self.facts.version == main.version
+            && self.facts.in_recovery == main.in_recovery
+            && self.facts.user == main.user
+    }
+
+    /// Whether something that is selected is due.
+    pub(in crate::scrape) fn has_due(&self, env: &Env<'_>) -> bool {
+        let is_selected = |one: &CollectorState| env.selection.includes(&one.collector.name);
+        let mut selected = self.collectors.iter().filter(|one| is_selected(one));
+        selected.any(|one| one.is_due(env.run.at, env.config.cache))
+    }
+
+    /// All of it is served from the cache in that run, without having been asked for.
+    pub(in crate::scrape) fn rest(&mut self, env: &Env<'_>) {
+        let is_selected = |one: &CollectorState| env.selection.includes(&one.collector.name);
+        for one in self.collectors.iter_mut().filter(|one| is_selected(one)) {
+            one.hit();
+        }
+        self.pass(env.run.id).reached = true;
+        self.scraped = Some(Instant::now());
+    }
+
     /// Why a fatal collector failed, if one did.
     pub(in crate::scrape) fn fatal_failure(&self) -> Option<Failure> {
         let mut fatal_ones = self.collectors.iter().filter(|one| one.collector.fatal);
@@ -125,7 +168,11 @@ impl State {
         let pass = self.pass(run.id);
         pass.failure = failure.cloned();
         let took = pass.began.map(|began| began.elapsed()).unwrap_or_default();
-        let reached = pass.reached;
+        let (began, reached) = (pass.began, pass.reached);
+        self.turn = began.or(self.turn);
+        if failure.is_none() {
+            self.scraped = Some(Instant::now());
+        }
         let (database, status) = (name, &mut self.status);
         status.scrapes += 1;
         status.errors += u64::from(failure.is_some());

@@ -9,6 +9,7 @@ use pg_exporter_schema::{Collector, Usage};
 use super::{page, parts};
 use crate::catalog::compiled::COLLECTORS;
 use crate::scrape::page::format::{Format, Names};
+use crate::self_metrics::TABLE;
 
 /// Collectors that have no family in common: of each the first branch, and others with families of their own alone.
 fn distinct() -> Vec<Collector> {
@@ -28,7 +29,7 @@ fn distinct() -> Vec<Collector> {
 fn their_names_do_not_clash_in_open_metrics() {
     let collectors = distinct();
     assert!(collectors.len() > 60, "{}", collectors.len());
-    let names = Names::new(COLLECTORS, "pg");
+    let names = Names::new(COLLECTORS, &TABLE.iter().collect::<Vec<_>>(), "pg");
     let mut whole = Vec::new();
     for collector in &collectors {
         let count =

@@ -6,6 +6,7 @@ use super::messages;
 use super::messages::{MetricFamily, MetricType};
 use super::{Row, collectors, page, parts};
 use crate::scrape::page::format::{Format, Names};
+use crate::self_metrics::TABLE;
 
 const DEFINITION: &str = r#"
 t:
@@ -28,7 +29,7 @@ fn rows() -> Vec<Row<'static>> {
 
 fn written(definition: &str, rows: Vec<Row<'_>>, format: Format) -> Vec<u8> {
     let collectors = collectors(definition);
-    let names = Names::new(&collectors, "pg");
+    let names = Names::new(&collectors, &TABLE.iter().collect::<Vec<_>>(), "pg");
     let first = Arc::new(collectors[0].clone());
     page(&parts(&first, &[rows]), format, &names)
 }

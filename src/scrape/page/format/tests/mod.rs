@@ -47,7 +47,11 @@ fn parts(collector: &Arc<Collector>, databases: &[Vec<Row<'_>>]) -> Vec<Part> {
             batch.end_row();
         }
         let samples = encoder.encode(collector, &batch);
-        parts.push((Arc::clone(collector), Arc::new(samples)));
+        parts.push(Part {
+            database: format!("db{}", parts.len()).into(),
+            collector: Arc::clone(collector),
+            samples: Some(Arc::new(samples)),
+        });
     }
     parts
 }

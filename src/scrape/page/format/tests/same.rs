@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn in_every_format(databases in proptest::collection::vec(rows(), 0..4)) {
         let collectors = collectors(DEFINITION);
-        let names = Names::new(&collectors, "pg");
+        let names = Names::new(&collectors, &[], "pg");
         let collector = Arc::new(collectors[0].clone());
         let databases: Vec<Vec<Row<'_>>> = databases.iter().map(|rows| {
             rows.iter().map(|((x, y), values)| (vec![x.as_str(), y], values.clone())).collect()

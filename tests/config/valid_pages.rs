@@ -1,0 +1,242 @@
+//! Collectors that meet: the page is valid, series keep their owner, and doctor says what to add.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::{Cluster, Exporter, Page, newest_major, open_metrics_check, promtool_check};
+
+use crate::support::{Directory, clock, database, exporter, program};
+
+/// The page, which both parsers must take.
+#[track_caller]
+fn valid(exporter: &Exporter) -> Page {
+    let text = exporter.get("/metrics").text();
+    let found = promtool_check(&text);
+    assert!(found.parses, "{:?}\n{text}", found.lines);
+    let accept = [("Accept", "application/openmetrics-text;version=1.0.0")];
+    let found = open_metrics_check(&exporter.request("GET", "/metrics", &accept).text());
+    assert!(found.parses, "{:?}", found.lines);
+    Page::parse(&text)
+}
+
+fn doctor(url: &str, directory: &Directory, more: &[&str]) -> (i32, String) {
+    let ended = program(url)
+        .arg("--no-builtin")
+        .arg("--config")
+        .arg(directory.path())
+        .args(more.iter().copied())
+        .arg("doctor")
+        .run();
+    (ended.status.code().unwrap(), ended.stdout)
+}
+
+#[test]
+fn two_collectors_of_one_metric_are_one_family() {
+    let url = database("valid_two");
+    let directory = Directory::new(&[(
+        "1.yml",
+        "
+shop: { query: SELECT 1 AS open_orders, metrics: [ open_orders: { usage: GAUGE, description: from shop } ] }
+shop_open: { query: SELECT 2 AS orders, metrics: [ orders: { usage: COUNTER, description: from shop_open } ] }
+req: { query: SELECT 0.3 AS secs, metrics: [ secs: { usage: HISTOGRAM, bucket: [0.1, 1], description: h } ] }
+req_secs: { query: 'SELECT 5 AS sum, 6 AS count', metrics: [ sum: { usage: GAUGE }, count: { usage: COUNTER } ] }
+part: { query: \"SELECT 'a' AS x, 'b' AS y, 1 AS one_more\", metrics: [ x: { usage: LABEL }, y: { usage: LABEL }, one_more: { usage: GAUGE } ] }
+part_one: { query: \"SELECT 'b' AS y, 'a' AS x, 2 AS more\", metrics: [ y: { usage: LABEL }, x: { usage: LABEL }, more: { usage: GAUGE } ] }
+",
+    )]);
+    let exporter = exporter(&url, &directory);
+    let page = valid(&exporter);
+    assert_eq!(page.value("shop_open_orders", &[]), Some(1.0));
+    assert_eq!(page.value("req_secs_sum", &[]), Some(0.3));
+    let more: Vec<_> = page.all("part_one_more").map(|sample| sample.value).collect();
+    assert_eq!(more, [1.0], "the order of labels does not matter");
+    assert_eq!(page.value("pg_exporter_duplicate_series", &[]), Some(4.0));
+    let log = exporter.stderr();
+    assert_eq!(
+        log.matches("series of shop_open_orders are yielded by several collectors")
+            .count(),
+        1,
+        "{log}"
+    );
+    let (code, text) = doctor(&url, &directory, &[]);
+    assert_eq!(code, 1);
+    assert!(
+        text.contains("series of shop_open_orders are yielded by several collectors (shop, shop_open)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_exporters_own_metrics_stay_its_own() {
+    let url = database("valid_own");
+    let directory = Directory::new(&[(
+        "1.yml",
+        "
+pg: { query: 'SELECT 7 AS up, 3 AS version', metrics: [ up: { usage: GAUGE }, version: { usage: GAUGE } ] }
+pg_exporter: { query: \"SELECT 'x' AS y, 9 AS uptime\", metrics: [ y: { usage: LABEL }, uptime: { usage: COUNTER } ] }
+process: { query: 'SELECT 1 AS threads', metrics: [ threads: { usage: GAUGE } ] }
+",
+    )]);
+    let exporter = exporter(&url, &directory);
+    let page = valid(&exporter);
+    assert_eq!(page.value("pg_up", &[]), Some(1.0));
+    assert!(page.value("pg_version", &[]) > Some(100_000.0));
+    assert!(page.value("process_threads", &[]) > Some(1.0));
+    assert_eq!(
+        page.value("pg_exporter_uptime", &[("y", "x")]),
+        Some(9.0),
+        "another series of that family"
+    );
+    assert_eq!(page.value("pg_exporter_duplicate_series", &[]), Some(3.0));
+    let (code, text) = doctor(&url, &directory, &[]);
+    assert!(
+        code == 1 && text.contains("a collector yields pg_up, which is a metric of the exporter's own"),
+        "{text}"
+    );
+    let alone = program(&url)
+        .args(["--no-builtin", "--disable-intro", "--config"])
+        .arg(directory.path())
+        .start();
+    assert_eq!(valid(&alone).value("pg_up", &[]), Some(7.0), "there is no other");
+}
+
+#[test]
+fn a_series_never_gets_another_databases_value() {
+    let cluster = Cluster::start(newest_major());
+    cluster.create_database("shop");
+    let directory = Directory::new(&[(
+        "1.yml",
+        "
+orders:
+  query: \"SELECT CASE current_database() WHEN 'postgres' THEN 1000 ELSE 7 END AS open,
+             1 / (CASE WHEN current_database() = 'postgres' AND EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'broken') THEN 0 ELSE 1 END) AS z\"
+  metrics: [ open: { usage: GAUGE }, z: { usage: DISCARD } ]
+",
+    )]);
+    let url = format!("{}?sslmode=disable", cluster.url("postgres"));
+    let exporter = Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter"))
+        .url(&url)
+        .args([
+            "--connect-timeout=30s",
+            "--scrape-timeout=60s",
+            "--no-builtin",
+            "--exclude-database=none",
+            "--config",
+        ])
+        .arg(directory.path())
+        .start();
+    let open = || valid(&exporter).value("orders_open", &[]);
+    assert_eq!(open(), Some(1000.0));
+    cluster.psql("create role broken");
+    for _ in 0..3 {
+        assert_eq!(open(), None, "the owner fails: not the other's value");
+    }
+    cluster.psql("drop role broken");
+    pg_exporter_lab::wait_until("the owner's value", Duration::from_secs(60), || {
+        let open = open();
+        assert_ne!(open, Some(7.0));
+        open == Some(1000.0)
+    });
+    let log = exporter.stderr();
+    let sentence = "orders yields the same series in 2 databases (postgres, shop)";
+    assert_eq!(log.matches(sentence).count(), 1, "{log}");
+    let ended = Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter"))
+        .url(&url)
+        .args([
+            "--connect-timeout=30s",
+            "--no-builtin",
+            "--exclude-database=none",
+            "--config",
+        ])
+        .arg(directory.path())
+        .arg("doctor")
+        .run();
+    assert!(
+        ended.stdout.contains(sentence) && ended.stdout.contains("add tags: [cluster]"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn missing_columns_are_told_everywhere() {
+    let url = database("valid_missing");
+    let directory = Directory::new(&[(
+        "1.yml",
+        "
+size: { query: \"SELECT 'x' AS name, 5 AS size\", metrics: [ name: { usage: LABEL }, size_bytes: { usage: GAUGE } ] }
+nan: { query: \"SELECT '7'::jsonb AS j, B'101' AS b, 'NaN' AS n, 'seven' AS s\", metrics: [ j: { usage: GAUGE }, b: { usage: GAUGE }, n: { usage: GAUGE }, s: { usage: GAUGE } ] }
+",
+    )]);
+    let exporter = exporter(&url, &directory);
+    let page = valid(&exporter);
+    assert_eq!(page.value("nan_j", &[]), Some(7.0));
+    assert_eq!(
+        page.value("pg_exporter_query_missing_columns", &[("query", "size")]),
+        Some(1.0)
+    );
+    assert_eq!(
+        page.value("pg_exporter_query_missing_columns", &[("query", "nan")]),
+        None
+    );
+    let stat = exporter.get("/stat").text();
+    assert!(stat.contains("    Missing Columns: size_bytes\n"), "{stat}");
+    assert!(
+        exporter
+            .get("/collector/size")
+            .text()
+            .contains("the result lacks size_bytes")
+    );
+    let log = exporter.stderr();
+    assert_eq!(log.matches("the result lacks size_bytes").count(), 1, "{log}");
+    assert!(log.contains("\"s holds what is no number"), "{log}");
+    let (code, text) = doctor(&url, &directory, &[]);
+    assert!(
+        code == 1 && text.contains("collector size in valid_missing: the result lacks size_bytes"),
+        "{text}"
+    );
+}
+
+/// Clients in a hurry, of all collectors and of some: nobody else's page is another for it.
+#[test]
+fn a_client_in_a_hurry_changes_nobody_elses_page() {
+    let url = database("valid_hurry");
+    let slow = clock("slow", "").replace(" AS at", " AS at FROM pg_catalog.pg_sleep(0.3)");
+    let directory = Directory::new(&[
+        ("1.yml", &clock("fast", "")),
+        ("2.yml", &slow),
+        ("3.yml", &clock("kept", "  ttl: 2\n")),
+    ]);
+    let exporter = exporter(&url, &directory);
+    let families = |page: &Page| {
+        page.samples
+            .iter()
+            .map(|sample| sample.name.clone())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let expected = families(&Page::parse(&exporter.get("/metrics").text()));
+    let end = Instant::now() + Duration::from_secs(8);
+    thread::scope(|scope| {
+        for (seconds, query) in [
+            ("0.001", ""),
+            ("0.02", "?collect[]=slow"),
+            ("0.05", ""),
+            ("0.05", "?collect[]=fast&collect[]=kept"),
+        ] {
+            let exporter = &exporter;
+            scope.spawn(move || {
+                while Instant::now() < end {
+                    let hurry = [("X-Prometheus-Scrape-Timeout-Seconds", seconds)];
+                    exporter.request("GET", &format!("/metrics{query}"), &hurry);
+                    thread::sleep(Duration::from_millis(40));
+                }
+            });
+        }
+        while Instant::now() < end {
+            let page = Page::parse(&exporter.get("/metrics").text());
+            assert_eq!(page.value("pg_up", &[]), Some(1.0));
+            let missing: Vec<_> = expected.difference(&families(&page)).cloned().collect();
+            assert_eq!(missing, [""; 0]);
+        }
+    });
+}
