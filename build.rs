@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pg_exporter_schema::{Severity, Source, Strictness, compile, read_dir, rerun_if_changed, write_file};
+use pg_exporter_schema::{
+    Severity, Source, Strictness, compile, inexact, read_dir, rerun_if_changed, write_file,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for input in [
@@ -36,6 +38,10 @@ fn collectors() -> Result<(), Box<dyn Error>> {
             Severity::Warning if is_site => println!("cargo::warning={found}"),
             Severity::Warning => {}
         }
+    }
+    // A site may rely on its role's search path; what is shipped runs on any server.
+    for found in inexact(&outcome.collectors).iter().filter(|_| !is_site) {
+        println!("cargo::error={found}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set; build with Cargo")?);
     let mut text = write_file(&outcome.collectors);

@@ -38,6 +38,7 @@ pub use render::docs::key_tables;
 pub use render::dump::dump;
 pub use render::json_schema::schema::json_schema;
 pub use render::write::structs::{write, write_file};
+pub use resolve::exact::inexact;
 pub use resolve::layer::{Outcome, compile, compile_node, layer};
 pub use resolve::names::shortest;
 pub use web::options::{RateLimitOptions, WebOptions, web_options};

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod columns;
 pub(crate) mod definition;
 pub(crate) mod distinct;
+pub(crate) mod exact;
 pub(crate) mod item;
 pub(crate) mod layer;
 pub(crate) mod names;
