@@ -125,18 +125,31 @@ impl Limits {
         if is_pooled {
             text.push_str("SET LOCAL DateStyle = 'ISO'; ");
         }
-        let path = match path {
-            SearchPath::Catalog => Some(search_path::SAFE),
-            // Through a pooler the path is the role's.
-            SearchPath::Role if is_pooled => None,
-            SearchPath::Role => Some(self.role_path.as_deref().unwrap_or(search_path::SERVERS_DEFAULT)),
-            SearchPath::Given(path) => Some(path),
-        };
         // The path comes last: what sets the limits has names that it could change.
         text.push_str(&self.sql(limit, true));
+        if let SearchPath::Defined { settings, .. } = path {
+            for setting in settings {
+                text.push_str("; ");
+                text.push_str(&setting.set_local());
+            }
+        }
+        let given = match path {
+            SearchPath::Defined { schemas, .. } if !schemas.is_empty() => Some(schemas),
+            _ => None,
+        };
+        let path = match given {
+            Some(schemas) => Some(pg_exporter_schema::search_path(schemas)),
+            // Through a pooler the path is the role's.
+            None if path.is_of_role() && is_pooled => None,
+            None if path.is_of_role() => {
+                let path = self.role_path.as_deref().unwrap_or(search_path::SERVERS_DEFAULT);
+                Some(path.to_owned())
+            }
+            None => Some(search_path::SAFE.to_owned()),
+        };
         if let Some(path) = path {
             text.push_str("; ");
-            text.push_str(&search_path::set_local(path));
+            text.push_str(&search_path::set_local(&path));
         }
         text
     }
@@ -220,6 +233,32 @@ mod tests {
         );
         limits.forget();
         assert!(limits.before(LIMIT).is_some());
+    }
+
+    #[test]
+    fn what_a_definition_says_holds_in_a_transaction_of_its_own() {
+        let collector = pg_exporter_schema::Collector {
+            search_path: vec!["shop".into(), "public".into()].into(),
+            settings: vec![pg_exporter_schema::Setting {
+                name: "work_mem".into(),
+                value: "64MB".into(),
+            }]
+            .into(),
+            ..pg_exporter_schema::Collector::default()
+        };
+        let path = SearchPath::of(&collector, true);
+        assert!(!path.is_of_role(), "the definition names schemas");
+        for kind in [Kind::Postgres, Kind::Pooled] {
+            let mut limits = Limits::new(kind, 180_000);
+            let text = limits.before_on(path, Limit::Time(LIMIT)).unwrap_or_default();
+            assert!(text.starts_with("BEGIN READ ONLY; "), "{text}");
+            assert!(text.contains(r#"; SET LOCAL "work_mem" = '64MB'; "#), "{text}");
+            assert!(text.ends_with(r#"E'"shop", "public"', true)"#), "{text}");
+            assert_eq!(limits.after(path), Some("ROLLBACK"));
+        }
+        let plain = pg_exporter_schema::Collector::default();
+        assert_eq!(SearchPath::of(&plain, true), SearchPath::Role);
+        assert_eq!(SearchPath::of(&plain, false), SearchPath::Catalog);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! exporter's role. So sessions begin with a path of `pg_catalog` alone, by an option of the start-up exchange, which beats
 //! what `ALTER DATABASE` and `ALTER ROLE` set.
 
+use pg_exporter_schema::{Collector, Setting, Text};
+
 /// The path of every session: nothing of a session's own temporary schema is found before `pg_catalog`.
 pub(in crate::postgres) const SAFE: &str = "pg_catalog, pg_temp";
 
@@ -17,8 +19,48 @@ pub enum SearchPath<'a> {
     Catalog,
     /// What the role would have without us: by the URL, by `ALTER ROLE` or `ALTER DATABASE`, or the server's default.
     Role,
-    /// A path that the definition gives.
-    Given(&'a str),
+    /// What a definition says of its own statement.
+    Defined {
+        /// Schemas; none: as without a definition's word.
+        schemas: &'a [Text],
+        /// Settings that hold for the statement alone.
+        settings: &'a [Setting],
+        /// Whether it is the role's path where no schema is named.
+        is_of_role: bool,
+    },
+}
+
+impl<'a> SearchPath<'a> {
+    /// The path of a definition's statements: a site's own may rely on the role's.
+    #[must_use]
+    pub fn of(collector: &'a Collector, is_of_role: bool) -> Self {
+        let Collector {
+            search_path,
+            settings,
+            ..
+        } = collector;
+        match (search_path.is_empty() && settings.is_empty(), is_of_role) {
+            (true, true) => Self::Role,
+            (true, false) => Self::Catalog,
+            (false, _) => Self::Defined {
+                schemas: search_path,
+                settings,
+                is_of_role,
+            },
+        }
+    }
+
+    /// Whether the role's path must be known for it.
+    #[must_use]
+    pub fn is_of_role(&self) -> bool {
+        match self {
+            Self::Catalog => false,
+            Self::Role => true,
+            Self::Defined {
+                schemas, is_of_role, ..
+            } => schemas.is_empty() && *is_of_role,
+        }
+    }
 }
 
 /// What sets a path until the end of the transaction.

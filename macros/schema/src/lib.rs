@@ -26,7 +26,7 @@ mod web;
 pub use convert::conversion::{Converted, convert};
 pub use model::{
     Bucket, Collector, Column, DEFAULT_TIMEOUT, Family, List, OPEN, Origin, Predicate, Setting, Tag, Text,
-    Usage,
+    Usage, search_path,
 };
 pub use read::diagnostic::{Diagnostic, Severity};
 pub use read::node::{Kind, Node};

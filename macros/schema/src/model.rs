@@ -207,25 +207,6 @@ impl Collector {
         *self == other
     }
 
-    /// What to send in front of the statement, in a transaction, so that its search path and settings hold in that
-    /// transaction only. `None` when it has neither.
-    #[must_use]
-    pub fn set_local(&self) -> Option<String> {
-        let path: Vec<String> = self
-            .search_path
-            .iter()
-            .map(|schema| quoted(schema, '"'))
-            .collect();
-        let path = (!path.is_empty()).then(|| format!("SET LOCAL search_path = {}", path.join(", ")));
-        let settings = self.settings.iter().map(|setting| {
-            // A name with a point is one of an extension: each part is quoted by itself.
-            let name: Vec<String> = setting.name.split('.').map(|part| quoted(part, '"')).collect();
-            format!("SET LOCAL {} = {}", name.join("."), quoted(&setting.value, '\''))
-        });
-        let all: Vec<String> = path.into_iter().chain(settings).collect();
-        (!all.is_empty()).then(|| all.join("; "))
-    }
-
     /// Whether it has that tag.
     #[must_use]
     pub fn has_tag(&self, tag: &Tag) -> bool {
@@ -315,6 +296,23 @@ impl fmt::Display for Tag {
     }
 }
 
+/// Schemas as the setting `search_path` takes them.
+#[must_use]
+pub fn search_path(schemas: &[Text]) -> String {
+    let quoted: Vec<String> = schemas.iter().map(|schema| quoted(schema, '"')).collect();
+    quoted.join(", ")
+}
+
+impl Setting {
+    /// What makes the setting until the end of the transaction.
+    #[must_use]
+    pub fn set_local(&self) -> String {
+        // A name with a point is one of an extension: each part is quoted by itself.
+        let name: Vec<String> = self.name.split('.').map(|part| quoted(part, '"')).collect();
+        format!("SET LOCAL {} = {}", name.join("."), quoted(&self.value, '\''))
+    }
+}
+
 /// A name or text of SQL, in those quotes.
 fn quoted(text: &str, quote: char) -> String {
     let doubled = text.replace(quote, &format!("{quote}{quote}"));
@@ -323,4 +321,26 @@ fn quoted(text: &str, quote: char) -> String {
         return format!("E'{}'", doubled.replace('\\', "\\\\"));
     }
     format!("{quote}{doubled}{quote}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_settings_are_quoted() {
+        assert_eq!(
+            search_path(&["shop".into(), "My \"S\"".into()]),
+            r#""shop", "My ""S""""#
+        );
+        let setting = |name: &'static str, value: &'static str| {
+            Setting {
+                name: name.into(),
+                value: value.into(),
+            }
+            .set_local()
+        };
+        assert_eq!(setting("work_mem", "64MB"), r#"SET LOCAL "work_mem" = '64MB'"#);
+        assert_eq!(setting("a.b", r"it's \"), r#"SET LOCAL "a"."b" = E'it''s \\'"#);
+    }
 }

@@ -5,7 +5,8 @@ use crate::read::position::At;
 use crate::read::report::FileReport;
 
 /// Settings that would change who asks, or how the exporter and the server understand each other.
-const FIXED: [(&str, &str); 9] = [
+const FIXED: [(&str, &str); 10] = [
+    ("transaction_read_only", "an exporter only reads"),
     ("role", "connect as that role"),
     ("session_authorization", "connect as that role"),
     ("client_encoding", "results are read as UTF-8"),

@@ -95,12 +95,8 @@ impl Inspection<'_> {
             extension_schema::replaced(sql, &facts).map_or_else(|_| sql.to_owned(), Cow::into_owned)
         };
         for collector in plan.installed() {
-            let path = if is_shipped(collector) {
-                SearchPath::Catalog
-            } else {
-                SearchPath::Role
-            };
-            if path == SearchPath::Role {
+            let path = SearchPath::of(collector, !is_shipped(collector));
+            if path.is_of_role() {
                 session.learn_role_path(PATIENCE).await?;
             }
             for predicate in collector.predicates.iter() {

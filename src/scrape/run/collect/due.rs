@@ -33,11 +33,7 @@ impl Due {
     /// Where the names of its statements are looked for: shipped ones name all that is not in `pg_catalog`; a site's own may
     /// rely on the role's path.
     pub(in crate::scrape) fn path(&self) -> SearchPath<'_> {
-        if self.on_role_path {
-            SearchPath::Role
-        } else {
-            SearchPath::Catalog
-        }
+        SearchPath::of(&self.collector, self.on_role_path)
     }
 }
 

@@ -11,7 +11,6 @@ use super::database::Database;
 use super::env::Env;
 use crate::postgres::deadline::within;
 use crate::postgres::failure::Failure;
-use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::Session;
 use outcome::fail_unless_done;
 
@@ -27,7 +26,7 @@ pub(in crate::scrape) async fn run(
 ) -> Result<(), Failure> {
     let due = due::take(database, env);
     let work = async {
-        if due.iter().any(|item| item.path() == SearchPath::Role) {
+        if due.iter().any(|item| item.path().is_of_role()) {
             learn_role_path(&mut session, env).await?;
         }
         let due = predicates::ask_all(database, &mut session, due.clone(), env).await?;
