@@ -17,10 +17,11 @@ use std::thread;
 
 use self::shortened::shortened;
 use self::stage::Stage;
-use crate::files::alerts;
+use crate::files::{alerts, turn};
 
 #[test]
 fn every_alert_fires_and_resolves() {
+    let _turn = turn();
     let (sessions, replication, wal, availability, storage, plain) = thread::scope(|scope| {
         let sessions = scope.spawn(sessions::Scene::start);
         let replication = scope.spawn(replication::Scene::start);

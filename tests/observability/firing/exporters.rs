@@ -92,6 +92,17 @@ impl Scene {
             assert_eq!(self.load(GOOD), 200);
             self.server.psql_in("subscriber", "delete from rows");
         });
+        let connect = |port: u16| {
+            self.server.psql_in(
+                "subscriber",
+                &format!("alter subscription s connection 'host=127.0.0.1 port={port} user=postgres dbname=publisher'"),
+            );
+        };
+        stage.episode(
+            &["PgSubscriptionDown@plain"],
+            || connect(1),
+            |()| connect(self.server.port()),
+        );
         let broken = || assert_ne!(self.load("test_good: { query: ["), 200);
         stage.episode(&["PgConfigReloadFailed@plain"], broken, |()| {
             assert_eq!(self.load(GOOD), 200);

@@ -8,6 +8,7 @@ use pg_exporter_lab::{Cluster, Pgbouncer, newest_major, tool};
 
 use super::shortened::impatient;
 use super::stage::{Stage, Target, exporter, ready, server};
+use crate::files::turn;
 
 /// Seconds of load: `PG_EXPORTER_QUIET`, else a short form.
 fn seconds() -> u64 {
@@ -17,6 +18,7 @@ fn seconds() -> u64 {
 
 #[test]
 fn a_healthy_server_under_load_fires_nothing() {
+    let _turn = turn();
     let primary = server(&[("shared_buffers", "64MB")]);
     let standby = Cluster::builder(newest_major())
         .set("fsync", "on")

@@ -68,6 +68,7 @@ impl Scene {
             "PgAutovacuumOff@sessions",
             "PgDurabilityOff@sessions",
             "PgInvalidIndex@sessions/app",
+            "PgSettingsChanged@sessions",
         ];
         stage.episode(&settings, || self.misconfigure(), |()| self.mend());
     }

@@ -20,7 +20,7 @@ const THRESHOLDS: [(&str, &str, &str); 15] = [
     ("PgIdleInTransaction", "> 600", "> 3"),
     ("PgLongTransaction", "> 3600", "> 3"),
     ("PgXminHeldBack", "1e7", "500"),
-    ("PgConnectionsExhausted", "0.95", "0.9"),
+    ("PgPreparedTransaction", "> 3600", "> 3"),
     ("PgTempFilesLarge", "5e7", "1e5"),
     ("PgReplicationLagBytes", "1e9", "1e6"),
     ("PgReplicationLagSeconds", "> 60", "> 2"),

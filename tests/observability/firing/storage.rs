@@ -24,6 +24,7 @@ impl Scene {
         let server = server(&[
             ("autovacuum_freeze_max_age", "100000"),
             ("autovacuum_naptime", "1s"),
+            ("max_prepared_transactions", "2"),
             ("ssl_cert_file", "server.crt"),
             ("ssl_key_file", "server.key"),
         ]);
@@ -88,6 +89,8 @@ impl Scene {
         let ids = [
             "PgWraparoundNear@storage/app",
             "PgWraparoundImminent@storage/app",
+            "PgFreezeBehind@storage/app",
+            "PgPreparedTransaction@storage/app",
             "PgVacuumBehind@storage/app",
         ];
         stage.episode(
@@ -95,7 +98,8 @@ impl Scene {
             || self.use_ids(),
             |holder| {
                 drop(holder);
-                self.server.psql_in("app", "vacuum freeze");
+                self.server
+                    .psql_in("app", "rollback prepared 'forgotten'; vacuum freeze");
             },
         );
     }
@@ -129,6 +133,10 @@ impl Scene {
 
     /// 300,000 transactions, each a savepoint's, while a session keeps vacuum from freezing.
     fn use_ids(&self) -> Session {
+        self.server.psql_in(
+            "app",
+            "begin; insert into growing values ('x'); prepare transaction 'forgotten'",
+        );
         let mut holder = self.server.session("app");
         holder.exec("begin isolation level repeatable read; insert into used values (0)");
         self.server.psql_in(
