@@ -20,7 +20,14 @@ stage_common() { # FOLDER
     install -m 644 "$OUT/pg_exporter-$VERSION.cdx.json" "$to/doc/sbom.cdx.json"
     install -m 644 LICENSE "$to/LICENSE"
     # Rules and dashboards for Prometheus and Grafana.
-    if [[ -d observability ]]; then cp -r --no-preserve=mode,ownership observability/{rules,dashboards} "$to/observability/"; fi
+    copy_observability "$to/observability"
+}
+
+copy_observability() { # FOLDER
+    local file
+    for file in observability/rules/*.yml observability/dashboards/*.json; do
+        if [[ -f $file ]]; then install -D -m 644 "$file" "$1/${file#observability/}"; fi
+    done
 }
 
 # The places of a system: units and shell completions are elsewhere on each.
@@ -101,10 +108,7 @@ make_rpm() {
 stage_chart() { # FOLDER
     mkdir -p -- "$1/files"
     cp -r --no-preserve=mode,ownership -- packaging/helm/pg-exporter/. "$1/"
-    if [[ -d observability ]]; then
-        cp -r --no-preserve=mode,ownership -- observability/rules "$1/files/rules"
-        cp -r --no-preserve=mode,ownership -- observability/dashboards "$1/files/dashboards"
-    fi
+    copy_observability "$1/files"
 }
 
 make_chart() {

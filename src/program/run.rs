@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::cli::{Cli, Command, ReportFormat};
-use super::commands::{self, check, convert, doctor, new};
+use super::commands::{self, check, convert, doctor, manual, new, probe};
 use super::exporter::Exporter;
 use super::logging;
 use super::serve::serve;
@@ -17,6 +17,13 @@ pub(super) fn run(exporter: Exporter) -> ExitCode {
         Ok(cli) => cli,
         Err(refusal) => return refusal.report().into(),
     };
+    // These ask for no server, no settings and no log: a mistake there must not end them.
+    match &cli.command {
+        Some(Command::Probe { address, timeout }) => return probe::run(address, timeout),
+        Some(Command::Completions { shell }) => return manual::completions(*shell),
+        Some(Command::Man { directory }) => return manual::pages(directory.as_deref()),
+        _ => {}
+    }
     match execute(cli, exporter) {
         Ok(code) => code,
         Err(stop) => {
@@ -67,6 +74,9 @@ fn execute(cli: Cli, exporter: Exporter) -> Result<ExitCode, Stop> {
             rev,
         }) => new::run(&directory, &new::Library::of(library, git, rev)?),
         Some(Command::Dump) => commands::dry_run(&setup),
+        Some(Command::Probe { .. } | Command::Completions { .. } | Command::Man { .. }) => {
+            Ok(ExitCode::SUCCESS)
+        }
         None if setup.settings.dry_run => commands::dry_run(&setup),
         None if setup.settings.explain => commands::explain(&setup, ReportFormat::Text),
         None => serve(&setup, exporter.readers),

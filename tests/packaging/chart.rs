@@ -282,5 +282,5 @@ fn everything_has_one_version() {
         assert_eq!(document(file)["images"][0]["newTag"], version, "{file}");
     }
     assert!(read("packaging/compose/compose.yaml").contains(&format!("pg_exporter:{version}}}")));
-    assert!(read("CHANGELOG.md").contains(&format!("\n## {version} ")));
+    assert!(read("CHANGELOG.md").contains(&format!("\n## [{version}] ")));
 }

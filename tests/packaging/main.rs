@@ -10,6 +10,7 @@
 mod chart;
 mod examples;
 mod manifests;
+mod packages;
 mod scripts;
 mod support;
 mod workflows;

@@ -8,6 +8,7 @@
 
 mod commands;
 mod flags;
+mod installed;
 mod life;
 mod limits;
 mod log;

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 pub use flags::Flags;
 pub use output::{write_stderr, write_stdout};
@@ -21,7 +22,7 @@ use crate::build_info::BUILD_INFO;
 /// A flag wins over its environment variable, the variable over the default.
 #[derive(Debug, Parser)]
 #[command(name = "pg_exporter", version = BUILD_INFO.text().trim_end().to_owned(), args_override_self = true, max_term_width = 100)]
-#[command(disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true, after_help = EXAMPLES)]
 pub struct Cli {
     /// Everything that may be given with or without a subcommand.
     #[command(flatten)]
@@ -30,6 +31,23 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 }
+
+/// Stands below the flags in `--help` and in the manual page.
+const EXAMPLES: &str = "\
+Examples:
+  Serve the metrics of a server on port 9630:
+    pg_exporter --url 'postgresql://monitor@db.example/postgres?sslmode=verify-full'
+  The same, with the password in a file that is read again for each connection:
+    PG_EXPORTER_URL_FILE=/run/secrets/url pg_exporter
+  What does the role lack, and what does each collector cost?
+    pg_exporter doctor --url postgresql://monitor@db.example/postgres
+  One page to standard output:
+    pg_exporter scrape --url postgresql:///postgres
+  Look for mistakes in collectors of your own, on a server too:
+    pg_exporter check my.yml
+    pg_exporter check my.yml --url postgresql://monitor@db.example/postgres
+  Is the server behind this exporter the primary?
+    pg_exporter probe http://db.example:9630/primary";
 
 /// What to do instead of serving.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -91,6 +109,25 @@ pub enum Command {
     },
     /// Write one metrics page to standard output; exit code 1 if the target is down
     Scrape,
+    /// Ask a running exporter: exit code 0 if it answers 2xx, else 1. For health checks where there is no curl
+    Probe {
+        /// What to ask for, by plain HTTP
+        #[arg(value_name = "URL", default_value = "http://localhost:9630/liveness")]
+        address: String,
+        /// Longest wait for the answer, such as 500ms, 2s
+        #[arg(long, value_name = "TIME", default_value = "3s")]
+        timeout: String,
+    },
+    /// Write the completions of a shell to standard output
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual page to standard output, or those of all subcommands into a directory
+    Man {
+        /// Directory that is there
+        directory: Option<PathBuf>,
+    },
 }
 
 /// How a report is written.
@@ -116,12 +153,17 @@ const SWITCHES: [&str; 9] = [
 ];
 
 impl Cli {
+    /// Flags and subcommands as they are read, for completions and manual pages too.
+    pub(crate) fn definition() -> clap::Command {
+        Self::command().mut_args(finish)
+    }
+
     /// Reads the arguments, the program's name first.
     ///
     /// # Errors
     /// A [`Refusal`] with what to print and the exit code: also for `--help` and `--version`, with code 0.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
-        let mut command = Self::command().mut_args(finish);
+        let mut command = Self::definition();
         let matches = command.try_get_matches_from_mut(arguments.into_iter().map(spell_out_negation));
         matches
             .and_then(|mut matches| Self::from_arg_matches_mut(&mut matches))

@@ -11,7 +11,7 @@ fn read(line: &str) -> Result<Cli, Refusal> {
 
 #[test]
 fn definition_is_sound() {
-    Cli::command().mut_args(finish).debug_assert();
+    Cli::definition().debug_assert();
 }
 
 #[test]

@@ -3,7 +3,9 @@
 pub(crate) mod check;
 pub(crate) mod convert;
 pub(crate) mod doctor;
+pub(crate) mod manual;
 pub(crate) mod new;
+pub(crate) mod probe;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -200,8 +200,14 @@ fn config_path(flag: Option<PathBuf>, source: &Source<'_>) -> Option<PathBuf> {
         CONFIG_PATHS
             .iter()
             .map(PathBuf::from)
-            .find(|path| Path::exists(path))
+            .find(|path| holds_definitions(path))
     })
+}
+
+/// A file, or a directory with a definition in it. One with examples only, as packages make it, is nothing that somebody
+/// wants to be loaded. One that cannot be read is: what is wrong with it has to be told.
+fn holds_definitions(path: &Path) -> bool {
+    path.exists() && !pg_exporter_schema::definition_files(path).is_ok_and(|files| files.is_empty())
 }
 
 fn addresses(flag: Option<Vec<String>>) -> Result<Vec<Listen>, Error> {
