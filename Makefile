@@ -19,7 +19,7 @@ run: rust ## build the exporter and serve http://localhost:9630/metrics, of PG_E
 	@scripts/run $(ARGS)
 
 test: rust servers ## run every test against real servers, PostgreSQL 10 to 18; with CI=true none may be missing
-	$(CARGO) test --workspace $(ARGS)
+	@CARGO='$(CARGO)' scripts/test $(ARGS)
 
 soak: rust servers ## scrape 5,000 times under random faults, twenty times a second; print memory, descriptors, backends
 	PG_EXPORTER_SOAK=$${PG_EXPORTER_SOAK:-5000} $(CARGO) test --package pg_exporter --test faults -- soak:: --nocapture $(ARGS)
