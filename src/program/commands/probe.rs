@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn answers() {
-        let table: [(&[u8], Option<(&str, &[u8])>); 6] = [
+        type Parts<'a> = Option<(&'a str, &'a [u8])>;
+        let table: [(&[u8], Parts<'_>); 6] = [
             (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nup\n", Some(("200 OK", b"up\n"))),
             (
                 b"HTTP/1.0 503 Service Unavailable\r\n\r\n",
