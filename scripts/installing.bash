@@ -28,7 +28,7 @@ test_deb() { # SUITE
     WHAT="deb, Debian $1"
     fresh_root "$1"
     passes 'installs' install_deb "$deb"
-    passes 'the user is there, without shell and home' grep -qE '^pg_exporter:x:[0-9]+:[0-9]+:PG Exporter:/nonexistent:/usr/sbin/nologin$' "$ROOT/etc/passwd"
+    passes 'the user is there, without shell and home' grep -qE '^pg_exporter:x:[0-9]+:[0-9]+:PG Exporter,*:/nonexistent:/usr/sbin/nologin$' "$ROOT/etc/passwd"
     passes 'the unit is enabled, by the rule of Debian' test -L "$ROOT/etc/systemd/system/multi-user.target.wants/pg_exporter.service"
     passes 'the socket is not' test ! -e "$ROOT/etc/systemd/system/sockets.target.wants/pg_exporter.socket"
     passes 'the example has no mistake' inside pg_exporter check --strict /etc/pg_exporter/collectors.yml.example
@@ -207,7 +207,8 @@ test_image() {
     local archive=$DIST/pg_exporter-$VERSION-linux-amd64.oci.tar
     WHAT=image
     passes 'skopeo reads it' skopeo inspect "oci-archive:$archive"
-    passes 'it names a version' contains "\"org.opencontainers.image.version\": \"$VERSION\"" "$SCRATCH/output"
+    cp -- "$SCRATCH/output" "$SCRATCH/inspected"
+    passes 'it names a version' contains "\"org.opencontainers.image.version\": \"$VERSION\"" "$SCRATCH/inspected"
     passes 'skopeo reads it as an archive of Docker too' skopeo inspect "docker-archive:$archive"
     passes 'is smaller than 15 MB' test "$(stat -c %s "$archive")" -lt 15000000
     mkdir -p -- "$SCRATCH/image"
