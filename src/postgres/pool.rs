@@ -138,9 +138,8 @@ impl Pool {
         }
     }
 
-    /// Closes the idle session that was used last, the URL's own only if there is no other; whether there was one. Scrapes go
-    /// through the databases in turn, so that it is the one that is needed again last: all others keep their sessions until it
-    /// is their turn.
+    /// Closes the idle session that was used last, the URL's own only if there is no other; whether there was one. A scrape
+    /// begins with the databases that have a session, so the one that was used last is needed again last, at the next scrape.
     fn close_latest(&self) -> bool {
         let mut idle = self.idle.borrow_mut();
         let latest = idle

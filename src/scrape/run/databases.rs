@@ -36,10 +36,17 @@ impl Databases {
         !self.discovered.borrow().is_empty()
     }
 
-    /// The discovered ones, those first whose last turn is longest ago; of equal ones by name.
-    pub(in crate::scrape) fn by_turn(&self) -> Vec<Rc<Database>> {
+    /// The discovered ones in the order in which they have their turn. First those that the last run did not get to, the one
+    /// that has waited longest before the others, so that each has its turn however short a run is. Then those that have a
+    /// session, so that it is used before it has to make room, and the rest; of equal ones by name.
+    pub(in crate::scrape) fn by_turn(&self, pool: &Pool) -> Vec<Rc<Database>> {
         let mut all: Vec<_> = self.discovered.borrow().values().cloned().collect();
-        all.sort_by_key(|database| database.state.borrow().turn);
+        all.sort_by_cached_key(|database| {
+            let state = database.state.borrow();
+            let has_waited = state.was_passed_over || state.turn.is_none();
+            let has_no_session = !has_waited && !pool.has_idle(&database.name);
+            (!has_waited, has_no_session, state.turn)
+        });
         all
     }
 

@@ -185,10 +185,10 @@ impl Target {
         self.end_run(run, selection);
     }
 
-    /// Scrapes the discovered databases, as many at a time as may be, beside what is on already: those first that have waited
-    /// longest, so that each has its turn however short the time is.
+    /// Scrapes the discovered databases, as many at a time as may be, beside what is on already: in the order of
+    /// [`Databases::by_turn`].
     async fn scrape_all(&self, first: Option<impl Future<Output = ()>>, main: Option<&Facts>, env: &Env<'_>) {
-        let databases = self.databases.by_turn();
+        let databases = self.databases.by_turn(&self.pool);
         let mut waiting = databases
             .iter()
             .map(|database| Either::Right(turn::take(database, main, env)));

@@ -41,6 +41,8 @@ pub(in crate::scrape) struct State {
     pub(in crate::scrape) scraped: Option<Instant>,
     /// The last run that had its turn here, however it ended.
     pub(in crate::scrape) turn: Option<Instant>,
+    /// Whether the last run was over before it got here.
+    pub(in crate::scrape) was_passed_over: bool,
     pub(in crate::scrape) status: Status,
 }
 
@@ -154,6 +156,7 @@ impl State {
             one.hit();
         }
         self.pass(env.run.id).reached = true;
+        self.was_passed_over = false;
         self.scraped = Some(Instant::now());
     }
 
@@ -170,6 +173,7 @@ impl State {
         let took = pass.began.map(|began| began.elapsed()).unwrap_or_default();
         let (began, reached) = (pass.began, pass.reached);
         self.turn = began.or(self.turn);
+        self.was_passed_over = false;
         if failure.is_none() {
             self.scraped = Some(Instant::now());
         }
