@@ -2,8 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use tokio_postgres::error::{DbError, Severity};
+
+use super::meter::TOO_LARGE;
 
 /// What kind of failure it is: the `reason` label of the exporter's failure metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,6 +25,8 @@ pub enum Reason {
     Duplicate,
     /// A value cannot be read as its definition says.
     Cast,
+    /// The result, or a label of it, is larger than it may be.
+    TooLarge,
     /// The connection could not be made, was lost, or was refused.
     Connection,
     /// Anything else the server says.
@@ -30,7 +35,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their label values in the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Timeout,
         Self::LockTimeout,
         Self::Permission,
@@ -38,6 +43,7 @@ impl Reason {
         Self::MissingObject,
         Self::Duplicate,
         Self::Cast,
+        Self::TooLarge,
         Self::Connection,
         Self::Other,
     ];
@@ -53,6 +59,7 @@ impl Reason {
             Self::MissingObject => "missing_object",
             Self::Duplicate => "duplicate",
             Self::Cast => "cast",
+            Self::TooLarge => "too_large",
             Self::Connection => "connection",
             Self::Other => "other",
         }
@@ -210,8 +217,20 @@ impl From<tokio_postgres::Error> for Failure {
             message = format!("{message}: {cause}");
             source = cause.source();
         }
-        Self::connection(message)
+        let reason = if is_of_the_connection(&error) {
+            Reason::Connection
+        } else {
+            Reason::Other
+        };
+        Self::new(reason, message)
     }
+}
+
+/// Whether an error of the driver is one of the connection. Others are of one statement: what it would send or was answered
+/// is none that it knows (COPY, a zero byte), and the session goes on.
+fn is_of_the_connection(error: &tokio_postgres::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    error.is_closed() || cause.is_some_and(|cause| cause.kind() != io::ErrorKind::InvalidInput)
 }
 
 impl From<&DbError> for Failure {
@@ -249,11 +268,13 @@ fn classify(code: &str, message: &str, is_fatal: bool) -> Reason {
         "57014" if message.contains("user request") => Reason::Other,
         "57014" | "25P03" | "25P04" => Reason::Timeout,
         "55P03" => Reason::LockTimeout,
+        TOO_LARGE => Reason::TooLarge,
         "42501" => Reason::Permission,
         "42703" => Reason::MissingColumn,
         "42P01" | "42883" | "42704" | "3F000" | "3D000" | "42P02" => Reason::MissingObject,
         _ if code.starts_with("28") => Reason::Permission,
-        _ if is_fatal || code.starts_with("08") => Reason::Connection,
+        // A function may raise whatever code it likes: the session has ended only where the severity says so.
+        _ if is_fatal => Reason::Connection,
         _ if code.starts_with("22") => Reason::Cast,
         _ => Reason::Other,
     }
@@ -341,6 +362,7 @@ mod tests {
                 Reason::Connection,
             ),
             ("22P02", "invalid input syntax", Reason::Cast),
+            ("54000", "the result has more than 5 rows", Reason::TooLarge),
             ("XX000", "something internal", Reason::Other),
         ];
         for (code, message, reason) in table {

@@ -107,7 +107,12 @@ impl Limits {
 
     /// What to send after a statement with that path; `None` where nothing is to be ended.
     pub(in crate::postgres) fn after(&self, path: SearchPath<'_>) -> Option<&'static str> {
-        self.is_alone(path).then_some("ROLLBACK")
+        // Locks of the session would outlive the transaction.
+        let end = match self.kind {
+            Kind::Pooled => "ROLLBACK",
+            _ => "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()",
+        };
+        self.is_alone(path).then_some(end)
     }
 
     /// Whether a statement has a transaction of its own: where what it sets would stay, or what it needs may not.
@@ -225,7 +230,11 @@ mod tests {
             .before_on(SearchPath::Role, Limit::Time(LIMIT))
             .unwrap_or_default();
         assert!(alone.contains(r#"E'"$user", public', true)"#), "{alone}");
-        assert_eq!(limits.after(SearchPath::Role), Some("ROLLBACK"));
+        assert!(
+            limits
+                .after(SearchPath::Role)
+                .is_some_and(|end| end.starts_with("ROLLBACK;"))
+        );
         assert_eq!(limits.after(SearchPath::Catalog), None);
         assert!(
             limits.before(LIMIT).is_none(),

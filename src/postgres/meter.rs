@@ -103,7 +103,11 @@ impl Meter {
                 State::Answer => {
                     output.push(*first);
                     input = rest;
-                    self.state = if *first == b'S' { State::Opaque } else { State::Header };
+                    self.state = if *first == b'S' {
+                        State::Opaque
+                    } else {
+                        State::Header
+                    };
                 }
                 State::Header => {
                     if let Some(place) = self.header.get_mut(self.header_len) {
@@ -140,9 +144,9 @@ impl Meter {
     fn begin(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
         let [tag, length @ ..] = self.header;
         let length = u32::from_be_bytes(length);
-        let body = length
-            .checked_sub(4)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a message has an impossible length"))?;
+        let body = length.checked_sub(4).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "a message has an impossible length")
+        })?;
         let passes = match tag {
             // Ready for the next statement.
             b'Z' => {
@@ -187,9 +191,13 @@ impl Meter {
     fn exceeded(&self) -> Option<String> {
         let ResultLimits { rows, bytes } = self.limits;
         if self.rows > rows {
-            Some(format!("the result has more than {rows} rows (--max-result-rows)"))
+            Some(format!(
+                "the result has more than {rows} rows (--max-result-rows)"
+            ))
         } else if self.bytes > bytes {
-            Some(format!("the result has more than {bytes} bytes (--max-result-bytes)"))
+            Some(format!(
+                "the result has more than {bytes} bytes (--max-result-bytes)"
+            ))
         } else {
             None
         }
@@ -199,7 +207,12 @@ impl Meter {
 /// An error as a server sends it.
 fn push_error(message: &str, output: &mut Vec<u8>) {
     let mut body = Vec::new();
-    for (field, text) in [(b'S', "ERROR"), (b'V', "ERROR"), (b'C', TOO_LARGE), (b'M', message)] {
+    for (field, text) in [
+        (b'S', "ERROR"),
+        (b'V', "ERROR"),
+        (b'C', TOO_LARGE),
+        (b'M', message),
+    ] {
         body.push(field);
         body.extend_from_slice(text.as_bytes());
         body.push(0);
@@ -247,7 +260,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
             return Pin::new(&mut this.inner).poll_read(context, buffer);
         }
         // TLS begins behind the answer: nothing of it may be kept here.
-        let most = if this.meter.state == State::Answer { 1 } else { PIECE };
+        let most = if this.meter.state == State::Answer {
+            1
+        } else {
+            PIECE
+        };
         while this.output.is_empty() {
             let piece = this.piece.get_mut(..most).unwrap_or_default();
             let mut piece = ReadBuf::new(piece);
@@ -258,7 +275,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
             this.meter.take(piece.filled(), &mut this.output)?;
         }
         let waiting = this.output.get(this.taken..).unwrap_or_default();
-        let part = waiting.get(..waiting.len().min(buffer.remaining())).unwrap_or_default();
+        let part = waiting
+            .get(..waiting.len().min(buffer.remaining()))
+            .unwrap_or_default();
         buffer.put_slice(part);
         this.taken += part.len();
         if this.taken == this.output.len() {
@@ -354,7 +373,10 @@ mod tests {
     }
 
     fn tags(messages: &[(u8, usize)]) -> String {
-        let stream: Vec<u8> = messages.iter().flat_map(|(tag, length)| message(*tag, *length)).collect();
+        let stream: Vec<u8> = messages
+            .iter()
+            .flat_map(|(tag, length)| message(*tag, *length))
+            .collect();
         let mut all: Vec<Option<String>> = [1, 3, 7, stream.len()]
             .map(|piece| Some(passed(&stream, piece)?.iter().map(|(tag, _)| tag).collect()))
             .into();
@@ -367,14 +389,24 @@ mod tests {
     fn results_within_their_bounds_pass() {
         let row = (b'D', 20);
         assert_eq!(tags(&[(b'T', 30), row, row, row, (b'C', 8), (b'Z', 1)]), "TDDDCZ");
-        assert_eq!(tags(&[row, row, (b'Z', 1), row, row, (b'Z', 1)]), "DDZDDZ", "each by itself");
+        assert_eq!(
+            tags(&[row, row, (b'Z', 1), row, row, (b'Z', 1)]),
+            "DDZDDZ",
+            "each by itself"
+        );
     }
 
     #[test]
     fn what_is_too_large_fails_alone() {
         let (small, large) = ((b'D', 1), (b'D', 1_000));
-        assert_eq!(tags(&[small, small, small, small, small, (b'C', 8), (b'Z', 1), small]), "DDDEZD");
-        assert_eq!(tags(&[small, large, small, (b'C', 8), (b'Z', 1), small, (b'Z', 1)]), "DEZDZ");
+        assert_eq!(
+            tags(&[small, small, small, small, small, (b'C', 8), (b'Z', 1), small]),
+            "DDDEZD"
+        );
+        assert_eq!(
+            tags(&[small, large, small, (b'C', 8), (b'Z', 1), small, (b'Z', 1)]),
+            "DEZDZ"
+        );
         assert_eq!(tags(&[large, (b'E', 30), (b'Z', 1)]), "EZ", "one error is enough");
     }
 
@@ -393,7 +425,10 @@ mod tests {
 
     #[test]
     fn what_is_encrypted_is_left_alone() {
-        for (answer, rest) in [(b'S', vec![b'D', 0xff, 0xff, 0xff, 0xff]), (b'N', message(b'R', 4))] {
+        for (answer, rest) in [
+            (b'S', vec![b'D', 0xff, 0xff, 0xff, 0xff]),
+            (b'N', message(b'R', 4)),
+        ] {
             let mut meter = Meter::under_tls(LIMITS, false);
             let mut output = Vec::new();
             let stream: Vec<u8> = std::iter::once(answer).chain(rest).collect();
@@ -401,7 +436,11 @@ mod tests {
             assert_eq!(output, stream);
         }
         let mut output = Vec::new();
-        assert!(Meter::under_tls(LIMITS, true).take(b"anything", &mut output).is_ok());
+        assert!(
+            Meter::under_tls(LIMITS, true)
+                .take(b"anything", &mut output)
+                .is_ok()
+        );
         assert_eq!(output, b"anything");
     }
 

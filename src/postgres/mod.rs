@@ -13,6 +13,7 @@ pub mod facts;
 pub mod failure;
 pub mod identity;
 mod limits;
+pub mod meter;
 pub mod permit;
 pub mod pipeline;
 pub mod pool;

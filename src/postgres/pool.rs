@@ -1,6 +1,6 @@
 //! The scrape connections of one target: how many there are, who has one, which one goes first.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ const LONGEST_IDLE: Duration = Duration::from_secs(60);
 pub struct Pool {
     permits: Permits,
     idle: RefCell<BTreeMap<String, Idle>>,
+    /// Whether sessions of discovered databases are not kept between scrapes.
+    drops_discovered: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Pool {
         Self {
             permits,
             idle: RefCell::default(),
+            drops_discovered: Cell::default(),
         }
     }
 
@@ -93,7 +96,9 @@ impl Pool {
 
     /// Hands a session back for the next scrape.
     pub fn put(&self, database: &str, session: Session, discovered: bool) {
-        if !session.is_closed() {
+        if discovered && self.drops_discovered.get() {
+            close(session);
+        } else if !session.is_closed() {
             let idle = Idle {
                 session,
                 since: Instant::now(),
@@ -125,10 +130,25 @@ impl Pool {
             .find_map(|idle| LockReader::over(&mut idle.session, limit))
     }
 
+    /// Whether sessions of discovered databases are kept between scrapes; if not, those that idle are closed.
+    pub fn keep_discovered(&self, keep: bool) {
+        self.drops_discovered.set(!keep);
+        if !keep {
+            let mut idle = self.idle.borrow_mut();
+            for (_, idle) in idle.extract_if(.., |_, idle| idle.discovered) {
+                close(idle.session);
+            }
+        }
+    }
+
+    /// Whether sessions are in use.
+    pub fn is_busy(&self) -> bool {
+        self.open() > self.idle.borrow().len()
+    }
+
     /// Whether there are sessions that a claim may have to wait for: idle ones of discovered databases, or busy ones.
     pub fn may_be_in_the_way(&self) -> bool {
-        let idle = self.idle.borrow();
-        self.open() > idle.len() || idle.values().any(|idle| idle.discovered)
+        self.is_busy() || self.idle.borrow().values().any(|idle| idle.discovered)
     }
 
     /// Closes what has idled too long: sessions of discovered databases, and any that is lost or too old.

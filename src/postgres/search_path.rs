@@ -71,31 +71,24 @@ pub(in crate::postgres) fn set_local(path: &str) -> String {
     )
 }
 
-/// A statement that tells the path that a session of the role has in the database without ours. One in `postgresql.conf` is
-/// seen by those only who may read that file's settings, which there is a function for from 10 on.
-pub(in crate::postgres) fn of_role(version: u32) -> String {
-    let of_files = if version < 100_000 {
-        ""
-    } else {
-        "CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') THEN
-                (SELECT f.setting FROM pg_catalog.pg_show_all_file_settings() f
-                  WHERE f.name = 'search_path' AND f.applied ORDER BY f.seqno DESC LIMIT 1) END,"
-    };
-    format!(
-        "SELECT COALESCE((
-                SELECT pg_catalog.substr(s.setting, 13)
-                  FROM (SELECT setrole, setdatabase, pg_catalog.unnest(setconfig) AS setting
-                          FROM pg_catalog.pg_db_role_setting
-                         WHERE setdatabase IN (0::pg_catalog.oid, (SELECT oid FROM pg_catalog.pg_database
-                                                        WHERE datname = pg_catalog.current_database()))
-                           AND setrole IN (0::pg_catalog.oid, (SELECT oid FROM pg_catalog.pg_roles
-                                                    WHERE rolname = session_user))) s
-                 WHERE pg_catalog.substr(s.setting, 1, 12) = 'search_path='
-                 ORDER BY s.setrole = 0::pg_catalog.oid, s.setdatabase = 0::pg_catalog.oid LIMIT 1),
-                {of_files}
-                (SELECT boot_val FROM pg_catalog.pg_settings WHERE name = 'search_path'))"
-    )
-}
+/// A statement that tells the path that `ALTER ROLE` and `ALTER DATABASE` give the role in the database; NULL where they give none. And
+/// whether the role may read the settings of the server's files.
+pub(in crate::postgres) const OF_ROLE: &str = "\
+SELECT (SELECT pg_catalog.substr(s.setting, 13)
+          FROM (SELECT setrole, setdatabase, pg_catalog.unnest(setconfig) AS setting
+                  FROM pg_catalog.pg_db_role_setting
+                 WHERE setdatabase IN (0::pg_catalog.oid, (SELECT oid FROM pg_catalog.pg_database
+                                                            WHERE datname = pg_catalog.current_database()))
+                   AND setrole IN (0::pg_catalog.oid, (SELECT oid FROM pg_catalog.pg_roles
+                                                        WHERE rolname = session_user))) s
+         WHERE pg_catalog.substr(s.setting, 1, 12) = 'search_path='
+         ORDER BY s.setrole = 0::pg_catalog.oid, s.setdatabase = 0::pg_catalog.oid LIMIT 1),
+       pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE')";
+
+/// One that tells the path of the server's files, to those who may read them.
+pub(in crate::postgres) const OF_FILES: &str = "\
+SELECT (SELECT f.setting FROM pg_catalog.pg_show_all_file_settings() f
+         WHERE f.name = 'search_path' AND f.applied ORDER BY f.seqno DESC LIMIT 1)";
 
 /// A text in an SQL statement, whatever `standard_conforming_strings` is.
 fn literal(text: &str) -> String {

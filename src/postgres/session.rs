@@ -22,6 +22,7 @@ use super::deadline::within;
 use super::failure::{Failure, Reason};
 use super::limits::{Limit, Limits};
 use super::rows::{ResultColumn, columns_of};
+use super::search_path;
 use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
 
@@ -138,8 +139,25 @@ impl Session {
 
     /// Runs a statement of one row within the limit on the server, in one round trip. The caller bounds it on this side.
     ///
-    /// With a key it is prepared beside its first execution, for the next ones, where statements can be.
+    /// With a key it is prepared beside its first execution, for the next ones, where statements can be. One that the server
+    /// has forgotten is prepared anew.
     pub(crate) async fn one_row(
+        &mut self,
+        key: Option<StatementKey>,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+        limit: Duration,
+    ) -> Result<Row, Failure> {
+        match self.try_one_row(key, sql, parameters, limit).await {
+            Err(failure) if failure.is_stale_statement() && key.is_some() => {
+                key.into_iter().for_each(|key| self.forget(key));
+                self.try_one_row(key, sql, parameters, limit).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn try_one_row(
         &mut self,
         key: Option<StatementKey>,
         sql: &str,
@@ -217,16 +235,17 @@ impl Session {
         if self.kind() != Kind::Postgres || self.limits.role_path.is_some() {
             return Ok(());
         }
-        let path = match self.given_path.clone() {
-            Some(path) => path,
-            None => {
-                let sql = super::search_path::of_role(self.version());
-                let row = self.one_row(None, &sql, &[], limit).await?;
-                let unreadable =
-                    |_| Failure::new(Reason::Other, "the server's search path has an unexpected form");
-                row.try_get(0).map_err(unreadable)?
+        let mut path = self.given_path.clone();
+        // Older servers do not have all that is asked.
+        if path.is_none() && self.version() >= 100_000 {
+            let row = self.one_row(None, search_path::OF_ROLE, &[], limit).await?;
+            path = row.try_get(0).ok();
+            if path.is_none() && row.try_get(1).unwrap_or(false) {
+                let row = self.one_row(None, search_path::OF_FILES, &[], limit).await?;
+                path = row.try_get(0).ok();
             }
-        };
+        }
+        let path = path.unwrap_or_else(|| search_path::SERVERS_DEFAULT.to_owned());
         self.limits.role_path = Some(path);
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, Sources};
 use crate::health::Health;
 use crate::postgres::connect::Endpoint;
 use crate::postgres::conninfo::{ConnInfo, ProcessEnvironment};
+use crate::postgres::meter::ResultLimits;
 use crate::scrape::{Config, RowHandlers, Scraper, Surroundings};
 use crate::self_metrics::Telemetry;
 use crate::web;
@@ -80,7 +81,13 @@ impl Setup {
         };
         let given = self.settings.connect_timeout.or(info.connect_timeout());
         let endpoint = Endpoint::new(info, given.unwrap_or(settings::CONNECT_TIMEOUT));
-        Ok(endpoint.with_max_connections(self.settings.max_connections))
+        let results = ResultLimits {
+            rows: self.settings.max_result_rows as u64,
+            bytes: self.settings.max_result_bytes as u64,
+        };
+        Ok(endpoint
+            .with_max_connections(self.settings.max_connections)
+            .with_result_limits(results))
     }
 
     fn config(&self, endpoint: &Endpoint) -> Config {
@@ -92,6 +99,8 @@ impl Setup {
             cache: !settings.disable_cache,
             intro: !settings.disable_intro,
             parallel: settings.parallel,
+            max_label_bytes: settings.max_label_bytes,
+            max_encoded_bytes: settings.max_result_bytes.saturating_mul(2),
             auto_discovery: settings.auto_discovery && !endpoint.info.is_pgbouncer(),
             exclude: settings.exclude_databases.clone(),
             include: settings.include_databases.clone(),

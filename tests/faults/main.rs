@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::print_stderr, reason = "measured times, shown with --nocapture")]
 
+mod attacks;
 mod attempts;
 mod bouncer;
 mod catalogs;
@@ -38,6 +39,7 @@ mod rewind;
 mod roles;
 mod room;
 mod sessions;
+mod sizes;
 mod soak;
 mod startup;
 mod strings;

@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter::schema::{Collector, Tag};
-use pg_exporter_lab::{Cluster, majors};
+use pg_exporter_lab::{Cluster, Exporter, majors};
 
+use crate::layer::Layer;
 use crate::scene::sql;
+use crate::support::exporter;
 
 const SURROUNDINGS: &str = include_str!("hostile/surroundings.sql");
 
@@ -67,6 +69,85 @@ fn statements_mean_pg_catalogs_objects(major: u32) {
         assert!(!cluster.log().contains(TOLD), "{major}:\n{}", cluster.log());
     }
     traps_are_set(&primary, &standby);
+}
+
+/// Nor does anything that sessions send besides collectors' statements: the facts, the look for locks, the probe, what `doctor`
+/// and `check` ask. Of a site's own statements the names are found where the role finds them, and what they set ends with them.
+#[test]
+fn sessions_mean_pg_catalogs_objects() {
+    for major in majors()
+        .iter()
+        .copied()
+        .filter(|major| [10, 14, 15, 18].contains(major))
+    {
+        let primary = Cluster::start(major);
+        primary.psql("create role monitor login; grant pg_monitor to monitor");
+        for schema in ["evil", "public"] {
+            primary.create_database(schema);
+            primary.psql_in(schema, &surroundings(schema));
+            primary.psql_in(
+                schema,
+                &format!(
+                    "create table {schema}.answers as select 42 as answer; grant select on {schema}.answers to public"
+                ),
+            );
+        }
+        primary.psql("alter database evil set search_path = evil, pg_catalog");
+        primary.psql("alter role monitor in database public set search_path = public, pg_catalog");
+        let standby = primary.standby();
+        standby.wait_for(
+            "select count(*) from pg_database where datname in ('evil', 'public')",
+            "2",
+        );
+        for (cluster, database) in [(&primary, "evil"), (&primary, "public"), (&standby, "evil")] {
+            let url = cluster.url(database).replace("postgres@", "monitor@");
+            sessions_are_safe(cluster, &url, &format!("{major} {database}"));
+        }
+    }
+}
+
+const OF_A_SITE: &str = "\
+found: { query: SELECT answer FROM answers, tags: [cluster], priority: 1, metrics: [ { answer: { usage: GAUGE, description: Found. } } ] }
+unset: { query: \"SELECT 1 AS one FROM (SELECT pg_catalog.set_config('statement_timeout', '0', false), \
+pg_catalog.set_config('search_path', 'evil, public', false), pg_catalog.set_config('role', 'pg_monitor', false), \
+pg_catalog.set_config('default_transaction_read_only', 'off', false) OFFSET 0) AS s\", tags: [cluster], priority: 2, \
+metrics: [ { one: { usage: GAUGE, description: One. } } ] }
+kept: { query: \"SELECT pg_catalog.length(pg_catalog.current_setting('statement_timeout')) AS length, \
+current_user::pg_catalog.text AS role, pg_catalog.current_setting('default_transaction_read_only') AS read_only\", \
+tags: [cluster], priority: 3, metrics: [ { length: { usage: GAUGE, description: Text. } }, \
+{ role: { usage: LABEL, description: Role. } }, { read_only: { usage: LABEL, description: Whether. } } ] }
+";
+
+fn sessions_are_safe(cluster: &Cluster, url: &str, what: &str) {
+    let layer = Layer::new(OF_A_SITE);
+    let exporter = exporter(url)
+        .arg("--disable-cache")
+        .arg("--config")
+        .arg(layer.path())
+        .start();
+    for _ in 0..3 {
+        let page = exporter.scrape();
+        let log = exporter.stderr();
+        assert_eq!(page.value("pg_up", &[]), Some(1.0), "{what}: {log}");
+        assert_eq!(page.value("found_answer", &[]), Some(42.0), "{what}: {log}");
+        let kept = page.samples.iter().find(|sample| sample.name == "kept_length");
+        let label = |name| kept.and_then(|sample| sample.label(name));
+        assert_eq!(
+            (label("role"), label("read_only")),
+            (Some("monitor"), Some("on")),
+            "{what}: {log}"
+        );
+        assert!(kept.is_some_and(|sample| sample.value > 1.0), "{what}: {kept:?}");
+    }
+    exporter.get("/replica?lag=1s");
+    for arguments in [&["doctor"] as &[&str], &["check", "--url", url]] {
+        // Whatever it has to say of such a server.
+        let _ = Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter"))
+            .url(url)
+            .args(arguments.iter().copied())
+            .run();
+    }
+    assert!(!cluster.log().contains(TOLD), "{what}:\n{}", cluster.log());
 }
 
 /// The look-alikes run when a statement is not exact.

@@ -22,6 +22,7 @@ use tokio::time::timeout_at;
 use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs};
 use super::deadline::{Liveness, within};
 use super::failure::Failure;
+use super::meter::ResultLimits;
 use super::permit::{AllStuck, Permit, Permits, Purpose};
 use super::session::Session;
 use super::socket::Address;
@@ -39,6 +40,7 @@ pub struct Endpoint {
     names: Names,
     permits: Permits,
     purpose: Purpose,
+    results: ResultLimits,
     /// Connects that hang: no other is begun beside them.
     waiting: Arc<Waiting>,
 }
@@ -63,6 +65,7 @@ impl Endpoint {
             names: Names::default(),
             permits: Permits::default(),
             purpose: Purpose::Scrape,
+            results: ResultLimits::default(),
             waiting: Arc::default(),
         }
     }
@@ -74,6 +77,12 @@ impl Endpoint {
             permits: Permits::new(cap),
             ..self
         }
+    }
+
+    /// The same with those bounds on each result.
+    #[must_use]
+    pub fn with_result_limits(self, results: ResultLimits) -> Self {
+        Self { results, ..self }
     }
 
     /// The same for the health probe, for which one of the connections is left.
@@ -285,6 +294,7 @@ impl Endpoint {
                 liveness: Liveness::default(),
                 permit: Arc::clone(&permit),
                 version: good.map_or(0, |good| good.version),
+                results: self.results,
                 is_awaited: Arc::default(),
             };
             match self.wait_for(place, Pending::begin(shown, attempt), until).await {

@@ -16,9 +16,10 @@ use super::introduction::{PoolerToken, introduce};
 use super::secrets::Secrets;
 use crate::catalog::facts::Kind;
 use crate::postgres::cancel_route::CancelRoute;
-use crate::postgres::conninfo::{ConnInfo, Host, TargetSessionAttrs, Transport};
+use crate::postgres::conninfo::{ConnInfo, Host, SslNegotiation, TargetSessionAttrs, Transport};
 use crate::postgres::deadline::{Liveness, within};
-use crate::postgres::failure::Failure;
+use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits};
 use crate::postgres::permit::Permit;
 use crate::postgres::search_path;
 use crate::postgres::session::{Driver, Session};
@@ -46,6 +47,8 @@ pub(in crate::postgres) struct Attempt {
     pub(in crate::postgres) permit: Arc<Permit>,
     /// What the server was when it last answered, 0 when that is not known.
     pub(in crate::postgres) version: u32,
+    /// What is taken of a result.
+    pub(in crate::postgres) results: ResultLimits,
     /// Whether somebody still waits for it: else no other transport is tried.
     pub(in crate::postgres) is_awaited: Arc<AtomicBool>,
 }
@@ -149,6 +152,7 @@ impl Attempt {
         };
         if transport == Transport::Plain {
             let (socket, mut gone) = self.socket(&route).await?;
+            let socket = Metered::new(socket, Meter::of_messages(self.results));
             return match config.connect_raw(socket, NoTls).await {
                 Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, gone)),
                 Err(error) => Err(after_its_end(error, &mut gone).await),
@@ -164,11 +168,17 @@ impl Attempt {
             begun: Arc::clone(handshake),
         };
         let name = self.host.certificate_name();
-        let watched = MakeTlsConnect::<Socket>::make_tls_connect(&mut watched, &name)
+        let watched = MakeTlsConnect::<Metered<Socket>>::make_tls_connect(&mut watched, &name)
             .map_err(|error| Failure::connection(format!("error performing TLS handshake: {error}")))?;
         route.tls = Some((connector, name));
         let (socket, mut gone) = self.socket(&route).await?;
-        match config.connect_raw(socket, watched).await {
+        let is_direct = self.info.tls().negotiation == SslNegotiation::Direct;
+        let socket = Metered::new(socket, Meter::under_tls(self.results, is_direct));
+        let metered = MeteredTls {
+            inner: watched,
+            limits: self.results,
+        };
+        match config.connect_raw(socket, metered).await {
             Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, gone)),
             Err(error) => Err(after_its_end(error, &mut gone).await),
         }
@@ -207,7 +217,7 @@ impl Attempt {
     fn set_up<T>(
         &self,
         client: Client,
-        connection: Connection<Socket, T>,
+        connection: Connection<Metered<Socket>, T>,
         cancel_route: CancelRoute,
         kind: Kind,
         gone: oneshot::Receiver<()>,
@@ -240,7 +250,14 @@ impl Attempt {
 /// What became of it, once the server has gone: its place there may be needed for the next try.
 async fn after_its_end(error: tokio_postgres::Error, gone: &mut oneshot::Receiver<()>) -> Failure {
     let _ = timeout(FAREWELL, gone).await;
-    error.into()
+    let failure = Failure::from(error);
+    let is_told = failure.sqlstate.is_some();
+    let reason = if is_told {
+        failure.reason
+    } else {
+        Reason::Connection
+    };
+    Failure { reason, ..failure }
 }
 
 /// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many.

@@ -96,6 +96,21 @@ pub struct Flags {
     #[arg(long, value_name = "N")]
     pub max_connections: Option<String>,
 
+    /// Rows of a collector's result; one that has more fails
+    /// [env: PG_EXPORTER_MAX_RESULT_ROWS] [default: 1000000]
+    #[arg(long, value_name = "N")]
+    pub max_result_rows: Option<String>,
+
+    /// Bytes of a collector's result on the wire; one that has more fails
+    /// [env: PG_EXPORTER_MAX_RESULT_BYTES] [default: 16777216]
+    #[arg(long, value_name = "N")]
+    pub max_result_bytes: Option<String>,
+
+    /// Bytes of a label's value; a collector with a longer one fails
+    /// [env: PG_EXPORTER_MAX_LABEL_BYTES] [default: 65536]
+    #[arg(long, value_name = "N")]
+    pub max_label_bytes: Option<String>,
+
     /// Path of the metrics page
     /// [env: PG_EXPORTER_TELEMETRY_PATH] [default: /metrics]
     #[arg(short = 'P', long = "web.telemetry-path", value_name = "PATH")]

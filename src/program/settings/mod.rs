@@ -68,6 +68,12 @@ pub struct Settings {
     pub parallel: usize,
     /// Connections to the server, all together, at least 2.
     pub max_connections: usize,
+    /// Rows of a result, at least 1.
+    pub max_result_rows: usize,
+    /// Bytes of a result, at least 1024.
+    pub max_result_bytes: usize,
+    /// Bytes of a label, at least 64.
+    pub max_label_bytes: usize,
     /// Path of the metrics page.
     pub telemetry_path: String,
     /// Addresses to listen on, at least one.
@@ -164,6 +170,27 @@ impl Settings {
                 "PG_EXPORTER_MAX_CONNECTIONS",
                 8,
                 2,
+            )?,
+            max_result_rows: source.count(
+                flags.max_result_rows,
+                "--max-result-rows",
+                "PG_EXPORTER_MAX_RESULT_ROWS",
+                1_000_000,
+                1,
+            )?,
+            max_result_bytes: source.count(
+                flags.max_result_bytes,
+                "--max-result-bytes",
+                "PG_EXPORTER_MAX_RESULT_BYTES",
+                16 << 20,
+                1_024,
+            )?,
+            max_label_bytes: source.count(
+                flags.max_label_bytes,
+                "--max-label-bytes",
+                "PG_EXPORTER_MAX_LABEL_BYTES",
+                64 << 10,
+                64,
             )?,
             telemetry_path,
             listen: addresses(flags.listen_address)?,

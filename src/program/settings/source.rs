@@ -10,7 +10,7 @@ use crate::values::{boolean, duration};
 use crate::web::TelemetryPathError;
 
 /// Every variable that settings are read from.
-pub const VARIABLES: [&str; 18] = [
+pub const VARIABLES: [&str; 21] = [
     "PG_EXPORTER_URL",
     "PGURL",
     "PG_EXPORTER_URL_FILE",
@@ -29,6 +29,9 @@ pub const VARIABLES: [&str; 18] = [
     "PG_EXPORTER_HEALTH_INTERVAL",
     "PG_EXPORTER_PARALLEL",
     "PG_EXPORTER_MAX_CONNECTIONS",
+    "PG_EXPORTER_MAX_RESULT_ROWS",
+    "PG_EXPORTER_MAX_RESULT_BYTES",
+    "PG_EXPORTER_MAX_LABEL_BYTES",
 ];
 
 /// Names the file that holds the connection string.

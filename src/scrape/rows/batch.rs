@@ -74,6 +74,14 @@ impl Batch {
         self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
     }
 
+    /// Bytes that its lines have about: a row's labels stand in each of its lines.
+    pub(in crate::scrape) fn encoded_len(&self) -> usize {
+        const NAME_AND_NUMBER: usize = 64;
+        let lines = self.rows.saturating_mul(self.value_columns);
+        let labels = self.text.len().saturating_mul(self.value_columns);
+        lines.saturating_mul(NAME_AND_NUMBER).saturating_add(labels)
+    }
+
     /// Where the current label is written.
     pub(in crate::scrape) fn text(&mut self) -> &mut String {
         &mut self.text

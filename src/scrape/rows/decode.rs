@@ -108,10 +108,13 @@ impl Decoder {
     /// Adds a row to a batch of [its shape](Self::batch).
     ///
     /// # Errors
-    /// When a histogram's observation is not a finite number.
-    pub fn push(&self, row: &Row, batch: &mut Batch) -> Result<(), Failure> {
+    /// When a histogram's observation is not a finite number, or a label is longer than it may be.
+    pub fn push(&self, row: &Row, longest: usize, batch: &mut Batch) -> Result<(), Failure> {
         for label in &self.labels {
             if let Some(bytes) = row.cell(label.index) {
+                if bytes.len() > longest {
+                    return Err(too_long(bytes.len(), longest));
+                }
                 match self.format {
                     Format::Binary => binary_label(label.wire, bytes, batch.text()),
                     Format::Text => text_label(label.wire, bytes, batch.text()),
@@ -149,6 +152,11 @@ impl Decoder {
         }
         Ok(number)
     }
+}
+
+fn too_long(length: usize, longest: usize) -> Failure {
+    let what = format!("a label has {length} bytes, more than {longest} (--max-label-bytes)");
+    Failure::new(Reason::TooLarge, what)
 }
 
 fn missing(collector: &Collector, column: &Column) -> Failure {

@@ -20,6 +20,10 @@ pub struct Config {
     pub intro: bool,
     /// Databases scraped at the same time, at least 1.
     pub parallel: usize,
+    /// Bytes of a label.
+    pub max_label_bytes: usize,
+    /// Bytes of a collector's lines on one database.
+    pub max_encoded_bytes: usize,
     /// Whether the databases of the cluster are discovered.
     pub auto_discovery: bool,
     /// Databases that are not discovered.

@@ -14,7 +14,6 @@ use crate::postgres::connect::Endpoint;
 use crate::postgres::failure::Failure;
 use crate::scrape::schedule::run_id::{RunId, RunStart};
 
-pub(in crate::scrape) use access::QUIET;
 use access::left;
 pub(in crate::scrape) use state::{Pass, State};
 

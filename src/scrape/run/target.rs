@@ -156,7 +156,9 @@ impl Target {
         // First, so that it is sent before the facts' statement and answered by the time that is; nobody waits for it longer.
         let look = async {
             if self.databases.has_discovered() {
-                self.drop_guard.look(&self.databases, &self.pool, env.end()).await;
+                self.drop_guard
+                    .look_before_scrape(&self.databases, &self.pool, env.end())
+                    .await;
             }
         };
         let begun = match select(pin!(look), pin!(turn::begin(main, &env))).await {

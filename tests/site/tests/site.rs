@@ -142,6 +142,8 @@ fn scraper(url: &str, rows: RowHandlers) -> Scraper {
         cache: true,
         intro: true,
         parallel: 1,
+        max_label_bytes: 1 << 16,
+        max_encoded_bytes: 1 << 25,
         auto_discovery: false,
         exclude: Vec::new(),
         include: Vec::new(),

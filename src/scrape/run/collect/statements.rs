@@ -18,6 +18,7 @@ use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
 use crate::scrape::rows::gaps::Gaps;
 use crate::scrape::rows::row::has_the_same_rows;
+use crate::scrape::run::config::Config;
 use crate::scrape::run::database::Database;
 use crate::scrape::run::env::Env;
 
@@ -127,7 +128,7 @@ async fn execute(
         let began = Instant::now();
         let limit = query.timeout;
         let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
-        let answer = within(give_up, receive(query, item))
+        let answer = within(give_up, receive(query, item, env.config))
             .await
             .unwrap_or_else(|_| Err(too_late(item, env)));
         match answer {
@@ -155,7 +156,7 @@ async fn execute(
     Ok(stale)
 }
 
-async fn receive(mut query: PendingQuery<'_>, item: &Due) -> Result<Batch, Failure> {
+async fn receive(mut query: PendingQuery<'_>, item: &Due, config: &Config) -> Result<Batch, Failure> {
     let mut rows = query.rows().await?;
     let mut decoder = item.decoder.clone();
     let mut batch = decoder
@@ -171,7 +172,12 @@ async fn receive(mut query: PendingQuery<'_>, item: &Due) -> Result<Batch, Failu
                 first
             }
         };
-        decoder.push(&row, &mut batch)?;
+        decoder.push(&row, config.max_label_bytes, &mut batch)?;
+    }
+    let (length, most) = (batch.encoded_len(), config.max_encoded_bytes);
+    if length > most {
+        let what = format!("the page would have {length} bytes of it, more than twice --max-result-bytes");
+        return Err(Failure::new(Reason::TooLarge, what));
     }
     Ok(batch)
 }
