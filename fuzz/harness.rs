@@ -12,7 +12,7 @@ use pg_exporter::self_metrics::Telemetry;
 use pg_exporter::service::Manager;
 use pg_exporter::web::{Backend, Context, Limits, Security, serve_connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use tokio::runtime::Runtime;
+use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -61,7 +61,7 @@ impl Backend for Still {
 
 /// The server and a runtime.
 pub struct Harness {
-    runtime: Runtime,
+    runtime: LocalRuntime,
     context: Arc<Context<Still>>,
 }
 
@@ -89,7 +89,7 @@ impl Harness {
         Self {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_time()
-                .build()
+                .build_local(LocalOptions::default())
                 .unwrap(),
             context: Arc::new(context),
         }
@@ -100,7 +100,7 @@ impl Harness {
         self.runtime.block_on(async {
             let (client, server) = duplex(WINDOW);
             let (mut read, mut write) = tokio::io::split(client);
-            let served = tokio::spawn(serve_connection(server, Arc::clone(&self.context)));
+            let served = tokio::task::spawn_local(serve_connection(server, Arc::clone(&self.context)));
             let send = async {
                 for piece in bytes.chunks(piece.max(1)) {
                     if write.write_all(piece).await.is_err() {

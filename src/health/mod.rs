@@ -1,7 +1,9 @@
 //! Health: a background probe, its last snapshot, and the rules of the answer.
 
+mod answer;
 pub mod lag;
 pub mod probe;
 mod snapshot;
 
+pub use answer::{PATHS, Question, Verdict};
 pub use snapshot::{Health, Lag, Snapshot, State};

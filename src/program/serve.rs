@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::commands;
 use super::exporter::Readers;
 use super::setup::Setup;
 use super::stop::Stop;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+
 use crate::catalog::{self, Catalog};
 use crate::health::probe;
 use crate::postgres::connect::Endpoint;
@@ -24,7 +25,7 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
     } else {
         web::bind(&settings.listen).map_err(Stop::usage)?
     };
-    let runtime = commands::runtime()?;
+    let runtime = runtime()?;
     if settings.fail_fast {
         fail_fast(&runtime, &endpoint)?;
     }
@@ -85,6 +86,15 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where connections stay on the thread that accepts them.
+fn runtime() -> Result<LocalRuntime, Stop> {
+    let mut builder = Builder::new_current_thread();
+    let builder = builder.enable_all();
+    builder
+        .build_local(LocalOptions::default())
+        .map_err(Stop::failure)
+}
+
 async fn reload_on_signal(mut signals: web::Reloads, catalog: Arc<Catalog>, manager: Manager) {
     loop {
         let signal = signals.wait().await;
@@ -94,7 +104,7 @@ async fn reload_on_signal(mut signals: web::Reloads, catalog: Arc<Catalog>, mana
     }
 }
 
-fn fail_fast(runtime: &tokio::runtime::Runtime, endpoint: &Endpoint) -> Result<(), Stop> {
+fn fail_fast(runtime: &LocalRuntime, endpoint: &Endpoint) -> Result<(), Stop> {
     let deadline = Instant::now() + endpoint.connect_timeout * 4;
     let session = runtime.block_on(endpoint.connect(deadline));
     session

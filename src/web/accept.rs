@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -11,13 +12,16 @@ use hyper_util::server::graceful::GracefulShutdown;
 use prometheus::IntGauge;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, yield_now};
+use tokio::task::{AbortHandle, spawn_local, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::backend::Backend;
+use super::context::Context;
+use super::limits::Limits;
 use super::listen::{Acceptor, Listener, Stream};
+use super::peer::Peer;
 use super::phase::Activity;
-use super::security::Peer;
-use super::{Backend, Context, Limits, transport};
+use super::transport;
 
 /// Said to a client when every connection is busy.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
@@ -35,7 +39,8 @@ const LOOK_PAUSE: Duration = Duration::from_millis(2);
 /// Pause after the system refused a connection, for want of file descriptors as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown` completes, then lets running requests end, within the limit for that.
+/// Serves until `shutdown` completes, then lets running requests end, within the limit for that. Needs a
+/// [`LocalRuntime`](tokio::runtime::LocalRuntime): connections stay on the thread that accepts them.
 ///
 /// # Errors
 /// When a listener cannot be used.
@@ -63,16 +68,16 @@ pub async fn serve<B: Backend>(
         };
         match accepted {
             Ok((stream, peer)) if open.make_room(&context.limits).await => {
-                let activity = Arc::new(Activity::new());
+                let activity = Rc::new(Activity::new());
                 let counted = Counted::new(context.telemetry.connections());
                 let run = transport::run(
                     stream,
                     peer,
                     Arc::clone(&context),
                     graceful.watcher(),
-                    Arc::clone(&activity),
+                    Rc::clone(&activity),
                 );
-                let task = tokio::spawn(async move {
+                let task = spawn_local(async move {
                     run.await;
                     drop(counted);
                 });
@@ -107,14 +112,15 @@ pub async fn serve<B: Backend>(
     Ok(())
 }
 
-/// Serves one connection that is there already, over whatever transport, as [`serve`] does each that it accepts.
+/// Serves one connection that is there already, over whatever transport, as [`serve`] does each that it accepts. Needs a
+/// [`LocalRuntime`](tokio::runtime::LocalRuntime), too.
 pub async fn serve_connection<S, B>(stream: S, context: Arc<Context<B>>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     B: Backend,
 {
     let graceful = GracefulShutdown::new();
-    let activity = Arc::new(Activity::new());
+    let activity = Rc::new(Activity::new());
     transport::run(stream, Peer::new(None), context, graceful.watcher(), activity).await;
 }
 
@@ -137,7 +143,7 @@ async fn accept(listeners: &[Acceptor], turn: &mut usize) -> io::Result<(Stream,
 /// Lets every task run that is ready to: what accepts is the runtime's main task, which would otherwise be preferred to
 /// them, and in a flood open connections faster than their requests are read.
 async fn others_first() {
-    let behind_them = tokio::spawn(async {});
+    let behind_them = spawn_local(async {});
     // It does not panic.
     let _ = behind_them.await;
 }
@@ -159,7 +165,7 @@ async fn refuse(mut stream: Stream) -> io::Result<()> {
 
 /// The connections that are open, and some that have ended since the last look.
 struct Open {
-    entries: Vec<(AbortHandle, Arc<Activity>)>,
+    entries: Vec<(AbortHandle, Rc<Activity>)>,
     /// How many were open at the last look for ended ones.
     seen: usize,
     /// How many of them had not only begun at the last look for room.
@@ -231,7 +237,7 @@ impl Open {
         self.look = now + LOOK_PAUSE;
     }
 
-    fn add(&mut self, task: AbortHandle, activity: Arc<Activity>) {
+    fn add(&mut self, task: AbortHandle, activity: Rc<Activity>) {
         self.entries.push((task, activity));
     }
 }

@@ -16,7 +16,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// An answer that is there, or one that takes its time.
 pub(super) enum Answer {
     Now(Response<Body>),
-    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+    Later(Pin<Box<dyn Future<Output = Response<Body>>>>),
 }
 
 impl Answer {

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 use std::time::Duration;
@@ -15,21 +16,26 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, Response, Version};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::Answer;
+use super::backend::Backend;
 use super::body::Body;
+use super::context::Context;
+use super::limits::Limits;
+use super::peer::Peer;
 use super::phase::Activity;
 use super::security;
-use super::security::{Admission, Peer};
+use super::security::Admission;
 use super::timed_stream::Watched;
-use super::{Backend, Context, Limits, request, route};
+use super::{request, route};
 use crate::self_metrics::Page;
 
 /// Bytes of a request's head that are always enough; what hyper has read in one go may exceed it.
@@ -59,6 +65,16 @@ pub(super) enum Protocol {
     Http2,
 }
 
+/// Runs the requests of a connection of HTTP/2 where the connection is.
+#[derive(Clone, Copy, Debug)]
+struct OnThisThread;
+
+impl<F: Future + 'static> Executor<F> for OnThisThread {
+    fn execute(&self, request: F) {
+        tokio::task::spawn_local(request);
+    }
+}
+
 /// Serves a connection until it ends, the client is too slow, or a shutdown finds it idle.
 pub(super) async fn run<S, B>(
     stream: S,
@@ -66,28 +82,30 @@ pub(super) async fn run<S, B>(
     peer: Peer,
     context: Arc<Context<B>>,
     watcher: Watcher,
-    activity: Arc<Activity>,
+    activity: Rc<Activity>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     B: Backend,
 {
     let limits = context.limits;
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+    let io = TokioIo::new(Watched::new(stream, Rc::clone(&activity)));
     let service = Handler {
         context,
         peer,
-        activity: Arc::clone(&activity),
+        activity: Rc::clone(&activity),
     };
     match protocol {
         Protocol::Http1 => {
             let connection = http1::Builder::new()
                 .max_buf_size(MAX_HEAD)
                 .header_read_timeout(None)
+                // `nc -N` and socat end their side behind the request.
+                .half_close(true)
                 .serve_connection(io, service);
             serve(connection, watcher, &activity, &limits).await;
         }
         Protocol::Http2 => {
-            let connection = http2::Builder::new(TokioExecutor::new())
+            let connection = http2::Builder::new(OnThisThread)
                 .timer(TokioTimer::new())
                 .max_header_list_size(MAX_FIELDS)
                 .max_concurrent_streams(MAX_STREAMS)
@@ -154,7 +172,7 @@ fn is_farewell(error: &hyper::Error) -> bool {
 struct Handler<B> {
     context: Arc<Context<B>>,
     peer: Peer,
-    activity: Arc<Activity>,
+    activity: Rc<Activity>,
 }
 
 impl<B: Backend> Service<Request<Incoming>> for Handler<B> {
@@ -182,7 +200,7 @@ impl<B: Backend> Service<Request<Incoming>> for Handler<B> {
             counted: true,
             without_body,
             context: Arc::clone(&self.context),
-            activity: Arc::clone(&self.activity),
+            activity: Rc::clone(&self.activity),
         }
     }
 }
@@ -237,7 +255,7 @@ impl<B> Clone for Handler<B> {
         Self {
             context: Arc::clone(&self.context),
             peer: self.peer,
-            activity: Arc::clone(&self.activity),
+            activity: Rc::clone(&self.activity),
         }
     }
 }
@@ -250,7 +268,7 @@ struct Answering<B> {
     /// hyper leaves out the body of an answer to HEAD, but not under HTTP/2.
     without_body: bool,
     context: Arc<Context<B>>,
-    activity: Arc<Activity>,
+    activity: Rc<Activity>,
 }
 
 impl<B> Drop for Answering<B> {

@@ -9,8 +9,10 @@ use hyper::{HeaderMap, Response, StatusCode};
 use tokio::time::timeout_at;
 
 use super::answer;
+use super::backend::Backend;
 use super::body::Body;
-use super::{Backend, Context, negotiate, selection};
+use super::context::Context;
+use super::{negotiate, selection};
 use crate::scrape::{Encoding, Request};
 
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";

@@ -1,184 +1,230 @@
 //! What a connection is doing and since when.
+//!
+//! Over HTTP/1 one request follows another:
+//! - `Head`: a request is awaited for the first time, or has begun. The stream moves it on from `Idle` when bytes come.
+//! - `Body`: its head is complete and a body follows, which has a deadline of its own. Moved by the handler.
+//! - `Making`: its answer is being made, which has a deadline of its own, too. Moved by the handler.
+//! - `Idle`: the answer is made, and the client takes it or has it. Moved by the handler.
+//! - `Blocked`: the client does not take it. Moved by the stream, back and forth, when bytes cannot leave and when they can.
+//!
+//! Over HTTP/2 requests run beside each other, and `Streams` counts them: answers in the making, and answers that are not
+//! taken yet. Bytes that come in between are as a rule no request's, so the stream moves nothing there.
+//!
+//! `Farewell`: all is said; what the client still sends is read so that it sees the answer. Moved by the stream at its end.
+//!
+//! Who is over its time is closed by its own task (`connection`); who waits for its client may be closed by the accept
+//! loop, which needs room. All of them are on one thread.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::cell::Cell;
+use std::rc::Rc;
 
 use tokio::time::Instant;
 
-use super::Limits;
+use super::limits::Limits;
 
-/// Nothing asked, or the last answer is on its way and the client takes it.
-const IDLE: u8 = 0;
-/// A request has begun and is not complete.
-const HEAD: u8 = 1;
-/// An answer is being made: its own deadline holds.
-const SERVING: u8 = 2;
-/// The client does not take its answer; since when it was made.
-const BLOCKED: u8 = 3;
-/// A request's body is awaited, which has its own deadline; since when the request began.
-const BODY: u8 = 4;
-/// All is said; what the client still sends is read so that it sees the answer.
-const FAREWELL: u8 = 5;
-
-/// Shared by the stream, the handlers and the accept loop, all on one thread: atomics only make it `Sync`.
-#[derive(Debug)]
-pub(super) struct Activity {
-    born: Instant,
-    phase: AtomicU8,
-    /// When the phase began, in microseconds from `born`.
-    since: AtomicU64,
-    /// Whether the client may be sending what nobody reads.
-    cut_short: AtomicBool,
-    /// Whether requests run beside each other, as in HTTP/2.
-    multiplexed: AtomicBool,
-    /// Answers in the making.
-    making: AtomicUsize,
-    /// Answers that are made and not yet taken; counted when multiplexed.
-    sending: AtomicUsize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Head {
+        since: Instant,
+    },
+    Body {
+        since: Instant,
+    },
+    /// `unread`: whether the client may be sending the rest of a request that nobody reads.
+    Making {
+        unread: bool,
+    },
+    Idle {
+        since: Instant,
+        unread: bool,
+    },
+    /// Since when the answer was made: the bound is on the whole of it.
+    Blocked {
+        since: Instant,
+        unread: bool,
+    },
+    Streams {
+        making: usize,
+        sending: usize,
+        /// When there was a first request; until then its time runs.
+        asked: bool,
+        since: Instant,
+    },
+    Farewell {
+        since: Instant,
+    },
 }
+
+/// The phase of one connection, shared by its stream, its handlers and the accept loop.
+#[derive(Debug)]
+pub(super) struct Activity(Cell<Phase>);
 
 /// An answer on its way, until it is taken or given up.
 #[derive(Debug)]
-pub(super) struct Sending(Arc<Activity>);
+pub(super) struct Sending(Rc<Activity>);
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.0.sending.fetch_sub(1, Relaxed);
-        self.0.settle();
+        self.0.streams(|_, sending| *sending = sending.saturating_sub(1));
     }
 }
 
 impl Activity {
     /// That of a new connection, which is to send a request at once.
     pub(super) fn new() -> Self {
-        Self {
-            born: Instant::now(),
-            phase: AtomicU8::new(HEAD),
-            since: AtomicU64::new(0),
-            cut_short: AtomicBool::new(false),
-            multiplexed: AtomicBool::new(false),
-            making: AtomicUsize::new(0),
-            sending: AtomicUsize::new(0),
-        }
+        let since = Instant::now();
+        Self(Cell::new(Phase::Head { since }))
     }
 
-    /// The handshake is done: the time for the first request begins.
-    pub(super) fn begin(&self) {
-        self.enter(HEAD);
-    }
-
-    /// Requests run beside each other from here on. Bytes that come in between are as a rule no request's.
-    pub(super) fn multiplex(&self) {
-        self.multiplexed.store(true, Relaxed);
+    /// A handshake is done: the time for the first request begins, one of many at a time or not.
+    pub(super) fn begin(&self, multiplexed: bool) {
+        let since = Instant::now();
+        self.0.set(if multiplexed {
+            Phase::Streams {
+                making: 0,
+                sending: 0,
+                asked: false,
+                since,
+            }
+        } else {
+            Phase::Head { since }
+        });
     }
 
     /// Bytes came in.
     pub(super) fn read(&self) {
-        if self.phase.load(Relaxed) == IDLE && !self.multiplexed.load(Relaxed) {
-            self.enter(HEAD);
+        if let Phase::Idle { unread: false, .. } = self.0.get() {
+            let since = Instant::now();
+            self.0.set(Phase::Head { since });
         }
     }
 
     /// A request's head is complete: there is an answer to make.
     pub(super) fn asked(&self) {
-        self.making.fetch_add(1, Relaxed);
+        match self.0.get() {
+            Phase::Streams { .. } => self.streams(|making, _| *making += 1),
+            _ => self.0.set(Phase::Making { unread: false }),
+        }
     }
 
     /// A head is complete, and a body follows. Where others are beside it, the connection waits for none of them.
     pub(super) fn awaiting_body(&self) {
-        let phase = if self.multiplexed.load(Relaxed) {
-            SERVING
-        } else {
-            BODY
-        };
-        self.phase.store(phase, Relaxed);
+        if let Phase::Making { .. } = self.0.get() {
+            let since = Instant::now();
+            self.0.set(Phase::Body { since });
+        }
     }
 
     /// The rest of a request is not read. Where there are others beside it, that is said of it alone.
     pub(super) fn cut_short(&self) {
-        self.cut_short.store(!self.multiplexed.load(Relaxed), Relaxed);
-    }
-
-    /// The connection ends. Whether the client may be in the middle of a request.
-    pub(super) fn ending(&self) -> bool {
-        let unfinished = self.cut_short.load(Relaxed) || matches!(self.phase.load(Relaxed), HEAD | BODY);
-        self.enter(FAREWELL);
-        unfinished
+        if let Phase::Making { .. } | Phase::Body { .. } = self.0.get() {
+            self.0.set(Phase::Making { unread: true });
+        }
     }
 
     /// A request is complete.
     pub(super) fn serving(&self) {
-        self.phase.store(SERVING, Relaxed);
+        if let Phase::Body { .. } = self.0.get() {
+            self.0.set(Phase::Making { unread: false });
+        }
     }
 
     /// An answer is made, or given up.
     pub(super) fn answered(&self) {
-        self.making.fetch_sub(1, Relaxed);
-        self.settle();
+        let since = Instant::now();
+        match self.0.get() {
+            Phase::Streams { .. } => self.streams(|making, _| *making = making.saturating_sub(1)),
+            Phase::Making { unread } => self.0.set(Phase::Idle { since, unread }),
+            Phase::Body { .. } => self.0.set(Phase::Idle { since, unread: true }),
+            _ => {}
+        }
     }
 
     /// An answer with a body is made, that is to be held until it is taken; where one write follows another there is
     /// none.
-    pub(super) fn sending(self: &Arc<Self>) -> Option<Sending> {
-        self.multiplexed.load(Relaxed).then(|| {
-            self.sending.fetch_add(1, Relaxed);
-            Sending(Arc::clone(self))
-        })
+    pub(super) fn sending(self: &Rc<Self>) -> Option<Sending> {
+        let Phase::Streams { .. } = self.0.get() else {
+            return None;
+        };
+        self.streams(|_, sending| *sending += 1);
+        Some(Sending(Rc::clone(self)))
     }
 
-    /// What it does now that an answer is made or taken.
-    fn settle(&self) {
-        if self.making.load(Relaxed) > 0 {
-            self.phase.store(SERVING, Relaxed);
-        } else if self.sending.load(Relaxed) > 0 {
-            self.enter(BLOCKED);
-        } else {
-            self.enter(IDLE);
-        }
-    }
-
-    /// Bytes of an answer were to leave. The bound is on the whole answer, so its beginning stays.
+    /// Bytes of an answer were to leave.
     pub(super) fn wrote(&self, done: bool) {
-        if self.multiplexed.load(Relaxed) {
-            return;
-        }
-        match (self.phase.load(Relaxed), done) {
-            (IDLE, false) => self.phase.store(BLOCKED, Relaxed),
-            (BLOCKED, true) => self.phase.store(IDLE, Relaxed),
+        match (self.0.get(), done) {
+            (Phase::Idle { since, unread }, false) => self.0.set(Phase::Blocked { since, unread }),
+            (Phase::Blocked { since, unread }, true) => self.0.set(Phase::Idle { since, unread }),
             _ => {}
+        }
+    }
+
+    /// The connection ends. Whether the client may be in the middle of a request.
+    pub(super) fn ending(&self) -> bool {
+        let since = Instant::now();
+        match self.0.replace(Phase::Farewell { since }) {
+            Phase::Head { .. } | Phase::Body { .. } => true,
+            Phase::Making { unread } | Phase::Idle { unread, .. } | Phase::Blocked { unread, .. } => unread,
+            Phase::Streams { asked, .. } => !asked,
+            Phase::Farewell { .. } => false,
         }
     }
 
     /// When the phase has lasted too long. An answer in the making is looked at again after the idle time.
     pub(super) fn due(&self, limits: &Limits) -> Instant {
-        match self.phase.load(Relaxed) {
-            IDLE => self.since() + limits.idle,
-            HEAD => self.since() + limits.head,
-            BLOCKED => self.since() + limits.write,
-            FAREWELL => self.since() + limits.farewell,
-            _ => Instant::now() + limits.idle,
+        match self.0.get() {
+            Phase::Idle { since, .. } => since + limits.idle,
+            Phase::Head { since } => since + limits.head,
+            Phase::Blocked { since, .. } => since + limits.write,
+            Phase::Farewell { since } => since + limits.farewell,
+            Phase::Making { .. } | Phase::Body { .. } => Instant::now() + limits.idle,
+            Phase::Streams { making: 1.., .. } => Instant::now() + limits.idle,
+            Phase::Streams {
+                sending: 1.., since, ..
+            } => since + limits.write,
+            Phase::Streams {
+                asked: true, since, ..
+            } => since + limits.idle,
+            Phase::Streams { since, .. } => since + limits.head,
         }
     }
 
     /// How little it would be missed, the least first, and since when it waits for its client: those that are to ask
     /// before those that are to take an answer. `None` while an answer is made.
     pub(super) fn waiting_since(&self) -> Option<(u8, Instant)> {
-        let rank = match self.phase.load(Relaxed) {
-            IDLE | HEAD | BODY | FAREWELL => 0,
-            BLOCKED => 1,
-            _ => return None,
-        };
-        Some((rank, self.since()))
+        match self.0.get() {
+            Phase::Making { .. } | Phase::Streams { making: 1.., .. } => None,
+            Phase::Blocked { since, .. }
+            | Phase::Streams {
+                sending: 1.., since, ..
+            } => Some((1, since)),
+            Phase::Idle { since, .. }
+            | Phase::Head { since }
+            | Phase::Body { since }
+            | Phase::Farewell { since }
+            | Phase::Streams { since, .. } => Some((0, since)),
+        }
     }
 
-    fn since(&self) -> Instant {
-        self.born + Duration::from_micros(self.since.load(Relaxed))
-    }
-
-    fn enter(&self, phase: u8) {
-        let micros = u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.since.store(micros, Relaxed);
-        self.phase.store(phase, Relaxed);
+    /// Counts answers beside each other; what they do now begins anew.
+    fn streams(&self, count: impl FnOnce(&mut usize, &mut usize)) {
+        if let Phase::Streams {
+            mut making,
+            mut sending,
+            ..
+        } = self.0.get()
+        {
+            count(&mut making, &mut sending);
+            self.0.set(Phase::Streams {
+                making,
+                sending,
+                asked: true,
+                since: Instant::now(),
+            });
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "phase_tests.rs"]
+mod tests;

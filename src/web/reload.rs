@@ -7,8 +7,10 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 
+use super::backend::Backend;
 use super::body::Body;
-use super::{Backend, Context, answer, query};
+use super::context::Context;
+use super::{answer, query};
 use crate::catalog::{Change, LoadError};
 use crate::scrape::overview::time;
 use crate::values::boolean;

@@ -7,8 +7,10 @@ use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 use tokio::time::timeout;
 
+use super::backend::Backend;
 use super::body::Body;
-use super::{Backend, Context, answer, negotiate};
+use super::context::Context;
+use super::{answer, negotiate};
 use crate::scrape::overview::{Explain, Statistics};
 use crate::scrape::{Encoding, Format, Gone, Overview, Request, Selection};
 

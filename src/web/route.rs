@@ -8,12 +8,14 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 
 use super::answer;
 use super::answer::Answer;
+use super::backend::Backend;
 use super::body::Body;
+use super::context::Context;
 use super::health;
-use super::health::Question;
 use super::report::Report;
 use super::security::Refusal;
-use super::{Backend, Context, metrics, pages, reload, version};
+use super::{metrics, pages, reload, version};
+use crate::health::{PATHS, Question};
 use crate::self_metrics::Page;
 
 /// What is at a path. A path has one spelling, byte by byte: no decoding, no folding of slashes, no dots. What a proxy's
@@ -29,24 +31,9 @@ enum Route {
     Reload,
 }
 
-/// Every path but that of the metrics page.
-const FIXED: [(&str, Route); 20] = [
+/// Every path but that of the metrics page and those of health.
+const FIXED: [(&str, Route); 5] = [
     ("/", Route::Home),
-    ("/up", Route::Health(Question::Up)),
-    ("/health", Route::Health(Question::Up)),
-    ("/readiness", Route::Health(Question::Readiness)),
-    ("/liveness", Route::Health(Question::Liveness)),
-    ("/primary", Route::Health(Question::Primary)),
-    ("/leader", Route::Health(Question::Primary)),
-    ("/master", Route::Health(Question::Primary)),
-    ("/read-write", Route::Health(Question::Primary)),
-    ("/rw", Route::Health(Question::Primary)),
-    ("/replica", Route::Health(Question::Replica)),
-    ("/standby", Route::Health(Question::Replica)),
-    ("/slave", Route::Health(Question::Replica)),
-    ("/read-only", Route::Health(Question::Replica)),
-    ("/ro", Route::Health(Question::Replica)),
-    ("/read", Route::Health(Question::Read)),
     ("/version", Route::Version),
     ("/explain", Route::Report(Report::Explain)),
     ("/stat", Route::Report(Report::Statistics)),
@@ -65,7 +52,18 @@ pub(super) fn is_taken(path: &str) -> bool {
 
 /// Every path but that of the metrics page.
 fn fixed_paths() -> impl Iterator<Item = &'static str> {
-    FIXED.iter().map(|(path, _)| *path)
+    fixed().map(|(path, _)| path)
+}
+
+fn fixed() -> impl Iterator<Item = (&'static str, Route)> {
+    let health = PATHS
+        .into_iter()
+        .map(|(path, question)| (path, Route::Health(question)));
+    FIXED
+        .into_iter()
+        .take(1)
+        .chain(health)
+        .chain(FIXED.into_iter().skip(1))
 }
 
 /// Answers a request and counts it.
@@ -132,10 +130,7 @@ impl Route {
         if path.starts_with(pages::NAMES) {
             return Some(Self::Collector);
         }
-        FIXED
-            .iter()
-            .find(|(known, _)| *known == path)
-            .map(|(_, route)| *route)
+        fixed().find(|(known, _)| *known == path).map(|(_, route)| route)
     }
 
     fn methods(self) -> HeaderValue {

@@ -34,7 +34,14 @@ pub fn check_telemetry_path(path: &str) -> Result<(), TelemetryPathError> {
     {
         return Err(TelemetryPathError::NotPlain);
     }
-    let decoded = percent_decoded(path).ok_or(TelemetryPathError::NotPlain)?;
+    let is_digit = |at: Option<&u8>| at.is_some_and(u8::is_ascii_hexdigit);
+    let escapes = path.match_indices('%').all(|(at, _)| {
+        let bytes = path.as_bytes();
+        is_digit(bytes.get(at + 1)) && is_digit(bytes.get(at + 2))
+    });
+    let decoded = percent_decoded(path)
+        .filter(|_| escapes)
+        .ok_or(TelemetryPathError::NotPlain)?;
     let segments = |text: &str| text.split('/').any(|segment| matches!(segment, "" | "." | ".."));
     let canonical = decoded.strip_prefix('/').is_some_and(|rest| !segments(rest)) && !segments(rest);
     if path != "/" && !canonical {

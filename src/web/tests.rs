@@ -157,7 +157,7 @@ impl Server {
         let end = async move {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(vec![listener.into()], Arc::clone(&context), end));
+        let task = tokio::task::spawn_local(serve(vec![listener.into()], Arc::clone(&context), end));
         Self {
             address,
             context,

@@ -3,30 +3,72 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::task::{Context as Task, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::phase::Activity;
 
-/// A stream that tells when bytes come and when they cannot leave.
+/// Bytes read or written in one turn: then every other connection has its own. What a client makes of them, such as a block of
+/// 16,000 fields, or a page of 100 MB that it takes as fast as it comes, thus costs the others at most this much.
+const READ_TURN: usize = 16 * 1024;
+const WRITE_TURN: usize = 256 * 1024;
+
+/// A stream that tells when bytes come and when they cannot leave, and takes turns with the others.
 ///
 /// Its end is a slow one where the client may still be sending: bytes that nobody reads would make the system reset the
 /// connection, and the client lose the answer that says why.
 pub(super) struct Watched<S> {
     stream: S,
-    activity: Arc<Activity>,
+    activity: Rc<Activity>,
+    read: Turn,
+    write: Turn,
     /// Whether all is said, and only the client's end is awaited.
     farewell: bool,
 }
 
+/// What is left of a turn.
+struct Turn {
+    left: usize,
+    whole: usize,
+}
+
+impl Turn {
+    fn new(whole: usize) -> Self {
+        Self { left: whole, whole }
+    }
+
+    /// Whether it is over; then the task is woken for its next one, behind all others.
+    fn is_over(&mut self, task: &Task<'_>) -> bool {
+        if self.left > 0 {
+            return false;
+        }
+        self.left = self.whole;
+        task.waker().wake_by_ref();
+        true
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
+    }
+}
+
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(stream: S, activity: Rc<Activity>) -> Self {
         Self {
             stream,
             activity,
+            read: Turn::new(READ_TURN),
+            write: Turn::new(WRITE_TURN),
             farewell: false,
+        }
+    }
+
+    fn wrote(&mut self, result: &Poll<io::Result<usize>>) {
+        self.activity.wrote(result.is_ready());
+        if let Poll::Ready(Ok(bytes)) = result {
+            self.write.take(*bytes);
         }
     }
 }
@@ -37,10 +79,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         task: &mut Task<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.read.is_over(task) {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(task, buffer);
-        if buffer.filled().len() > before {
+        let bytes = buffer.filled().len() - before;
+        if bytes > 0 {
             self.activity.read();
+            self.read.take(bytes);
         }
         result
     }
@@ -48,8 +95,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(task, bytes);
-        self.activity.wrote(result.is_ready());
+        if self.write.is_over(task) {
+            return Poll::Pending;
+        }
+        let piece = bytes.get(..WRITE_TURN).unwrap_or(bytes);
+        let result = Pin::new(&mut self.stream).poll_write(task, piece);
+        self.wrote(&result);
         result
     }
 
@@ -58,8 +109,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         task: &mut Task<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // One that is long goes alone, in pieces.
+        if let Some(first) = slices.first().filter(|first| first.len() > WRITE_TURN) {
+            return self.poll_write(task, first);
+        }
+        if self.write.is_over(task) {
+            return Poll::Pending;
+        }
         let result = Pin::new(&mut self.stream).poll_write_vectored(task, slices);
-        self.activity.wrote(result.is_ready());
+        self.wrote(&result);
         result
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
@@ -13,11 +14,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
+use super::backend::Backend;
 use super::connection;
 use super::connection::Protocol;
+use super::context::Context;
+use super::peer::Peer;
 use super::phase::Activity;
-use super::security::{Peer, is_http2};
-use super::{Backend, Context};
+use super::security::is_http2;
 
 /// Said to a client that does not know of TLS.
 const NO_TLS: &[u8] =
@@ -36,9 +39,9 @@ pub(super) async fn run<S, B>(
     peer: Peer,
     context: Arc<Context<B>>,
     watcher: Watcher,
-    activity: Arc<Activity>,
+    activity: Rc<Activity>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     B: Backend,
 {
     let Some(config) = context.security.tls() else {
@@ -47,12 +50,11 @@ pub(super) async fn run<S, B>(
     match timeout(context.limits.handshake, handshake(stream, config)).await {
         Ok(Ok(Some(stream))) => {
             let protocol = if is_http2(stream.get_ref().1.alpn_protocol()) {
-                activity.multiplex();
                 Protocol::Http2
             } else {
                 Protocol::Http1
             };
-            activity.begin();
+            activity.begin(protocol == Protocol::Http2);
             connection::run(stream, protocol, peer, context, watcher, activity).await;
         }
         Ok(Ok(None)) => {}

@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use listenfd::ListenFd;
 use socket2::SockRef;
 
-use super::{Listener, tcp};
+use super::listener::Listener;
+use super::tcp;
 
 /// The service manager's sockets cannot be served.
 #[derive(Debug, thiserror::Error)]

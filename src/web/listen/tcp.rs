@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::{BACKLOG, Listener};
+use super::listener::{BACKLOG, Listener};
 
 /// How long sent bytes may stay unacknowledged before the peer counts as gone.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -2,44 +2,13 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::Path;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::{BACKLOG, Listener};
-
-/// The file of a socket: removed when dropped, unless another one has taken its place.
-#[derive(Debug)]
-pub struct SocketFile {
-    path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
-}
-
-impl SocketFile {
-    fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            path: path.to_owned(),
-            identity: identity(path)?,
-        })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|found| found == self.identity) {
-            // What stays is found to be stale at the next start.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let file = fs::symlink_metadata(path)?;
-    Ok((file.dev(), file.ino()))
-}
+use super::listener::{BACKLOG, Listener};
+use super::socket_file::SocketFile;
 
 /// Opens a socket with permissions. One that nobody listens on any more is replaced; nothing else is.
 pub(super) fn open(path: &Path, mode: u32) -> io::Result<Listener> {
@@ -85,19 +54,6 @@ fn remove_stale(path: &Path, address: &SockAddr) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
         _ => Err(io::ErrorKind::AddrInUse.into()),
     }
-}
-
-/// As it is written in `--web.listen-address`.
-pub(super) fn shown(address: &SocketAddr) -> String {
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::linux::net::SocketAddrExt as _;
-        if let Some(name) = address.as_abstract_name() {
-            return format!("unix:@{}", name.escape_ascii());
-        }
-    }
-    let path = address.as_pathname().unwrap_or(Path::new("unnamed"));
-    format!("unix:{}", path.display())
 }
 
 pub(super) fn hint(error: &io::Error) -> &'static str {

@@ -3,7 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::ACCEPT_ENCODING;
 
-use super::{Item, Quality, items};
+use super::items::{Item, Quality, items};
 use crate::scrape::Encoding;
 
 /// The encoding that the client likes best. Compression wins a tie, since the client named it; zstd does before gzip,

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, HeaderValue};
 
-use super::{Item, items};
+use super::items::{Item, items};
 use crate::scrape::Format;
 
 /// A format in one of its versions.

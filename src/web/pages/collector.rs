@@ -17,9 +17,10 @@ use super::plot::{SPARK_WIDTH, spark};
 use super::rows;
 use super::rows::Row;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
+use crate::web::backend::Backend;
 use crate::web::body::Body;
+use crate::web::context::Context;
 use crate::web::query::percent_decoded;
-use crate::web::{Backend, Context};
 
 /// Where these pages are: a collector's name follows.
 pub(in crate::web) const NAMES: &str = "/collector/";

@@ -18,9 +18,10 @@ use crate::health::{Snapshot, State};
 use crate::scrape::Overview;
 use crate::scrape::overview::time;
 use crate::web::answer;
+use crate::web::backend::Backend;
 use crate::web::body::Body;
+use crate::web::context::Context;
 use crate::web::report::PATIENCE;
-use crate::web::{Backend, Context};
 
 /// The style of all pages, inline: a page is one file.
 const STYLE: &str = include_str!("../../../templates/page.css");

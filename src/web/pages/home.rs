@@ -19,8 +19,9 @@ use crate::catalog::Status;
 use crate::catalog::facts::Kind;
 use crate::scrape::overview::time;
 use crate::scrape::{DatabaseOverview, Overview};
+use crate::web::backend::Backend;
 use crate::web::body::Body;
-use crate::web::{Backend, Context};
+use crate::web::context::Context;
 
 /// Databases listed unless all are asked for.
 const DATABASES: usize = 12;

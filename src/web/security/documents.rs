@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pg_exporter_schema::{At, Diagnostic, Pem, Position, Severity, Source, WebOptions, web_options};
 use zeroize::Zeroizing;
 
-use super::WebConfigError;
+use super::error::WebConfigError;
 use super::watched::Watched;
 use crate::files::Files;
 

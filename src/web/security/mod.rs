@@ -12,222 +12,24 @@ mod certificate;
 mod client_auth;
 mod credentials;
 mod documents;
+mod error;
 mod headers;
+mod in_force;
 mod log_limit;
 mod names;
 mod passwords;
 mod policy;
 mod rate;
 mod recent;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod users;
 mod watched;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use arc_swap::ArcSwap;
-use hyper::header::CONTENT_SECURITY_POLICY;
-use hyper::http::request::Parts;
-use pg_exporter_schema::{Diagnostic, Severity};
-use tokio_rustls::rustls::ServerConfig;
-
-use crate::files::Files;
-use crate::self_metrics::WebConfig;
-
-pub(super) use admission::{Admission, Peer, Refusal};
-use log_limit::Seldom;
-use passwords::Passwords;
-use policy::Policy;
+pub(super) use admission::Admission;
+pub use error::WebConfigError;
+pub use in_force::Security;
+pub(super) use refusal::Refusal;
 pub(super) use tls::is_http2;
-use watched::Watched;
-
-/// Time between two looks at the files.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// A web configuration file that cannot be used, with every reason, one a line.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct WebConfigError {
-    /// What is wrong, where, what to write instead.
-    pub diagnostics: Vec<Diagnostic>,
-}
-
-impl WebConfigError {
-    /// A reason that has no place in the file.
-    fn unplaced(message: &str) -> Self {
-        let diagnostic = Diagnostic {
-            file: "--web.config.file".to_owned(),
-            line: 0,
-            column: 0,
-            severity: Severity::Error,
-            message: message.to_owned(),
-        };
-        Self {
-            diagnostics: vec![diagnostic],
-        }
-    }
-}
-
-/// What protects the web server.
-#[derive(Debug)]
-pub struct Security {
-    policy: ArcSwap<Policy>,
-    passwords: Arc<Passwords>,
-    /// Of strangers, and of handshakes that failed.
-    strangers: Seldom,
-    handshakes: Seldom,
-    /// `None` when no file is named: nothing is protected, nothing changes.
-    source: Option<Source>,
-}
-
-/// Where a policy comes from.
-#[derive(Debug)]
-struct Source {
-    path: PathBuf,
-    /// As they were when they were read last.
-    files: Mutex<Watched>,
-}
-
-impl Security {
-    /// Plain HTTP for everybody.
-    ///
-    /// # Errors
-    /// When the system has no random numbers.
-    pub fn none() -> Result<Self, WebConfigError> {
-        Self::with(Policy::default(), None)
-    }
-
-    /// What the file says. Reads files.
-    ///
-    /// # Errors
-    /// All mistakes of the file and of those it names.
-    pub fn open(path: &Path, files: &Files) -> Result<Self, WebConfigError> {
-        let (files, policy) = policy::read(path, files);
-        let source = Source {
-            path: path.to_owned(),
-            files: Mutex::new(files),
-        };
-        Self::with(policy?, Some(source))
-    }
-
-    fn with(policy: Policy, source: Option<Source>) -> Result<Self, WebConfigError> {
-        Ok(Self {
-            policy: ArcSwap::from_pointee(policy),
-            passwords: Arc::new(Passwords::new()?),
-            strangers: Seldom::default(),
-            handshakes: Seldom::default(),
-            source,
-        })
-    }
-
-    /// Whether connections speak TLS.
-    #[must_use]
-    pub fn has_tls(&self) -> bool {
-        self.policy.load().tls.is_some()
-    }
-
-    /// Whether requests need a name and a password.
-    #[must_use]
-    pub fn has_users(&self) -> bool {
-        self.policy.load().users.is_some()
-    }
-
-    /// Keeps the policy up to date; `telemetry` shows how. Ends at once when there is no file.
-    pub(super) async fn watch(self: Arc<Self>, telemetry: WebConfig) {
-        if self.source.is_none() {
-            return;
-        }
-        loaded(&self.policy.load(), &telemetry);
-        loop {
-            tokio::time::sleep(LOOK).await;
-            // Files may be on a file system that hangs: nothing that answers waits for it.
-            let security = Arc::clone(&self);
-            match tokio::task::spawn_blocking(move || security.look()).await {
-                Ok(None) => {}
-                Ok(Some(Ok(policy))) => {
-                    tracing::info!("web configuration reloaded");
-                    loaded(&policy, &telemetry);
-                }
-                Ok(Some(Err(error))) => {
-                    telemetry.failed();
-                    tracing::error!("the web configuration in force stays: {error}");
-                }
-                Err(error) => tracing::error!(%error, "the web configuration was not looked at"),
-            }
-        }
-    }
-
-    /// Reads the files anew if one of them changed since; `None` if none did.
-    fn look(&self) -> Option<Result<Arc<Policy>, WebConfigError>> {
-        let source = self.source.as_ref()?;
-        let mut files = source.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if files.are_unchanged() {
-            return None;
-        }
-        let (read, policy) = policy::read(&source.path, files.files());
-        *files = read;
-        let before = self.policy.load();
-        Some(policy.and_then(|policy| {
-            policy.protects_as_much_as(&before, &source.path)?;
-            let policy = Arc::new(policy);
-            self.policy.store(Arc::clone(&policy));
-            // A renewed certificate is no reason to compare every password anew.
-            if policy.users != before.users {
-                self.passwords.forget();
-            }
-            Ok(policy)
-        }))
-    }
-
-    /// How the next connection speaks TLS; `None` when it does not.
-    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
-        self.policy.load().tls.clone()
-    }
-
-    /// Whether a request may be answered.
-    pub(super) fn admit(&self, request: &Parts, peer: Peer) -> Admission {
-        let policy = self.policy.load();
-        admission::admit(&policy, &self.passwords, request, peer)
-    }
-
-    /// Logs now and then that somebody had no right name and password. Neither is shown: people mix them up.
-    pub(super) fn log_stranger(&self, peer: Peer) {
-        if let Some(kept_back) = self.strangers.now(Instant::now()) {
-            tracing::warn!(%peer, kept_back, "wrong name or password");
-        }
-    }
-
-    /// Logs now and then why a handshake failed.
-    pub(super) fn log_handshake(&self, peer: Peer, why: &dyn std::fmt::Display) {
-        if let Some(kept_back) = self.handshakes.now(Instant::now()) {
-            tracing::warn!(%peer, kept_back, "TLS handshake failed: {why}");
-        }
-    }
-
-    /// Puts the headers of every answer into one. The policy that a page for people has of its own stays: it is as strict
-    /// as one can be, and any other would keep the page from its own style and script.
-    pub(super) fn adorn(&self, headers: &mut hyper::HeaderMap) {
-        for (name, value) in &self.policy.load().headers {
-            if name != CONTENT_SECURITY_POLICY || !headers.contains_key(name) {
-                headers.insert(name, value.clone());
-            }
-        }
-    }
-}
-
-/// Shows that a policy is in force. A certificate that has ended is shown to clients all the same: to be seen is better
-/// than to be missing.
-fn loaded(policy: &Policy, telemetry: &WebConfig) {
-    telemetry.loaded(policy.expires);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    if policy
-        .expires
-        .is_some_and(|end| u64::try_from(end).unwrap_or_default() < now.as_secs())
-    {
-        tracing::warn!("the certificate of the web server has ended, clients refuse it; renew it");
-    }
-}

@@ -18,11 +18,12 @@ use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::rustls::crypto::ring;
 
-use super::WebConfigError;
-use super::admission::{Peer, Refusal};
 use super::credentials::Credentials;
+use super::error::WebConfigError;
 use super::recent::{Key, Recent};
+use super::refusal::Refusal;
 use super::users::Users;
+use crate::web::peer::Peer;
 
 /// Passwords that wait for their comparison, the one in progress included.
 const QUEUE: usize = 16;

@@ -9,10 +9,11 @@ use pg_exporter_schema::Position;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::documents::Documents;
+use super::error::WebConfigError;
 use super::rate::Rate;
 use super::users::Users;
 use super::watched::Watched;
-use super::{WebConfigError, headers, rate, tls, users};
+use super::{headers, rate, tls, users};
 use crate::files::Files;
 
 /// What is in force.

@@ -15,14 +15,15 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 
-use super::Security;
-use super::admission::{Peer, Refusal};
 use super::credentials::Credentials;
 use super::documents::Documents;
+use super::in_force::Security;
 use super::passwords::{Passwords, Verdict, outcome};
+use super::refusal::Refusal;
 use super::users;
 use super::users::Users;
 use crate::files::Files;
+use crate::web::peer::Peer;
 use pg_exporter_schema::{Source, web_options};
 
 fn users(list: &[(&str, &str, u32)]) -> Arc<Users> {

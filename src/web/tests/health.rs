@@ -10,7 +10,7 @@ const LAG: Lag = Lag {
     paused: false,
 };
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn every_path_in_every_state() {
     let server = Server::start(Told::default());
     let table = [
@@ -42,7 +42,7 @@ async fn every_path_in_every_state() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn liveness_is_about_the_exporter() {
     let server = Server::start(Told::default());
     server.set(State::Down, Lag::default());
@@ -53,7 +53,7 @@ async fn liveness_is_about_the_exporter() {
     assert_eq!(server.get("/up").await.status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn what_haproxy_sends() {
     let server = Server::start(Told::default());
     let response = server.raw("GET /primary HTTP/1.0\r\n\r\n").await;
@@ -83,7 +83,7 @@ async fn what_haproxy_sends() {
     assert_eq!(response.status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_client_that_resets_at_once_harms_nobody() {
     let server = Server::start(Told::default());
     for _ in 0..50 {
@@ -102,7 +102,7 @@ async fn a_client_that_resets_at_once_harms_nobody() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn lag_rules() {
     let server = Server::start(Told::default());
     let minding = || REPLICA.iter().chain(&["/read", "/readiness"]);
@@ -161,7 +161,7 @@ async fn lag_rules() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn paths_without_lag_rules_ignore_the_parameter() {
     let server = Server::start(Told::default());
     server.set(State::Replica, LAG);

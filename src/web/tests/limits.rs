@@ -26,7 +26,7 @@ fn about(time: Duration, expected: Duration) -> bool {
     time >= expected - Duration::from_millis(50) && time < expected + Duration::from_millis(400)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn raw_requests() {
     let server = Server::start(Told::default());
     let many = "X-A: b\r\n".repeat(101);
@@ -64,7 +64,7 @@ async fn raw_requests() {
     assert_eq!(server.get("/up").await.status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn pipelined_requests_are_answered_in_order() {
     let server = Server::start(Told::default());
     let mut stream = server.connect().await;
@@ -77,7 +77,7 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(statuses, ["200", "404", "200"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_silent_or_slow_request_is_cut_off() {
     let server = Server::start_with(Told::default(), SHORT);
     let (bytes, time) = until_closed(&mut server.connect().await).await;
@@ -96,7 +96,7 @@ async fn a_silent_or_slow_request_is_cut_off() {
     assert!(about(closed, SHORT.head), "{closed:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn between_requests_there_is_more_time_than_within_one() {
     let server = Server::start_with(Told::default(), SHORT);
     let request = b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -125,7 +125,7 @@ async fn between_requests_there_is_more_time_than_within_one() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_scrape_may_take_longer_than_a_request_may() {
     let server = Server::start_with(
         Told {
@@ -137,7 +137,7 @@ async fn a_scrape_may_take_longer_than_a_request_may() {
     assert_eq!(server.get("/metrics").await.status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_client_that_does_not_read_is_cut_off() {
     let page = vec![Bytes::from(vec![b'x'; 1 << 20]); 64];
     let server = Server::start_with(
@@ -159,7 +159,7 @@ async fn a_client_that_does_not_read_is_cut_off() {
     assert!(bytes.len() < 64 << 20);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn idle_clients_do_not_keep_a_probe_out() {
     let server = Server::start_with(
         Told::default(),
@@ -189,7 +189,7 @@ async fn idle_clients_do_not_keep_a_probe_out() {
     assert!(open <= 5, "{gauge}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn above_the_cap_of_busy_connections_clients_are_told() {
     let slow = Told {
         page_time: Duration::from_secs(1),
@@ -226,7 +226,7 @@ async fn above_the_cap_of_busy_connections_clients_are_told() {
     assert_eq!(server.get("/up").await.status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn pages_that_take_their_time_keep_no_probe_out() {
     let slow = Told {
         page_time: Duration::from_secs(1),
@@ -255,7 +255,7 @@ async fn pages_that_take_their_time_keep_no_probe_out() {
     assert_eq!(page().await, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn clients_that_do_not_read_make_room_for_others() {
     let page = vec![Bytes::from(vec![b'x'; 1 << 20]); 64];
     let backend = Told {
@@ -279,7 +279,7 @@ async fn clients_that_do_not_read_make_room_for_others() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn running_requests_end_before_the_server_does() {
     let mut server = Server::start(Told {
         page_time: Duration::from_millis(600),
@@ -315,7 +315,7 @@ async fn running_requests_end_before_the_server_does() {
         .unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_request_that_does_not_end_cannot_keep_the_server() {
     let mut server = Server::start_with(
         Told {

@@ -8,7 +8,7 @@ use crate::catalog::plan::Verdict;
 use crate::postgres::failure::Failure;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Encoding, Format, Run, Selection, ServerOverview};
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn metrics_are_the_pages_chunks() {
     let server = Server::start(Told::default());
     let response = server.get("/metrics").await;
@@ -35,7 +35,7 @@ async fn metrics_are_the_pages_chunks() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_large_page_arrives_whole() {
     let chunk = Bytes::from(vec![b'x'; 100_000]);
     let server = Server::start(Told {
@@ -47,7 +47,7 @@ async fn a_large_page_arrives_whole() {
     assert_eq!(response.header("content-length"), Some("20000000"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn what_prometheus_sends() {
     let server = Server::start(Told::default());
     let before = Instant::now();
@@ -76,7 +76,7 @@ async fn what_prometheus_sends() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_scrape_thread_that_is_gone_or_stuck_is_said_so() {
     let server = Server::start(Told {
         overview: None,
@@ -108,7 +108,7 @@ async fn a_scrape_thread_that_is_gone_or_stuck_is_said_so() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn health_answers_do_not_wait_for_a_scrape() {
     let server = Server::start(Told {
         page_time: Duration::from_secs(2),
@@ -127,7 +127,7 @@ async fn health_answers_do_not_wait_for_a_scrape() {
     assert!(probed < Duration::from_secs(1), "{probed:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_page_is_about_the_collectors_asked_for() {
     let server = Server::start(Told::default());
     let path = "/metrics?x=y&collect%5B%5D=pg_db&collect[]=pg_table&exclude[]=pg_table";
@@ -148,7 +148,7 @@ async fn a_page_is_about_the_collectors_asked_for() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn reports_in_text_and_json() {
     let server = Server::start(Told::default());
     for (path, text) in [("/explain", ""), ("/stat", "Collector Statistics:\n")] {
@@ -167,7 +167,7 @@ async fn reports_in_text_and_json() {
     assert_eq!(server.get("/stat").await.status, 503);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_page_of_another_site_cannot_reload() {
     let server = Server::start(Told::default());
     for (site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
@@ -179,7 +179,7 @@ async fn a_page_of_another_site_cannot_reload() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn reload_answers_as_the_contract_has_it() {
     let server = Server::start(Told::default());
     for method in ["GET", "POST"] {
@@ -210,7 +210,7 @@ async fn reload_answers_as_the_contract_has_it() {
     assert_eq!(server.ask("POST", "/stat", "").await.status, 405);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn version_in_text_and_json() {
     let server = Server::start(Told::default());
     let response = server.get("/version").await;
@@ -244,7 +244,7 @@ async fn version_in_text_and_json() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn unknown_paths_and_wrong_methods() {
     let server = Server::start(Told::default());
     for path in [
@@ -285,7 +285,7 @@ async fn unknown_paths_and_wrong_methods() {
     assert_eq!(server.ask("OPTIONS", "*", "").await.status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn the_page_for_people_shows_all_and_escapes_it() {
     let collector = CollectorOverview {
         name: "pg_db".to_owned(),
@@ -411,7 +411,7 @@ fn crowd(databases: usize) -> Overview {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn the_pages_do_not_grow_with_the_databases() {
     let server = Server::start(Told {
         overview: Some(crowd(300)),
@@ -432,7 +432,7 @@ async fn the_pages_do_not_grow_with_the_databases() {
     assert!(one.body.len() < 200_000, "{} bytes", one.body.len());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_collector_has_a_page_even_if_the_scrape_thread_is_gone() {
     let server = Server::start(Told {
         overview: None,

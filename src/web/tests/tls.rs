@@ -157,7 +157,7 @@ fn about(time: Duration, expected: Duration) -> bool {
     time >= expected - Duration::from_millis(100) && time < expected + Duration::from_millis(1400)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_silent_or_slow_handshake_is_cut_off() {
     let secured = Secured::start(Vec::new());
     let (bytes, time) = until_closed(&mut secured.server.connect().await).await;
@@ -176,7 +176,7 @@ async fn a_silent_or_slow_handshake_is_cut_off() {
     secured.serves().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn handshakes_count_as_connections() {
     let secured = Secured::start(Vec::new());
     let mut silent = Vec::new();
@@ -187,7 +187,7 @@ async fn handshakes_count_as_connections() {
     secured.serves().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn above_the_cap_of_busy_connections_clients_are_cut_off() {
     let secured = Secured::start_with(Told {
         page_time: Duration::from_millis(800),
@@ -212,7 +212,7 @@ async fn above_the_cap_of_busy_connections_clients_are_cut_off() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_silent_connection_is_cut_off_whichever_protocol_it_chose() {
     let secured = Secured::start(Vec::new());
     let mut stream = secured.connect("http/1.1").await;
@@ -223,7 +223,7 @@ async fn a_silent_connection_is_cut_off_whichever_protocol_it_chose() {
     assert!(about(time, limits().head), "{time:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn pings_keep_no_connection_open() {
     let secured = Secured::start(Vec::new());
     let mut stream = secured.connect_http2().await;
@@ -245,7 +245,7 @@ async fn pings_keep_no_connection_open() {
     assert!(about(time, limits().idle), "{time:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn an_answer_that_is_not_taken_is_given_up() {
     let secured = Secured::start(vec![Bytes::from(vec![b'x'; 1 << 20]); 64]);
     // No more than the window that every stream begins with.
@@ -266,7 +266,7 @@ async fn an_answer_that_is_not_taken_is_given_up() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn resets_in_a_row_end_the_connection() {
     let secured = Secured::start(Vec::new());
     let mut stream = secured.connect_http2().await;
@@ -283,7 +283,7 @@ async fn resets_in_a_row_end_the_connection() {
     secured.serves().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn endless_fields_end_the_connection() {
     let secured = Secured::start(Vec::new());
     let mut stream = secured.connect_http2().await;
@@ -305,7 +305,7 @@ async fn endless_fields_end_the_connection() {
     secured.serves().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn more_requests_at_once_than_are_served_are_refused_and_the_others_answered() {
     let secured = Secured::start(Vec::new());
     let mut stream = secured.connect_http2().await;
@@ -322,7 +322,7 @@ async fn more_requests_at_once_than_are_served_are_refused_and_the_others_answer
     secured.serves().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "local")]
 async fn a_running_answer_is_finished_at_the_end() {
     let mut secured = Secured::start(Vec::new());
     let mut stream = secured.connect_http2().await;

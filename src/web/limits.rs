@@ -1,0 +1,64 @@
+//! What clients may use.
+
+use std::time::Duration;
+
+/// What clients may use: a slow one costs one socket and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections open at the same time.
+    pub connections: usize,
+    /// Connections above those whose clients have not had the time to ask: what a flood may open at most.
+    pub newcomers: usize,
+    /// Pages in the making at the same time, all but those of health, which are there. Were as many connections as there may
+    /// be waiting for a scrape, no health check would be answered.
+    pub pages: usize,
+    /// Time for a TLS handshake.
+    pub handshake: Duration,
+    /// Time for a request's head, from its first byte; for the first head from the connection or its handshake
+    /// on.
+    pub head: Duration,
+    /// Time for a request's body, which nothing here takes.
+    pub request: Duration,
+    /// Time between two requests of a connection.
+    pub idle: Duration,
+    /// Time for an answer to be taken by a client that does not keep up.
+    pub write: Duration,
+    /// Time for a client that was refused in the middle of a request to see that.
+    pub farewell: Duration,
+    /// Time for running requests to end after a signal.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            newcomers: 4096,
+            pages: 256,
+            handshake: Duration::from_secs(5),
+            head: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            write: Duration::from_secs(30),
+            farewell: Duration::from_secs(1),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults, with fewer connections where the process may open few files: some are for the rest of the exporter.
+    pub(super) fn within(descriptors: Option<u64>) -> Self {
+        const REST: usize = 128;
+        let limits = Self::default();
+        let most = descriptors.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let most = most.saturating_sub(REST);
+        let connections = limits.connections.min(most / 2).max(16);
+        Self {
+            connections,
+            newcomers: limits.newcomers.min(most.saturating_sub(connections)),
+            pages: connections / 2,
+            ..limits
+        }
+    }
+}
