@@ -162,12 +162,12 @@ impl Health {
         let before = self.shared.last.load();
         if before.state != snapshot.state {
             let reason = snapshot.reason.as_deref().unwrap_or_default();
-            tracing::info!(
-                from = before.state.word(),
-                to = snapshot.state.word(),
-                reason,
-                "target changed"
-            );
+            let (from, to) = (before.state.word(), snapshot.state.word());
+            if snapshot.state.is_up() {
+                tracing::info!(from, to, "target changed");
+            } else {
+                tracing::warn!(from, to, reason, "target changed");
+            }
         }
         self.shared.last.store(Arc::new(snapshot));
     }

@@ -24,14 +24,13 @@ pub(super) fn run(exporter: Exporter) -> ExitCode {
         Some(Command::Man { directory }) => return manual::pages(directory.as_deref()),
         _ => {}
     }
-    match execute(cli, exporter) {
-        Ok(code) => code,
-        Err(stop) => {
-            // A record for each mistake of a configuration.
-            stop.message.lines().for_each(|line| tracing::error!("{line}"));
-            stop.code.into()
-        }
-    }
+    let code = execute(cli, exporter).unwrap_or_else(|stop| {
+        // A record for each mistake of a configuration.
+        stop.message.lines().for_each(|line| tracing::error!("{line}"));
+        stop.code.into()
+    });
+    logging::flush();
+    code
 }
 
 fn execute(cli: Cli, exporter: Exporter) -> Result<ExitCode, Stop> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::exporter::Readers;
+use super::logging;
 use super::setup::Setup;
 use super::stop::Stop;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -41,13 +42,26 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
     let addresses = addresses.join(" ");
     tracing::info!(
-        target = endpoint.info.display(),
+        server = endpoint.info.display(),
         collectors,
+        config = named(
+            &catalog
+                .status()
+                .files
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        ),
+        web_config = settings
+            .web_config
+            .as_ref()
+            .map(|path| path.display().to_string()),
         addresses,
         tls,
         passwords,
         "serving"
     );
+    logging::serving(telemetry.log_lines_dropped().clone());
     let backend = web::Live {
         scraper,
         catalog: Arc::clone(&catalog),
@@ -84,6 +98,19 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
     runtime.shutdown_timeout(Duration::from_millis(100));
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Configuration files named on the start line.
+const NAMED: usize = 20;
+
+/// The names of files, or of some of very many.
+fn named(files: &[String]) -> String {
+    let shown = files.get(..NAMED).unwrap_or(files).join(" ");
+    match files.len().saturating_sub(NAMED) {
+        0 if files.is_empty() => "none".to_owned(),
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// Where connections stay on the thread that accepts them.

@@ -75,6 +75,13 @@ impl Setup {
         let text = self.settings.url.expose_text().unwrap_or_default();
         let info = ConnInfo::parse(text, &environment)
             .map_err(|error| Stop::usage(format!("{}: {error}", self.settings.url_origin)))?;
+        if self.settings.url_origin == "--url" && info.has_secret() {
+            tracing::warn!(
+                "--url holds a password, which everybody on this machine sees in the list of processes; give the \
+                 connection string in PG_EXPORTER_URL or in the file that PG_EXPORTER_URL_FILE names, or the password \
+                 in PGPASSWORD or a password file"
+            );
+        }
         let info = match &self.settings.url_file {
             Some(path) => info.with_url_file(path.clone()),
             None => info,

@@ -97,6 +97,8 @@ metrics! {
         "Client connections open.";
     HTTP_CONNECTIONS_REJECTED: Exporter "http_connections_rejected_total", Counter, [],
         "Client connections closed because too many were open.";
+    LOG_LINES_DROPPED: Exporter "log_lines_dropped_total", Counter, [],
+        "Lines of the log dropped because nobody read them.";
     WEB_CONFIG_SUCCESSFUL: Exporter "web_config_last_reload_successful", Gauge, [],
         "Whether the web configuration file is in force as it was read last.";
     WEB_CONFIG_TIME: Exporter "web_config_last_reload_success_timestamp_seconds", Gauge, [],

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 use prometheus::core::Collector as _;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
 
-use super::table::{HTTP_CONNECTIONS, HTTP_CONNECTIONS_REJECTED, HTTP_REQUESTS};
+use super::table::{HTTP_CONNECTIONS, HTTP_CONNECTIONS_REJECTED, HTTP_REQUESTS, LOG_LINES_DROPPED};
 use super::web_config::WebConfig;
 use super::writer::Writer;
 
-/// Counters of the web server. Each is a row of the [table](super::TABLE), and is written by [`write`](Self::write).
+/// Counters of the web server and of the log. Each is a row of the [table](super::TABLE), and is written by [`write`](Self::write).
 #[derive(Debug)]
 pub struct Telemetry {
     requests: IntCounterVec,
@@ -17,6 +17,7 @@ pub struct Telemetry {
     resolved: [[OnceLock<IntCounter>; STATUSES.len()]; PAGES.len()],
     connections: IntGauge,
     rejected: IntCounter,
+    log_lines_dropped: IntCounter,
     web_config: WebConfig,
 }
 
@@ -51,6 +52,7 @@ impl Telemetry {
             resolved: Default::default(),
             connections: IntGauge::new(HTTP_CONNECTIONS.name, HTTP_CONNECTIONS.help)?,
             rejected: IntCounter::new(HTTP_CONNECTIONS_REJECTED.name, HTTP_CONNECTIONS_REJECTED.help)?,
+            log_lines_dropped: IntCounter::new(LOG_LINES_DROPPED.name, LOG_LINES_DROPPED.help)?,
             web_config: WebConfig::default(),
         })
     }
@@ -70,6 +72,7 @@ impl Telemetry {
         }
         page.single(&HTTP_CONNECTIONS, self.connections.get() as f64);
         page.single(&HTTP_CONNECTIONS_REJECTED, self.rejected.get() as f64);
+        page.single(&LOG_LINES_DROPPED, self.log_lines_dropped.get() as f64);
         self.web_config.write(page);
     }
 
@@ -96,6 +99,12 @@ impl Telemetry {
     /// Counts a connection that was closed because too many were open.
     pub fn rejected(&self) {
         self.rejected.inc();
+    }
+
+    /// Counts lines of the log that nobody read.
+    #[must_use]
+    pub fn log_lines_dropped(&self) -> &IntCounter {
+        &self.log_lines_dropped
     }
 
     /// How it stands with the web configuration file, to be kept up to date.

@@ -3,6 +3,7 @@
 mod boolean;
 pub(crate) mod duration;
 pub(crate) mod exposition;
+pub mod text;
 
 pub(crate) use boolean::boolean;
 pub use pg_exporter_schema::{MASK, Secret};

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Response, StatusCode};
 
 use super::body::Body;
@@ -50,6 +50,15 @@ pub(super) fn with_type(
 /// An answer in plain text.
 pub(super) fn text(map: HeaderMap, status: StatusCode, body: impl Into<Body>) -> Response<Body> {
     with_type(map, status, TEXT, body)
+}
+
+/// A refusal that does not last.
+pub(super) fn later(body: impl Into<Body>) -> Response<Body> {
+    let mut response = text(HeaderMap::new(), StatusCode::SERVICE_UNAVAILABLE, body);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// An answer that names the methods of a path.

@@ -27,6 +27,11 @@ impl Body {
         self.left
     }
 
+    /// What is left of it, piece by piece.
+    pub(super) fn into_pieces(self) -> Vec<Bytes> {
+        std::iter::once(self.first).chain(self.rest).collect()
+    }
+
     /// Holds `sending` until the body is taken.
     pub(super) fn hold(&mut self, sending: Option<Sending>) {
         self.sending = sending;

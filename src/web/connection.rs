@@ -51,12 +51,24 @@ const MAX_STREAMS: u32 = 32;
 /// client nothing.
 const MAX_RESETS: usize = 20;
 
+/// Requests of HTTP/2 that are malformed, or more than may be at once, and answered by a reset; one more ends the connection.
+/// A client may send as many as are here before it has heard how many may be. What a malformed one can cost, such as a block
+/// that refers 16,000 times to one field, `excess` bounds.
+const MAX_MALFORMED: usize = 200;
+
+/// Bytes of requests' bodies under HTTP/2 that may be there before they are thrown away: of one request, and of all.
+const BODY_WINDOW: u32 = 64 * 1024;
+const BODIES_WINDOW: u32 = 128 * 1024;
+
 /// Bytes of answers that wait for a client of HTTP/2, per request.
 const MAX_UNSENT: usize = 64 * 1024;
 
 /// Time between two looks whether a quiet client of HTTP/2 is there, and for its sign of life.
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(10);
+
+/// The target of events about what clients do: the log holds many of them back.
+pub(super) const CLIENT: &str = "client";
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +100,11 @@ pub(super) async fn run<S, B>(
     B: Backend,
 {
     let limits = context.limits;
-    let io = TokioIo::new(Watched::new(stream, Rc::clone(&activity)));
+    let io = TokioIo::new(Watched::new(
+        stream,
+        Rc::clone(&activity),
+        Arc::clone(&context.excess),
+    ));
     let service = Handler {
         context,
         peer,
@@ -110,6 +126,9 @@ pub(super) async fn run<S, B>(
                 .max_header_list_size(MAX_FIELDS)
                 .max_concurrent_streams(MAX_STREAMS)
                 .max_pending_accept_reset_streams(MAX_RESETS)
+                .max_local_error_reset_streams(MAX_MALFORMED)
+                .initial_stream_window_size(BODY_WINDOW)
+                .initial_connection_window_size(BODIES_WINDOW)
                 .max_send_buf_size(MAX_UNSENT)
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PONG)
@@ -226,7 +245,8 @@ impl<B: Backend> Handler<B> {
     /// Refuses who may not ask; a name or password that was wrong is worth a line.
     fn turn_away(&self, head: Parts, refusal: &security::Refusal) -> Response<Body> {
         if matches!(refusal, security::Refusal::Unknown) && head.headers.contains_key(AUTHORIZATION) {
-            self.context.security.log_stranger(self.peer);
+            // Neither is shown: people mix them up.
+            tracing::warn!(target: CLIENT, peer = %self.peer, "wrong name or password");
         }
         route::refuse(&self.context, head, refusal)
     }

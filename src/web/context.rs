@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::descriptors;
+use super::excess::Excess;
+use super::held::Held;
 use super::limits::Limits;
 use super::security::Security;
 use crate::self_metrics::Telemetry;
@@ -37,6 +39,12 @@ pub struct Context<B> {
     pub telemetry: Arc<Telemetry>,
     /// Pages that may be in the making at the same time.
     pub pages: Semaphore,
+    /// One page for people is made at a time.
+    pub people: Arc<Semaphore>,
+    /// What clients have not taken yet.
+    pub held: Arc<Held>,
+    /// What clients may send without being answered.
+    pub excess: Arc<Excess>,
     /// Is told of reloads.
     pub manager: Manager,
     /// Who may ask, and over what.
@@ -62,6 +70,9 @@ impl<B> Context<B> {
             disable_reload: options.disable_reload,
             telemetry,
             pages: Semaphore::new(limits.pages),
+            people: Arc::new(Semaphore::new(1)),
+            held: Arc::default(),
+            excess: Arc::default(),
             manager,
             security: Arc::new(security),
             limits,

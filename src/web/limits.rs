@@ -12,6 +12,10 @@ pub struct Limits {
     /// Pages in the making at the same time, all but those of health, which are there. Were as many connections as there may
     /// be waiting for a scrape, no health check would be answered.
     pub pages: usize,
+    /// Bytes of answers that clients have not taken, of all of them together: beyond it pages are refused, health is not.
+    pub held: usize,
+    /// Time that a page for people waits for those before it: one at a time is made.
+    pub turn: Duration,
     /// Time for a TLS handshake.
     pub handshake: Duration,
     /// Time for a request's head, from its first byte; for the first head from the connection or its handshake
@@ -35,6 +39,8 @@ impl Default for Limits {
             connections: 512,
             newcomers: 4096,
             pages: 256,
+            held: 40 << 20,
+            turn: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             head: Duration::from_secs(5),
             request: Duration::from_secs(10),

@@ -57,7 +57,10 @@ enum Phase {
 
 /// The phase of one connection, shared by its stream, its handlers and the accept loop.
 #[derive(Debug)]
-pub(super) struct Activity(Cell<Phase>);
+pub(super) struct Activity {
+    phase: Cell<Phase>,
+    answers: Cell<u64>,
+}
 
 /// An answer on its way, until it is taken or given up.
 #[derive(Debug)]
@@ -73,13 +76,16 @@ impl Activity {
     /// That of a new connection, which is to send a request at once.
     pub(super) fn new() -> Self {
         let since = Instant::now();
-        Self(Cell::new(Phase::Head { since }))
+        Self {
+            phase: Cell::new(Phase::Head { since }),
+            answers: Cell::new(0),
+        }
     }
 
     /// A handshake is done: the time for the first request begins, one of many at a time or not.
     pub(super) fn begin(&self, multiplexed: bool) {
         let since = Instant::now();
-        self.0.set(if multiplexed {
+        self.phase.set(if multiplexed {
             Phase::Streams {
                 making: 0,
                 sending: 0,
@@ -93,49 +99,55 @@ impl Activity {
 
     /// Bytes came in.
     pub(super) fn read(&self) {
-        if let Phase::Idle { unread: false, .. } = self.0.get() {
+        if let Phase::Idle { unread: false, .. } = self.phase.get() {
             let since = Instant::now();
-            self.0.set(Phase::Head { since });
+            self.phase.set(Phase::Head { since });
         }
     }
 
     /// A request's head is complete: there is an answer to make.
     pub(super) fn asked(&self) {
-        match self.0.get() {
+        match self.phase.get() {
             Phase::Streams { .. } => self.streams(|making, _| *making += 1),
-            _ => self.0.set(Phase::Making { unread: false }),
+            _ => self.phase.set(Phase::Making { unread: false }),
         }
     }
 
     /// A head is complete, and a body follows. Where others are beside it, the connection waits for none of them.
     pub(super) fn awaiting_body(&self) {
-        if let Phase::Making { .. } = self.0.get() {
+        if let Phase::Making { .. } = self.phase.get() {
             let since = Instant::now();
-            self.0.set(Phase::Body { since });
+            self.phase.set(Phase::Body { since });
         }
     }
 
     /// The rest of a request is not read. Where there are others beside it, that is said of it alone.
     pub(super) fn cut_short(&self) {
-        if let Phase::Making { .. } | Phase::Body { .. } = self.0.get() {
-            self.0.set(Phase::Making { unread: true });
+        if let Phase::Making { .. } | Phase::Body { .. } = self.phase.get() {
+            self.phase.set(Phase::Making { unread: true });
         }
     }
 
     /// A request is complete.
     pub(super) fn serving(&self) {
-        if let Phase::Body { .. } = self.0.get() {
-            self.0.set(Phase::Making { unread: false });
+        if let Phase::Body { .. } = self.phase.get() {
+            self.phase.set(Phase::Making { unread: false });
         }
+    }
+
+    /// How many requests were answered so far.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.get()
     }
 
     /// An answer is made, or given up.
     pub(super) fn answered(&self) {
+        self.answers.set(self.answers.get() + 1);
         let since = Instant::now();
-        match self.0.get() {
+        match self.phase.get() {
             Phase::Streams { .. } => self.streams(|making, _| *making = making.saturating_sub(1)),
-            Phase::Making { unread } => self.0.set(Phase::Idle { since, unread }),
-            Phase::Body { .. } => self.0.set(Phase::Idle { since, unread: true }),
+            Phase::Making { unread } => self.phase.set(Phase::Idle { since, unread }),
+            Phase::Body { .. } => self.phase.set(Phase::Idle { since, unread: true }),
             _ => {}
         }
     }
@@ -143,7 +155,7 @@ impl Activity {
     /// An answer with a body is made, that is to be held until it is taken; where one write follows another there is
     /// none.
     pub(super) fn sending(self: &Rc<Self>) -> Option<Sending> {
-        let Phase::Streams { .. } = self.0.get() else {
+        let Phase::Streams { .. } = self.phase.get() else {
             return None;
         };
         self.streams(|_, sending| *sending += 1);
@@ -152,9 +164,9 @@ impl Activity {
 
     /// Bytes of an answer were to leave.
     pub(super) fn wrote(&self, done: bool) {
-        match (self.0.get(), done) {
-            (Phase::Idle { since, unread }, false) => self.0.set(Phase::Blocked { since, unread }),
-            (Phase::Blocked { since, unread }, true) => self.0.set(Phase::Idle { since, unread }),
+        match (self.phase.get(), done) {
+            (Phase::Idle { since, unread }, false) => self.phase.set(Phase::Blocked { since, unread }),
+            (Phase::Blocked { since, unread }, true) => self.phase.set(Phase::Idle { since, unread }),
             _ => {}
         }
     }
@@ -162,7 +174,7 @@ impl Activity {
     /// The connection ends. Whether the client may be in the middle of a request.
     pub(super) fn ending(&self) -> bool {
         let since = Instant::now();
-        match self.0.replace(Phase::Farewell { since }) {
+        match self.phase.replace(Phase::Farewell { since }) {
             Phase::Head { .. } | Phase::Body { .. } => true,
             Phase::Making { unread } | Phase::Idle { unread, .. } | Phase::Blocked { unread, .. } => unread,
             Phase::Streams { asked, .. } => !asked,
@@ -172,7 +184,7 @@ impl Activity {
 
     /// When the phase has lasted too long. An answer in the making is looked at again after the idle time.
     pub(super) fn due(&self, limits: &Limits) -> Instant {
-        match self.0.get() {
+        match self.phase.get() {
             Phase::Idle { since, .. } => since + limits.idle,
             Phase::Head { since } => since + limits.head,
             Phase::Blocked { since, .. } => since + limits.write,
@@ -192,7 +204,7 @@ impl Activity {
     /// How little it would be missed, the least first, and since when it waits for its client: those that are to ask
     /// before those that are to take an answer. `None` while an answer is made.
     pub(super) fn waiting_since(&self) -> Option<(u8, Instant)> {
-        match self.0.get() {
+        match self.phase.get() {
             Phase::Making { .. } | Phase::Streams { making: 1.., .. } => None,
             Phase::Blocked { since, .. }
             | Phase::Streams {
@@ -212,10 +224,10 @@ impl Activity {
             mut making,
             mut sending,
             ..
-        } = self.0.get()
+        } = self.phase.get()
         {
             count(&mut making, &mut sending);
-            self.0.set(Phase::Streams {
+            self.phase.set(Phase::Streams {
                 making,
                 sending,
                 asked: true,

@@ -10,6 +10,8 @@ const LIMITS: Limits = Limits {
     connections: 1,
     newcomers: 1,
     pages: 1,
+    held: 1,
+    turn: Duration::ZERO,
     handshake: Duration::from_secs(1),
     head: Duration::from_secs(2),
     request: Duration::from_secs(3),

@@ -10,12 +10,15 @@ use tokio::time::timeout;
 use super::backend::Backend;
 use super::body::Body;
 use super::context::Context;
-use super::{answer, negotiate};
+use super::{answer, negotiate, people, query, selection};
 use crate::scrape::overview::{Explain, Statistics};
 use crate::scrape::{Encoding, Format, Gone, Overview, Request, Selection};
 
 /// How long the scrape thread may take to tell what it knows.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Databases in a text that is for people, unless all are asked for; tools read JSON, which has them all.
+const DATABASES: usize = 100;
 
 /// How much of it may go into planning, where there is no plan.
 const PLANNING: Duration = Duration::from_millis(800);
@@ -29,18 +32,42 @@ pub(super) enum Report {
 
 impl Report {
     pub(super) async fn answer<B: Backend>(self, context: Arc<Context<B>>, request: Parts) -> Response<Body> {
-        let wants_json = negotiate::wants_json(&request.headers, request.uri.query().unwrap_or_default());
+        let query = request.uri.query().unwrap_or_default();
+        let wants_json = negotiate::wants_json(&request.headers, query);
         let map = request.headers;
-        match timeout(PATIENCE, self.overview(&context.backend)).await {
-            Ok(Ok(overview)) if wants_json => {
-                answer::with_type(map, StatusCode::OK, answer::JSON, self.json(&overview))
-            }
-            Ok(Ok(overview)) => answer::text(map, StatusCode::OK, self.text(&overview)),
-            Ok(Err(gone)) => answer::text(map, StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
+        let selection = match selection::read(query, &context.backend.catalog().live()) {
+            Ok(selection) => selection,
+            Err(advice) => return answer::text(map, StatusCode::BAD_REQUEST, advice),
+        };
+        let extent = if all_databases(query) {
+            usize::MAX
+        } else {
+            DATABASES
+        };
+        let turn = match people::turn(&context).await {
+            Ok(turn) => turn,
+            Err(why) => return answer::later(format!("{why}\n")),
+        };
+        let overview = match timeout(PATIENCE, self.overview(&context.backend)).await {
+            Ok(Ok(overview)) => overview,
+            Ok(Err(gone)) => return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
             Err(_) => {
                 let body = "the scrape thread did not answer in time\n";
-                answer::text(map, StatusCode::SERVICE_UNAVAILABLE, body)
+                return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, body);
             }
+        };
+        let made = people::make(turn, move || {
+            let selected = |name: &str| selection.includes(name);
+            if wants_json {
+                self.json(&overview, &selected)
+            } else {
+                self.text(&overview, &selected, extent)
+            }
+        });
+        match made.await {
+            Ok(report) if wants_json => answer::with_type(map, StatusCode::OK, answer::JSON, report),
+            Ok(report) => answer::text(map, StatusCode::OK, report),
+            Err(why) => answer::text(map, StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")),
         }
     }
 
@@ -63,17 +90,22 @@ impl Report {
         backend.overview().await
     }
 
-    fn text(self, overview: &Overview) -> String {
+    fn text(self, overview: &Overview, selected: &dyn Fn(&str) -> bool, extent: usize) -> String {
         match self {
-            Self::Explain => Explain::new(overview).text(),
-            Self::Statistics => Statistics::new(overview).text(),
+            Self::Explain => Explain::selected(overview, selected).text_of(extent),
+            Self::Statistics => Statistics::selected(overview, selected).text_of(extent),
         }
     }
 
-    fn json(self, overview: &Overview) -> String {
+    fn json(self, overview: &Overview, selected: &dyn Fn(&str) -> bool) -> String {
         match self {
-            Self::Explain => Explain::new(overview).json(),
-            Self::Statistics => Statistics::new(overview).json(),
+            Self::Explain => Explain::selected(overview, selected).json(),
+            Self::Statistics => Statistics::selected(overview, selected).json(),
         }
     }
+}
+
+/// `?databases=all`: nothing is left out of the text, however many databases there are.
+fn all_databases(query: &str) -> bool {
+    query::pairs(query).any(|(name, value)| name == "databases" && value == "all")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
@@ -12,6 +12,7 @@ use super::backend::Backend;
 use super::body::Body;
 use super::context::Context;
 use super::health;
+use super::held::{Full, Held};
 use super::report::Report;
 use super::security::Refusal;
 use super::{metrics, pages, reload, version};
@@ -79,8 +80,8 @@ pub(super) fn answer<B: Backend>(context: &Arc<Context<B>>, request: Parts) -> A
             let context = Arc::clone(context);
             Answer::Later(Box::pin(async move {
                 let response = match context.pages.try_acquire() {
-                    Ok(_permit) => future.await,
-                    Err(_) => too_many(),
+                    Ok(_permit) => counted(&context, future.await),
+                    Err(_) => answer::later("too many pages are being made, come back in a second\n"),
                 };
                 context.telemetry.answered(page, response.status().as_u16());
                 response
@@ -159,14 +160,16 @@ impl Route {
     }
 }
 
-/// So many pages are in the making that one more could keep health checks out.
-fn too_many() -> Response<Body> {
-    let body = "too many pages are being made, come back in a second\n";
-    let mut response = answer::text(HeaderMap::new(), StatusCode::SERVICE_UNAVAILABLE, body);
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+/// The answer, whose body counts until its client has it; or a refusal, since what other clients do not take is too much.
+fn counted<B>(context: &Context<B>, response: Response<Body>) -> Response<Body> {
+    if !Held::counts(response.body().len()) {
+        return response;
+    }
+    let (head, body) = response.into_parts();
+    match context.held.take(body.into_pieces(), context.limits.held) {
+        Ok(pieces) => Response::from_parts(head, pieces.into()),
+        Err(Full) => answer::later("other clients do not take their pages, come back in a second\n"),
+    }
 }
 
 /// `OPTIONS *` asks about the server as a whole; all else is unknown.

@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test fails by panicking"
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and shows what it measured"
 )]
 
 mod health;
@@ -36,6 +37,8 @@ struct Told {
     snapshot: Mutex<Snapshot>,
     alive: AtomicBool,
     page: Vec<Bytes>,
+    /// Bytes that each page has of its own.
+    fresh: Option<usize>,
     /// What a page takes to make.
     page_time: Duration,
     asked: Mutex<Vec<Request>>,
@@ -61,6 +64,7 @@ impl Default for Told {
                 Bytes::new(),
                 Bytes::from_static(b"pg_version 150018\n"),
             ],
+            fresh: None,
             page_time: Duration::ZERO,
             asked: Mutex::default(),
             catalog: Arc::new(
@@ -98,7 +102,10 @@ impl Backend for Told {
         tokio::time::sleep(self.page_time).await;
         if self.overview.is_some() {
             Ok(Page {
-                chunks: self.page.clone(),
+                chunks: match self.fresh {
+                    Some(length) => vec![vec![b'x'; length].into()],
+                    None => self.page.clone(),
+                },
                 encoding,
             })
         } else {
@@ -149,6 +156,9 @@ impl Server {
             disable_reload: false,
             telemetry: Arc::new(Telemetry::new().unwrap()),
             pages: Semaphore::new(limits.pages),
+            people: Arc::new(Semaphore::new(1)),
+            held: Arc::default(),
+            excess: Arc::default(),
             manager: Manager::default(),
             security: Arc::new(security),
             limits,

@@ -1,13 +1,18 @@
 //! The stream of a connection, as its [`Activity`] is told of it.
 
+use std::future::Future as _;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
+use super::excess::Excess;
 use super::phase::Activity;
 
 /// Bytes read or written in one turn: then every other connection has its own. What a client makes of them, such as a block of
@@ -23,6 +28,12 @@ pub(super) struct Watched<S> {
     stream: S,
     activity: Rc<Activity>,
     read: Turn,
+    /// Requests answered when the turn of reading began.
+    answers: u64,
+    /// What clients may send without being answered.
+    excess: Arc<Excess>,
+    /// Until there is a turn again.
+    pause: Option<Pin<Box<Sleep>>>,
     write: Turn,
     /// Whether all is said, and only the client's end is awaited.
     farewell: bool,
@@ -39,14 +50,13 @@ impl Turn {
         Self { left: whole, whole }
     }
 
-    /// Whether it is over; then the task is woken for its next one, behind all others.
-    fn is_over(&mut self, task: &Task<'_>) -> bool {
-        if self.left > 0 {
-            return false;
+    /// Whether it is over; the next one begins then.
+    fn is_over(&mut self) -> bool {
+        let is_over = self.left == 0;
+        if is_over {
+            self.left = self.whole;
         }
-        self.left = self.whole;
-        task.waker().wake_by_ref();
-        true
+        is_over
     }
 
     fn take(&mut self, bytes: usize) {
@@ -55,14 +65,41 @@ impl Turn {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Rc<Activity>) -> Self {
+    pub(super) fn new(stream: S, activity: Rc<Activity>, excess: Arc<Excess>) -> Self {
         Self {
             stream,
             activity,
             read: Turn::new(READ_TURN),
+            answers: 0,
+            excess,
+            pause: None,
             write: Turn::new(WRITE_TURN),
             farewell: false,
         }
+    }
+
+    /// Waits for the others, where the turn is over; for all of them, where it had no answer.
+    fn turn_to_read(&mut self, task: &mut Task<'_>) -> Poll<()> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(task));
+            self.pause = None;
+        }
+        if !self.read.is_over() {
+            return Poll::Ready(());
+        }
+        let answers = self.activity.answers();
+        if answers == std::mem::replace(&mut self.answers, answers)
+            && let Err(wait) = self.excess.take(Instant::now())
+        {
+            // This turn has to wait for a place: it is still over.
+            self.read.left = 0;
+            let mut pause = Box::pin(sleep(wait));
+            let _ = pause.as_mut().poll(task);
+            self.pause = Some(pause);
+            return Poll::Pending;
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn wrote(&mut self, result: &Poll<io::Result<usize>>) {
@@ -79,9 +116,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         task: &mut Task<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.read.is_over(task) {
-            return Poll::Pending;
-        }
+        ready!(self.turn_to_read(task));
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(task, buffer);
         let bytes = buffer.filled().len() - before;
@@ -95,7 +130,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.write.is_over(task) {
+        if self.write.is_over() {
+            task.waker().wake_by_ref();
             return Poll::Pending;
         }
         let piece = bytes.get(..WRITE_TURN).unwrap_or(bytes);
@@ -113,7 +149,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         if let Some(first) = slices.first().filter(|first| first.len() > WRITE_TURN) {
             return self.poll_write(task, first);
         }
-        if self.write.is_over(task) {
+        if self.write.is_over() {
+            task.waker().wake_by_ref();
             return Poll::Pending;
         }
         let result = Pin::new(&mut self.stream).poll_write_vectored(task, slices);

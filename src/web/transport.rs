@@ -16,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::backend::Backend;
 use super::connection;
-use super::connection::Protocol;
+use super::connection::{CLIENT, Protocol};
 use super::context::Context;
 use super::peer::Peer;
 use super::phase::Activity;
@@ -66,7 +66,7 @@ pub(super) async fn run<S, B>(
 /// Counts a failed handshake; a client's operator sees as a rule only that it failed.
 fn failed<B>(context: &Context<B>, peer: Peer, why: &dyn Display) {
     context.telemetry.web_config().handshake_failed();
-    context.security.log_handshake(peer, why);
+    tracing::warn!(target: CLIENT, %peer, "TLS handshake failed: {why}");
 }
 
 /// `None` when the client left at once: some load balancers only look whether they can connect.

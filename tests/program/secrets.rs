@@ -144,3 +144,36 @@ fn of_a_standby_on_no_page() {
     assert!(shown.contains("host=127.0.0.1"), "{shown}");
     assert_hidden(&conninfo, &(ended.stdout + &ended.stderr));
 }
+
+/// What stands on the command line is in the list of processes: somebody should say so, and not what it is.
+#[test]
+fn on_the_command_line_is_worth_a_warning() {
+    let h = format!("127.0.0.1:{}", server().port());
+    let with = [
+        format!("postgresql://postgres:s3cr@{h}/postgres"),
+        format!("postgresql://{h}/postgres?user=postgres&password=s3cr"),
+        format!(
+            "host=127.0.0.1 port={} user=postgres dbname=postgres password=s3cr",
+            server().port()
+        ),
+        format!("postgresql://postgres@{h}/postgres?sslpassword=s3cr"),
+    ];
+    for url in &with {
+        let ended = program().args(["--url", url, "scrape"]).run();
+        assert!(
+            ended.stderr.contains("level=warn") && ended.stderr.contains("PG_EXPORTER_URL_FILE"),
+            "{}",
+            ended.stderr
+        );
+        assert_hidden(url, &ended.stderr);
+        // Where only the exporter's user sees it, it is no warning.
+        let ended = program().url(url).arg("scrape").run();
+        assert!(!ended.stderr.contains("list of processes"), "{}", ended.stderr);
+    }
+    let without = format!("postgresql://postgres@{h}/postgres");
+    let ended = program()
+        .env("PGPASSWORD", "s3cr")
+        .args(["--url", &without, "scrape"])
+        .run();
+    assert!(!ended.stderr.contains("list of processes"), "{}", ended.stderr);
+}

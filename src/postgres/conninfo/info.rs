@@ -26,6 +26,8 @@ pub struct ConnInfo {
     pub(super) user: String,
     pub(super) database: String,
     pub(super) password: Option<Secret>,
+    /// Whether the connection string itself holds a password or a pass phrase.
+    has_secret: bool,
     /// Where the password comes from if a service file gave it.
     pub(super) password_section: Option<service::Section>,
     /// The section of a service file that the pass phrase of the client's key came from.
@@ -91,6 +93,10 @@ impl ConnInfo {
         Ok(Self {
             database: settings.text(Keyword::Database)?.unwrap_or(&user).to_owned(),
             password: password.map(|setting| Secret::new(setting.bytes.as_slice())),
+            has_secret: [password, settings.get(Keyword::SslPassword)]
+                .into_iter()
+                .flatten()
+                .any(|setting| matches!(setting.place, Position::Text { .. })),
             password_section: of_service(password),
             key_section: of_service(settings.get(Keyword::SslPassword)),
             password_file,
@@ -102,6 +108,12 @@ impl ConnInfo {
             printable,
             files: environment.files(),
         })
+    }
+
+    /// Whether the connection string itself holds a password or a pass phrase: who sees the one sees the other.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        self.has_secret
     }
 
     /// The same, with a password that is read again from the file that the connection string came from.

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use pg_exporter_schema::{Collector, OPEN, Tag};
 use serde::Serialize;
 
-use super::figures::duration;
+use super::figures::{duration, left_out};
 use super::protocol::{Protocol, is_pooled, remark};
 use crate::catalog::plan::{Verdict, Why};
 use crate::scrape::Overview;
+use crate::values::text::{on_lines, on_one_line};
 
 /// What to say of a definition that no scrape has planned yet.
 const PENDING: &str = "Pending (planned at the next scrape that reaches the database)";
@@ -74,6 +75,12 @@ impl<'a> Explain<'a> {
         }
     }
 
+    /// As [`new`](Self::new), of the collectors that are wanted.
+    #[must_use]
+    pub fn selected(overview: &'a Overview, is_wanted: &dyn Fn(&str) -> bool) -> Self {
+        Self::of(overview, |collector| is_wanted(&collector.name))
+    }
+
     /// Its branches, one by one.
     #[must_use]
     pub fn into_branches(self) -> Vec<Explained<'a>> {
@@ -83,11 +90,14 @@ impl<'a> Explain<'a> {
     /// As text, a paragraph for each.
     #[must_use]
     pub fn text(&self) -> String {
-        self.collectors
-            .iter()
-            .map(Explained::text)
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.text_of(usize::MAX)
+    }
+
+    /// As [`text`](Self::text), with no more than so many databases where a status differs between them.
+    #[must_use]
+    pub fn text_of(&self, databases: usize) -> String {
+        let texts = self.collectors.iter().map(|collector| collector.text(databases));
+        texts.collect::<Vec<_>>().join("\n")
     }
 
     /// As JSON, a list of objects.
@@ -169,13 +179,13 @@ fn status(collector: &Collector, verdict: Option<&Verdict>) -> String {
 }
 
 impl Explained<'_> {
-    fn text(&self) -> String {
+    fn text(&self, most: usize) -> String {
         let mut text = format!("Collector: {}\n", self.collector);
         if self.branch != self.collector {
             let _ = writeln!(text, "  Branch: {}", self.branch);
         }
         let definition = self.definition;
-        let query = self.query.replace('\n', "\n         ");
+        let query = on_lines(self.query).replace('\n', "\n         ");
         let timeout = definition.timeout.map_or_else(|| "none".to_owned(), duration);
         let last = if definition.max_version == OPEN {
             999_999
@@ -192,13 +202,14 @@ impl Explained<'_> {
         text.push_str(&remark(2, self.is_pooled));
         match &self.status {
             Some(status) => {
-                let _ = writeln!(text, "  Status: {status}");
+                let _ = writeln!(text, "  Status: {}", on_one_line(status));
             }
             None => {
                 text.push_str("  Status:\n");
-                for Status { database, status, .. } in &self.databases {
-                    let _ = writeln!(text, "    {database}: {status}");
+                for Status { database, status, .. } in self.databases.iter().take(most) {
+                    let _ = writeln!(text, "    {}: {}", on_one_line(database), on_one_line(status));
                 }
+                text.push_str(&left_out(4, self.databases.len(), most));
             }
         }
         text

@@ -47,6 +47,17 @@ fn clock(seconds: u64) -> String {
         .collect()
 }
 
+/// The line on databases that a text leaves out, indented by so many spaces; empty where it leaves out none.
+pub(super) fn left_out(indent: usize, all: usize, shown: usize) -> String {
+    match all.saturating_sub(shown) {
+        0 => String::new(),
+        more => format!(
+            "{:indent$}and {more} more databases; all of them: ?databases=all\n",
+            ""
+        ),
+    }
+}
+
 /// A moment in UTC as RFC 3339, whole seconds: `2024-01-15T10:29:55Z`.
 #[must_use]
 pub fn time(moment: SystemTime) -> String {

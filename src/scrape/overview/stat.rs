@@ -1,14 +1,16 @@
 //! How the executions of the collectors went.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::figures;
 use super::figures::{duration, time};
 use super::protocol::{Protocol, is_pooled, remark};
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
+use crate::values::text::on_one_line;
 
 /// Counts of every installed collector, per database.
 #[derive(Debug, Serialize)]
@@ -57,11 +59,18 @@ impl<'a> Statistics<'a> {
     /// From what is known of the target.
     #[must_use]
     pub fn new(overview: &'a Overview) -> Self {
+        Self::selected(overview, &|_| true)
+    }
+
+    /// As [`new`](Self::new), of the collectors that are wanted.
+    #[must_use]
+    pub fn selected(overview: &'a Overview, is_wanted: &dyn Fn(&str) -> bool) -> Self {
         let all = || {
             overview
                 .databases
                 .iter()
                 .flat_map(|database| database.collectors.iter().map(move |one| (database, one)))
+                .filter(|(_, one)| is_wanted(&one.name))
         };
         let mut databases: HashMap<&str, usize> = HashMap::new();
         for (_, collector) in all() {
@@ -78,10 +87,25 @@ impl<'a> Statistics<'a> {
     /// As text, a paragraph for each.
     #[must_use]
     pub fn text(&self) -> String {
-        let paragraphs = self.collectors.iter().map(Counts::text);
-        std::iter::once("Collector Statistics:\n".to_owned())
-            .chain(paragraphs)
-            .collect()
+        self.text_of(usize::MAX)
+    }
+
+    /// As [`text`](Self::text), of no more than so many databases.
+    #[must_use]
+    pub fn text_of(&self, databases: usize) -> String {
+        let mut shown = HashSet::new();
+        let mut left_out = HashSet::new();
+        let mut text = "Collector Statistics:\n".to_owned();
+        for counts in &self.collectors {
+            if shown.contains(counts.database) || shown.len() < databases {
+                shown.insert(counts.database);
+                text.push_str(&counts.text());
+            } else {
+                left_out.insert(counts.database);
+            }
+        }
+        text.push_str(&figures::left_out(2, shown.len() + left_out.len(), shown.len()));
+        text
     }
 
     /// As JSON, a list of objects.
@@ -130,7 +154,7 @@ impl Counts<'_> {
         let seconds = |seconds: f64| duration(Duration::try_from_secs_f64(seconds).unwrap_or_default());
         let mut text = format!("  {}", self.collector);
         if self.is_one_of_several {
-            let _ = write!(text, " ({})", self.database);
+            let _ = write!(text, " ({})", on_one_line(self.database));
         }
         let _ = write!(
             text,
@@ -163,7 +187,11 @@ impl Counts<'_> {
         }) = &self.last_error
         {
             let sqlstate = sqlstate.map(|code| format!(" {code}")).unwrap_or_default();
-            let _ = writeln!(text, "    Last Error: {reason}{sqlstate}: {message}");
+            let _ = writeln!(
+                text,
+                "    Last Error: {reason}{sqlstate}: {}",
+                on_one_line(message)
+            );
         }
         text
     }

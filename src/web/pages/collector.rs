@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use askama::Template;
 use hyper::http::request::Parts;
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, Uri};
 use pg_exporter_schema::Collector;
 
 use super::definition::{Definition, definitions};
 use super::figures::{ago, count, seconds};
 use super::frame;
-use super::frame::Frame;
+use super::frame::{Frame, Made};
 use super::metrics::{Metrics, metrics};
 use super::options::Group;
 use super::plot::{SPARK_WIDTH, spark};
@@ -20,6 +20,7 @@ use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::context::Context;
+use crate::web::people;
 use crate::web::query::percent_decoded;
 
 /// Where these pages are: a collector's name follows.
@@ -75,10 +76,21 @@ struct Execution<'a> {
 }
 
 pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+    let turn = match people::turn(&context).await {
+        Ok(turn) => turn,
+        Err(why) => return frame::show(request.headers, Err(why)),
+    };
+    let overview = frame::overview(&context).await;
+    let uri = request.uri;
+    let made = people::make(turn, move || made(&context, &uri, overview));
+    frame::show(request.headers, made.await)
+}
+
+fn made<B: Backend>(context: &Context<B>, uri: &Uri, known: Option<Overview>) -> Made {
     // Names are plain words: they have one spelling, like all paths.
-    let name = request.uri.path().strip_prefix(NAMES).unwrap_or_default();
+    let name = uri.path().strip_prefix(NAMES).unwrap_or_default();
     let snapshot = context.backend.health();
-    let frame = Frame::new(&context, &snapshot, request.uri.path());
+    let frame = Frame::new(context, &snapshot, uri.path());
     let live = context.backend.catalog().live();
     let branches: Vec<&Collector> = live
         .collectors
@@ -95,9 +107,8 @@ pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request
             name: percent_decoded(name).unwrap_or_else(|| name.to_owned()),
             names,
         };
-        return frame::show(request.headers, StatusCode::NOT_FOUND, &page);
+        return (StatusCode::NOT_FOUND, page.render());
     };
-    let known = frame::overview(&context).await;
     let is_known = known.is_some();
     // Without the scrape thread's word there is still the definition.
     let overview = known.unwrap_or_else(|| Overview {
@@ -128,7 +139,7 @@ pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request
         row,
         definitions,
     };
-    frame::show(request.headers, StatusCode::OK, &page)
+    (StatusCode::OK, page.render())
 }
 
 /// Where it is installed, those in trouble first.

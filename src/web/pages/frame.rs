@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{
@@ -21,6 +20,7 @@ use crate::web::answer;
 use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::context::Context;
+use crate::web::people::NotMade;
 use crate::web::report::PATIENCE;
 
 /// The style of all pages, inline: a page is one file.
@@ -117,10 +117,13 @@ pub(super) async fn overview<B: Backend>(context: &Context<B>) -> Option<Overvie
     answer.ok().and_then(Result::ok)
 }
 
-/// A rendered page.
-pub(super) fn show(map: HeaderMap, status: StatusCode, page: &impl Template) -> Response<Body> {
-    match page.render() {
-        Ok(html) => {
+/// A page that is made off the thread that answers probes: its status and its HTML, or why there is none.
+pub(super) type Made = (StatusCode, Result<String, askama::Error>);
+
+/// Shows what was made.
+pub(super) fn show(map: HeaderMap, made: Result<Made, NotMade>) -> Response<Body> {
+    match made {
+        Ok((status, Ok(html))) => {
             let mut response = answer::with_type(map, status, answer::HTML, html);
             let headers = response.headers_mut();
             headers.extend(HEADERS);
@@ -129,12 +132,15 @@ pub(super) fn show(map: HeaderMap, status: StatusCode, page: &impl Template) -> 
             }
             response
         }
-        Err(error) => answer::text(
-            map,
-            StatusCode::INTERNAL_SERVER_ERROR,
-            format!("this page cannot be shown: {error}\n"),
-        ),
+        Ok((_, Err(error))) => failed(map, &error),
+        Err(NotMade::Busy) => answer::later(format!("{}\n", NotMade::Busy)),
+        Err(why) => failed(map, &why),
     }
+}
+
+fn failed(map: HeaderMap, why: &dyn std::error::Error) -> Response<Body> {
+    let body = format!("this page cannot be shown: {why}\n");
+    answer::text(map, StatusCode::INTERNAL_SERVER_ERROR, body)
 }
 
 #[cfg(test)]

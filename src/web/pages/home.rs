@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use askama::Template;
 use hyper::http::request::Parts;
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, Uri};
 
 use super::figures::{ago, count, seconds, version};
 use super::frame;
-use super::frame::Frame;
+use super::frame::{Frame, Made};
 use super::options::{Group, Options, Sort};
 use super::plot::{Bars, HEIGHT, SPARK_WIDTH};
 use super::rows;
@@ -22,6 +22,7 @@ use crate::scrape::{DatabaseOverview, Overview};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::context::Context;
+use crate::web::people;
 
 /// Databases listed unless all are asked for.
 const DATABASES: usize = 12;
@@ -98,19 +99,29 @@ struct Configuration<'a> {
 }
 
 pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+    let turn = match people::turn(&context).await {
+        Ok(turn) => turn,
+        Err(why) => return frame::show(request.headers, Err(why)),
+    };
     let overview = frame::overview(&context).await;
+    let uri = request.uri;
+    let made = people::make(turn, move || made(&context, &uri, overview.as_ref()));
+    frame::show(request.headers, made.await)
+}
+
+fn made<B: Backend>(context: &Context<B>, uri: &Uri, overview: Option<&Overview>) -> Made {
     let snapshot = context.backend.health();
     let catalog = context.backend.catalog();
     let (status, live) = (catalog.status(), catalog.live());
-    let options = Options::read(request.uri.query().unwrap_or_default());
-    let all = overview.as_ref().map(rows::rows).unwrap_or_default();
+    let options = Options::read(uri.query().unwrap_or_default());
+    let all = overview.map(rows::rows).unwrap_or_default();
     let home = Home {
-        frame: Frame::new(&context, &snapshot, request.uri.path()),
-        subtitle: overview.as_ref().map(subtitle).unwrap_or_default(),
+        frame: Frame::new(context, &snapshot, uri.path()),
+        subtitle: overview.map(subtitle).unwrap_or_default(),
         is_known: overview.is_some(),
-        tiles: tiles(overview.as_ref(), &snapshot, &all),
-        bars: overview.as_ref().and_then(|overview| Bars::new(&overview.runs)),
-        more_databases: more_databases(overview.as_ref(), &options),
+        tiles: tiles(overview, &snapshot, &all),
+        bars: overview.and_then(|overview| Bars::new(&overview.runs)),
+        more_databases: more_databases(overview, &options),
         databases: overview
             .as_ref()
             .map(|overview| databases(overview, options.all_databases))
@@ -132,7 +143,7 @@ pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request
             .as_ref()
             .map(|overview| seconds(overview.uptime.as_secs_f64())),
     };
-    frame::show(request.headers, StatusCode::OK, &home)
+    (StatusCode::OK, home.render())
 }
 
 fn subtitle(overview: &Overview) -> String {

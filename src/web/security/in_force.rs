@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use hyper::header::CONTENT_SECURITY_POLICY;
@@ -15,7 +15,6 @@ use crate::self_metrics::WebConfig;
 use super::admission;
 use super::admission::Admission;
 use super::error::WebConfigError;
-use super::log_limit::Seldom;
 use super::passwords::Passwords;
 use super::policy;
 use super::policy::Policy;
@@ -30,9 +29,6 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Security {
     pub(super) policy: ArcSwap<Policy>,
     pub(super) passwords: Arc<Passwords>,
-    /// Of strangers, and of handshakes that failed.
-    strangers: Seldom,
-    handshakes: Seldom,
     /// `None` when no file is named: nothing is protected, nothing changes.
     source: Option<Source>,
 }
@@ -71,8 +67,6 @@ impl Security {
         Ok(Self {
             policy: ArcSwap::from_pointee(policy),
             passwords: Arc::new(Passwords::new()?),
-            strangers: Seldom::default(),
-            handshakes: Seldom::default(),
             source,
         })
     }
@@ -145,20 +139,6 @@ impl Security {
     pub(in crate::web) fn admit(&self, request: &Parts, peer: Peer) -> Admission {
         let policy = self.policy.load();
         admission::admit(&policy, &self.passwords, request, peer)
-    }
-
-    /// Logs now and then that somebody had no right name and password. Neither is shown: people mix them up.
-    pub(in crate::web) fn log_stranger(&self, peer: Peer) {
-        if let Some(kept_back) = self.strangers.now(Instant::now()) {
-            tracing::warn!(%peer, kept_back, "wrong name or password");
-        }
-    }
-
-    /// Logs now and then why a handshake failed.
-    pub(in crate::web) fn log_handshake(&self, peer: Peer, why: &dyn std::fmt::Display) {
-        if let Some(kept_back) = self.handshakes.now(Instant::now()) {
-            tracing::warn!(%peer, kept_back, "TLS handshake failed: {why}");
-        }
     }
 
     /// Puts the headers of every answer into one. The policy that a page for people has of its own stays: it is as strict

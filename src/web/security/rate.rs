@@ -13,7 +13,7 @@ const MOST: u32 = 1_000_000;
 
 /// The limit and what is left of it.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub(in crate::web) struct Rate {
     interval: Duration,
     burst: u32,
     /// When the bucket is full again.
@@ -56,8 +56,17 @@ pub(super) fn read(options: &RateLimitOptions, documents: &mut Documents) -> Opt
 }
 
 impl Rate {
+    /// A full bucket.
+    pub(in crate::web) fn new(interval: Duration, burst: u32) -> Self {
+        Self {
+            interval,
+            burst,
+            full_at: Mutex::new(None),
+        }
+    }
+
     /// Takes one from the bucket; when there is none, how long until there is.
-    pub(super) fn take(&self, now: Instant) -> Result<(), Duration> {
+    pub(in crate::web) fn take(&self, now: Instant) -> Result<(), Duration> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let next = full_at.unwrap_or(now).max(now) + self.interval;
         let limit = now + self.interval * self.burst;

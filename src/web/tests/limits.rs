@@ -4,6 +4,8 @@ const SHORT: Limits = Limits {
     connections: 4,
     newcomers: 100,
     pages: 4,
+    held: 40 << 20,
+    turn: Duration::from_secs(1),
     handshake: Duration::from_millis(300),
     head: Duration::from_millis(300),
     idle: Duration::from_millis(900),
@@ -331,4 +333,83 @@ async fn a_request_that_does_not_end_cannot_keep_the_server() {
     server.stop.take().unwrap().send(()).unwrap();
     server.task.await.unwrap().unwrap();
     assert!(about(started.elapsed(), SHORT.drain), "{:?}", started.elapsed());
+}
+
+/// `nc -N` and socat end their side behind the request; load balancers and probes of all kinds do.
+#[tokio::test(flavor = "local")]
+async fn who_has_said_all_is_answered() {
+    let server = Server::start(Told {
+        // Long enough for the end to be seen before the answer is there.
+        page_time: Duration::from_millis(300),
+        ..Told::default()
+    });
+    let both = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET /up HTTP/1.1\r\nHost: x\r\n\r\n";
+    let table = [
+        ("GET /metrics HTTP/1.0\r\n\r\n", 1),
+        ("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 1),
+        ("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 1),
+        ("HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 1),
+        ("GET /explain HTTP/1.0\r\n\r\n", 1),
+        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1),
+        ("GET /primary HTTP/1.0\r\n\r\n", 1),
+        (
+            "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab",
+            1,
+        ),
+        (both, 2),
+    ];
+    for (request, answers) in table {
+        let mut stream = server.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let (bytes, _) = until_closed(&mut stream).await;
+        let text = String::from_utf8(bytes).unwrap();
+        assert_eq!(text.matches("HTTP/1.").count(), answers, "{request:?}: {text:?}");
+        assert!(text.contains("\r\n\r\n"), "{request:?}: {text:?}");
+    }
+}
+
+/// Pages that clients do not take have a bound together; health has none.
+#[tokio::test(flavor = "local")]
+async fn what_slow_readers_hold_has_a_bound_together() {
+    let limits = Limits {
+        held: 32 << 20,
+        write: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let backend = Told {
+        fresh: Some(10 << 20),
+        ..Told::default()
+    };
+    let server = Server::start_with(backend, limits);
+    let mut readers = Vec::new();
+    for _ in 0..64 {
+        let mut stream = server.connect().await;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        readers.push(stream);
+    }
+    // 32 MB are four such pages; the others are told to come again.
+    let mut statuses = Vec::new();
+    for stream in &mut readers {
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.unwrap();
+        statuses.push(String::from_utf8(head[9..].to_vec()).unwrap());
+    }
+    let served = statuses.iter().filter(|status| *status == "200").count();
+    assert!((4..=5).contains(&served), "{statuses:?}");
+    assert!(statuses.iter().all(|status| status == "200" || status == "503"));
+    let refused = server.get("/metrics").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    for path in ["/primary", "/up", "/liveness", "/read"] {
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
+    drop(readers);
+    let started = Instant::now();
+    while server.get("/metrics").await.status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "they are gone");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -15,6 +15,7 @@ use crate::catalog::{LoadError, Loaded};
 use crate::program::cli::{ReportFormat, write_stdout};
 use crate::program::setup::Setup;
 use crate::program::stop::Stop;
+use crate::values::text::on_one_line;
 use crate::web;
 
 /// Writes every finding about the paths, or about the configuration in use. A server is asked when the command line
@@ -80,7 +81,7 @@ fn is_of(collector: &Collector, path: Option<&Path>) -> bool {
 fn written(findings: &[Diagnostic], format: ReportFormat) -> Result<String, Stop> {
     match format {
         ReportFormat::Text => Ok(findings.iter().fold(String::new(), |mut text, finding| {
-            let _ = writeln!(text, "{finding}");
+            let _ = writeln!(text, "{}", on_one_line(&finding.to_string()));
             text
         })),
         ReportFormat::Json => json(findings),

@@ -17,6 +17,7 @@ use crate::program::setup::Setup;
 use crate::program::stop::Stop;
 use crate::scrape::overview::duration;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview, Selection};
+use crate::values::text::is_hidden;
 
 /// What asking may take besides the scrape.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -166,6 +167,14 @@ fn quoted(name: &str) -> String {
         && !name.starts_with(|c: char| c.is_ascii_digit());
     if is_plain {
         name.to_owned()
+    } else if name.contains(is_hidden) {
+        // Written so that it can be read, and run as it is read.
+        let escaped = name.chars().map(|c| match c {
+            c if is_hidden(c) => format!("\\+{:06x}", u32::from(c)),
+            '\\' | '"' => format!("{c}{c}"),
+            c => c.to_string(),
+        });
+        format!("U&\"{}\"", escaped.collect::<String>())
     } else {
         format!("\"{}\"", name.replace('"', "\"\""))
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::scrape::overview::duration;
+use crate::values::text::on_one_line;
 
 /// All of it.
 #[derive(Debug, Serialize)]
@@ -60,18 +61,23 @@ impl Findings {
         } else {
             ""
         };
-        let _ = writeln!(text, "Server: {}, {}", self.server, self.server_role);
+        let _ = writeln!(
+            text,
+            "Server: {}, {}",
+            on_one_line(&self.server),
+            self.server_role
+        );
         let _ = writeln!(text, "Version: {}", self.version);
-        let _ = writeln!(text, "Flavour: {}", self.flavour);
+        let _ = writeln!(text, "Flavour: {}", on_one_line(&self.flavour));
         if !self.role.is_empty() {
-            let _ = writeln!(text, "Role: {}{superuser}", self.role);
-            let _ = writeln!(text, "Extensions: {}", self.extensions.join(", "));
+            let _ = writeln!(text, "Role: {}{superuser}", on_one_line(&self.role));
+            let _ = writeln!(text, "Extensions: {}", on_one_line(&self.extensions.join(", ")));
         }
         if let Some(skew) = self.clock_skew_seconds {
             let side = if skew < 0.0 { "behind" } else { "ahead of" };
             let _ = writeln!(text, "Clock: {} {side} this machine's", seconds(skew.abs()));
         }
-        let _ = writeln!(text, "Databases: {}\n", self.databases.join(", "));
+        let _ = writeln!(text, "Databases: {}\n", on_one_line(&self.databases.join(", ")));
         self.costs(&mut text);
         self.write_problems(&mut text);
         text
@@ -94,6 +100,7 @@ impl Findings {
             series,
         } in &self.collectors
         {
+            let database = on_one_line(database);
             let _ = writeln!(
                 text,
                 "  {name:<24} {database:<20} {state:<20} {:>8} {series:>7} series",
@@ -109,9 +116,9 @@ impl Findings {
         }
         let _ = writeln!(text, "\nProblems: {}", self.problems.len());
         for Problem { what, remedies } in &self.problems {
-            let _ = writeln!(text, "  {what}");
+            let _ = writeln!(text, "  {}", on_one_line(what));
             for remedy in remedies {
-                let _ = writeln!(text, "    {remedy}");
+                let _ = writeln!(text, "    {}", on_one_line(remedy));
             }
         }
         let remedies: BTreeSet<_> = self
