@@ -18,6 +18,10 @@ use crate::postgres::permit::{Permit, Stuck};
 use crate::postgres::session::Session;
 use crate::postgres::socket::Address;
 
+/// For how long an attempt that hangs is waited for. Behind a peer that will never answer, another may be let in by now; the old one
+/// keeps its permit, so that they stay as few as they may be.
+const LONGEST: Duration = Duration::from_secs(12);
+
 /// An attempt that runs by itself.
 #[derive(Debug)]
 pub(in crate::postgres) struct Pending {
@@ -27,6 +31,7 @@ pub(in crate::postgres) struct Pending {
     liveness: Liveness,
     is_awaited: Arc<AtomicBool>,
     permit: Arc<Permit>,
+    begun: Instant,
     task: JoinHandle<Result<Session, Failure>>,
 }
 
@@ -38,6 +43,7 @@ impl Pending {
             liveness: attempt.liveness.clone(),
             is_awaited: Arc::clone(&attempt.is_awaited),
             permit: Arc::clone(&attempt.permit),
+            begun: Instant::now(),
             task: tokio::spawn(attempt.run()),
         }
     }
@@ -64,7 +70,9 @@ pub(in crate::postgres) struct Waiting(Mutex<HashMap<usize, (Pending, Option<Stu
 impl Waiting {
     /// Whether a connect to the host hangs.
     pub(in crate::postgres) fn has(&self, place: usize) -> bool {
-        self.kept().contains_key(&place)
+        let mut kept = self.kept();
+        kept.retain(|_, (pending, _)| pending.task.is_finished() || pending.begun.elapsed() < LONGEST);
+        kept.contains_key(&place)
     }
 
     /// Takes the one that hangs, to wait for it.
