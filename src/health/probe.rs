@@ -1,63 +1,53 @@
-//! The health probe: its own connection, its own task, nothing shared with scrapes but the connection information.
+//! The health probe: its own connections, its own task, nothing shared with scrapes but the connection information.
+//!
+//! A target is *up* while a kept session answers and new clients are let in, *starting* while the server says so, *down*
+//! otherwise. The session is kept from turn to turn; where it is lost, the next turn opens another. Beside it the door is
+//! tried ([`Door`]): by a knock each turn, which shows a frozen postmaster, and by a whole new connection every few seconds,
+//! which shows storage that hangs or fails. Who is refused for a reason of its own (a password, a limit) has been let in as
+//! far as health is concerned.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::MissedTickBehavior;
 
+use super::door::Door;
+use super::question::Question;
 use super::snapshot::{Health, Lag, Snapshot, State};
 use crate::catalog::facts::Kind;
 use crate::postgres::backoff::Backoff;
-use crate::postgres::connect::Endpoint;
+use crate::postgres::connect::{Endpoint, Knock};
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
-use crate::postgres::session::{Session, StatementKey};
+use crate::postgres::session::Session;
 
-/// The statement's key on the probe's connection.
-const KEY: StatementKey = StatementKey(1);
+/// For how long a write is waited for before its connection is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Recovery, whether replay is paused, bytes and seconds that replay is behind.
-///
-/// Lag is known only while a WAL receiver is connected: without one the positions that this server has say nothing
-/// about the primary's. The newest known position is the sender's report, which a role without `pg_monitor` does not
-/// see, or what was received. Time counts from the last replayed commit while bytes are outstanding.
-///
-/// A receiver asks a silent primary for a sign of life after half of `wal_receiver_timeout`, and has it at once: one that has
-/// heard nothing for longer, and two seconds, has lost the primary, though it will find out later. (Who does not see when
-/// it heard something last learns it then, too.)
-const STATEMENT: &str = "\
-SELECT r.in_recovery,
-       CASE WHEN r.in_recovery THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END,
-       CASE WHEN w.newest - r.replayed IS NOT NULL THEN pg_catalog.float8(greatest(w.newest - r.replayed, 0)) END,
-       CASE WHEN w.pid IS NULL THEN NULL
-            WHEN w.newest <= r.replayed THEN 0
-            WHEN pg_catalog.pg_last_xact_replay_timestamp() IS NULL THEN NULL
-            ELSE greatest(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
-                                               - pg_catalog.pg_last_xact_replay_timestamp()), 0) END
-  FROM (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery,
-               CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() END AS replayed) r
-  LEFT JOIN (SELECT pid,
-                    greatest(latest_end_lsn,
-                             CASE WHEN pg_catalog.pg_is_in_recovery()
-                                  THEN pg_catalog.pg_last_wal_receive_lsn() END) AS newest
-               FROM pg_catalog.pg_stat_get_wal_receiver(),
-                    CAST(pg_catalog.current_setting('wal_receiver_timeout') AS pg_catalog.interval) AS given
-              WHERE (given > interval '0' AND pg_catalog.clock_timestamp() - last_msg_receipt_time
-                                              > given / 2 + interval '2 s') IS NOT TRUE) w
-         ON w.pid IS NOT NULL AND r.in_recovery";
+/// For how long a knock is waited for before another takes its place.
+const KNOCK_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Before 10 the functions have other names and lag is not told.
-const STATEMENT_BEFORE_10: &str = "\
-SELECT pg_catalog.pg_is_in_recovery(),
-       CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_is_xlog_replay_paused() ELSE false END,
-       NULL::pg_catalog.float8,
-       NULL::pg_catalog.float8";
+/// The least time between two knocks.
+const KNOCK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How the probe goes about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Time between two questions to the kept session.
+    pub interval: Duration,
+    /// Time between two new connections.
+    pub connect_interval: Duration,
+    /// Whether a new connection may be open beside the kept session; if not, it takes its place.
+    pub has_two: bool,
+    /// Whether a new connection to a primary writes a message to its WAL.
+    pub writes: bool,
+}
 
 /// Probes the target at the interval until it is dropped.
-pub async fn run(endpoint: Endpoint, interval: Duration, health: Health) {
-    let mut session = None;
+pub async fn run(endpoint: Endpoint, manner: Manner, health: Health) {
+    let mut probe = Probe::new(endpoint.apart(), manner);
     // A refused role or database is not tried every second: each try is a line in the server's log.
     let mut refused = Backoff::default();
-    let mut ticks = tokio::time::interval(interval);
+    let mut ticks = tokio::time::interval(manner.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -66,12 +56,13 @@ pub async fn run(endpoint: Endpoint, interval: Duration, health: Health) {
         if !refused.may_try(began) {
             continue;
         }
-        let answer = probe(&endpoint, session.take()).await;
-        let (state, lag, reason) = match answer {
-            Ok((kept, state, lag)) => {
-                session = Some(kept);
+        let (state, lag, reason) = match probe.turn().await {
+            Ok((state, lag)) => {
                 refused.succeeded();
-                (state, lag, None)
+                match probe.shut() {
+                    Some((state, reason)) => (state, Lag::default(), Some(reason)),
+                    None => (state, lag, None),
+                }
             }
             Err(failure) => {
                 if failure.is_refusal() {
@@ -96,81 +87,170 @@ pub async fn run(endpoint: Endpoint, interval: Duration, health: Health) {
     }
 }
 
-/// One probe, on the kept session or, if that is gone or too old, on a new one.
-async fn probe(endpoint: &Endpoint, kept: Option<Session>) -> Result<(Session, State, Lag), Failure> {
-    if let Some(session) = kept.filter(|session| !session.is_closed()) {
-        if session.is_expired(Instant::now()) {
-            session.close().await;
-        } else {
-            match ask(session, endpoint).await {
-                // The connection was closed behind our back; whether the target is down a new one will tell.
-                Err(failure) if failure.reason == Reason::Connection => {}
-                answer => return answer,
+/// A kept session and what is known of its server.
+struct Probe {
+    endpoint: Endpoint,
+    /// For new connections beside the kept session, to the same server.
+    beside: Endpoint,
+    manner: Manner,
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    session: Session,
+    since: Instant,
+    question: Question,
+    knock: Option<(Knock, Door)>,
+    connect: Option<Door>,
+}
+
+impl Probe {
+    fn new(endpoint: Endpoint, manner: Manner) -> Self {
+        Self {
+            beside: endpoint.for_probe(),
+            endpoint,
+            manner,
+            kept: None,
+        }
+    }
+
+    /// Asks the kept session or, if that is gone or too old, a new one; knocks meanwhile.
+    async fn turn(&mut self) -> Result<(State, Lag), Failure> {
+        if let Some(mut kept) = self.kept.take().filter(|kept| !kept.session.is_closed()) {
+            if self.is_over(&kept) {
+                kept.session.close().await;
+            } else {
+                self.knock(&mut kept);
+                match self.ask(kept).await {
+                    // The connection was closed behind our back; whether the target is down a new one will tell.
+                    Err(failure) if failure.reason == Reason::Connection => {}
+                    answer => return answer,
+                }
             }
         }
+        // Unlike a statement, a connect may have several hosts to try.
+        let deadline = Instant::now() + self.endpoint.longest_connect();
+        let session = self.endpoint.connect(deadline).await?;
+        let kept = self.keep(session).await?;
+        self.ask(kept).await
     }
-    // Unlike a statement, a connect may have several hosts to try.
-    let deadline = Instant::now() + endpoint.longest_connect();
-    let session = endpoint.connect(deadline).await?;
-    ask(session, endpoint).await
-}
 
-async fn ask(mut session: Session, endpoint: &Endpoint) -> Result<(Session, State, Lag), Failure> {
-    let limit = endpoint.connect_timeout;
-    let answer = match within(Instant::now() + limit, query(&mut session, limit)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(Failure::timeout("the probe was not answered in time")),
-    };
-    let (state, lag) = match answer {
-        Ok(answer) => answer,
-        Err(failure) => {
-            session.abandon();
+    fn is_over(&self, kept: &Kept) -> bool {
+        let makes_way = !self.manner.has_two && kept.session.kind() == Kind::Postgres;
+        let is_due = makes_way && kept.since.elapsed() >= self.manner.connect_interval;
+        is_due || kept.session.is_expired(Instant::now())
+    }
+
+    /// What can be tried beside a session. A pooler lets clients in whatever its server does, and has no door of its own
+    /// that its session would not show.
+    async fn keep(&self, mut session: Session) -> Result<Kept, Failure> {
+        let limit = self.endpoint.connect_timeout;
+        let has_door = session.kind() == Kind::Postgres;
+        let knock = match has_door && self.endpoint.can_knock() {
+            true => {
+                let quiet = within(Instant::now() + limit, session.quiet_knock(limit)).await;
+                quiet.unwrap_or_else(|_| Err(Failure::timeout("the probe was not answered in time")))?
+            }
+            false => None,
+        };
+        // Where there is no knock, whole connections stand in for it.
+        let connect_interval = match knock {
+            Some(_) => self.manner.connect_interval,
+            None => self.manner.interval.min(self.manner.connect_interval),
+        };
+        // A connect gives up by itself, and a write may take as long again.
+        let longest = limit.saturating_mul(6);
+        Ok(Kept {
+            session,
+            since: Instant::now(),
+            question: Question::default(),
+            knock: knock.map(|knock| (knock, Door::unproven(KNOCK_INTERVAL, limit))),
+            connect: (has_door && self.manner.has_two).then(|| Door::new(connect_interval, longest)),
+        })
+    }
+
+    /// Begins a knock, if one is due.
+    fn knock(&self, kept: &mut Kept) {
+        kept.knock = kept.knock.take().filter(|(_, door)| !door.is_of_no_use());
+        if let Some((knock, door)) = &mut kept.knock {
+            let (endpoint, knock) = (self.endpoint.clone(), *knock);
+            door.attempt(|| async move {
+                let knocking = endpoint.knock(knock);
+                let end = within(Instant::now() + KNOCK_PATIENCE, knocking).await;
+                end.unwrap_or_else(|_| Err(Failure::timeout("the server does not take new connections")))
+            });
+        }
+    }
+
+    async fn ask(&mut self, mut kept: Kept) -> Result<(State, Lag), Failure> {
+        let limit = self.endpoint.connect_timeout;
+        let answer = match within(Instant::now() + limit, query(&mut kept, limit)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::timeout("the probe was not answered in time")),
+        };
+        let (state, lag) = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                kept.session.abandon();
+                return Err(failure);
+            }
+        };
+        if let Err(failure) = self
+            .endpoint
+            .check_role(&mut kept.session, state == State::Replica)
+        {
+            kept.session.close().await;
             return Err(failure);
         }
-    };
-    if let Err(failure) = endpoint.check_role(&mut session, state == State::Replica) {
-        session.close().await;
-        return Err(failure);
+        if let Some((_, door)) = &mut kept.knock {
+            door.settle().await;
+        }
+        if let Some(door) = &mut kept.connect {
+            let endpoint = self.beside.clone();
+            let writes = self.manner.writes && state == State::Primary;
+            door.attempt(|| connect(endpoint, writes));
+        }
+        self.kept = Some(kept);
+        Ok((state, lag))
     }
-    Ok((session, state, lag))
+
+    /// Why nobody is let in, if that is so.
+    fn shut(&mut self) -> Option<(State, std::sync::Arc<str>)> {
+        let kept = self.kept.as_mut()?;
+        let knock = kept.knock.as_mut().and_then(|(_, door)| door.shut());
+        let shut = knock.or_else(|| kept.connect.as_mut()?.shut())?;
+        Some((shut.state, shut.reason))
+    }
 }
 
-async fn query(session: &mut Session, limit: Duration) -> Result<(State, Lag), Failure> {
-    if session.kind() == Kind::Pgbouncer {
-        session.ping().await?;
-        return Ok((
-            State::Primary,
-            Lag {
-                bytes: Some(0),
-                time: Some(Duration::ZERO),
-                paused: false,
-            },
-        ));
+async fn query(kept: &mut Kept, limit: Duration) -> Result<(State, Lag), Failure> {
+    if kept.session.kind() == Kind::Pgbouncer {
+        kept.session.ping().await?;
+        return Ok((State::Primary, Lag::NONE));
     }
-    let sql = if session.version() < 100_000 {
-        STATEMENT_BEFORE_10
-    } else {
-        STATEMENT
-    };
-    let row = session.one_row(Some(KEY), sql, &[], limit).await?;
-    let unreadable = |_| Failure::new(Reason::Other, "the probe's answer has an unexpected form");
-    let in_recovery: bool = row.try_get(0).map_err(unreadable)?;
-    if !in_recovery {
-        return Ok((
-            State::Primary,
-            Lag {
-                bytes: Some(0),
-                time: Some(Duration::ZERO),
-                paused: false,
-            },
-        ));
+    kept.question.ask(&mut kept.session, limit).await
+}
+
+/// A whole new connection, which may write. What concerns our role alone is no failure of the server's.
+async fn connect(endpoint: Endpoint, writes: bool) -> Result<(), Failure> {
+    match endpoint.connect_again().await {
+        Ok(mut session) => {
+            let written = match writes {
+                true => within(Instant::now() + PATIENCE, session.write_message(PATIENCE)).await,
+                false => Ok(Ok(())),
+            };
+            match written {
+                Ok(end) => {
+                    session.close().await;
+                    end
+                }
+                Err(_) => {
+                    session.abandon();
+                    Err(Failure::timeout("a write got no answer"))
+                }
+            }
+        }
+        Err(failure) if failure.is_our_own() => Ok(()),
+        Err(failure) => Err(failure),
     }
-    let bytes: Option<f64> = row.try_get(2).map_err(unreadable)?;
-    let seconds: Option<f64> = row.try_get(3).map_err(unreadable)?;
-    let lag = Lag {
-        bytes: bytes.map(|bytes| bytes as u64),
-        time: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-        paused: row.try_get(1).map_err(unreadable)?,
-    };
-    Ok((State::Replica, lag))
 }

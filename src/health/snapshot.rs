@@ -61,6 +61,15 @@ pub struct Lag {
     pub paused: bool,
 }
 
+impl Lag {
+    /// What a primary has.
+    pub const NONE: Self = Self {
+        bytes: Some(0),
+        time: Some(Duration::ZERO),
+        paused: false,
+    };
+}
+
 /// One probe's outcome.
 #[derive(Clone, Debug)]
 pub struct Snapshot {

@@ -79,6 +79,8 @@ pub struct Failure {
     pub position: Option<u32>,
     /// Whether the server will not run a prepared statement whose result has other columns by now.
     pub is_result_changed: bool,
+    /// Whether it concerns our role, database or files alone: others may be let in.
+    pub is_our_own: bool,
 }
 
 impl Failure {
@@ -90,7 +92,23 @@ impl Failure {
             message: message.into(),
             position: None,
             is_result_changed: false,
+            is_our_own: false,
         }
+    }
+
+    /// The same, of which the server knows nothing.
+    #[must_use]
+    pub(crate) fn of_our_own(self) -> Self {
+        Self {
+            is_our_own: true,
+            ..self
+        }
+    }
+
+    /// Whether a connect failed for a reason that concerns our role, database or files alone: a password, a rule, a limit.
+    #[must_use]
+    pub(crate) fn is_our_own(&self) -> bool {
+        self.is_our_own
     }
 
     /// The statement or the scrape ran out of time on this side.
@@ -247,7 +265,18 @@ impl From<&DbError> for Failure {
             position,
             // The routine's name, as the message depends on lc_messages.
             is_result_changed: error.routine() == Some("RevalidateCachedQuery"),
+            is_our_own: is_our_own(code, error.routine()),
         }
+    }
+}
+
+/// Whether a connect that failed so says nothing about others. A file system that has gone read-only is told as 42501, too:
+/// the routine tells them apart, whatever the language.
+fn is_our_own(code: &str, routine: Option<&str>) -> bool {
+    match code {
+        "3D000" | "53300" => true,
+        "42501" | "55000" => routine == Some("CheckMyDatabase"),
+        code => code.starts_with("28"),
     }
 }
 

@@ -68,6 +68,11 @@ impl Limits {
         self.kind
     }
 
+    /// The server has told the number of its version.
+    pub(in crate::postgres) fn knows_version(&mut self, version: u32) {
+        self.version = version;
+    }
+
     /// There is a pooler in between, which did not show at first.
     pub(in crate::postgres) fn set_pooled(&mut self) {
         self.kind = Kind::Pooled;

@@ -14,6 +14,7 @@ pub mod failure;
 pub mod identity;
 mod limits;
 pub mod meter;
+pub(crate) mod optional_rows;
 pub mod permit;
 pub mod pipeline;
 pub mod pool;

@@ -11,12 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+/// From how many connections on two are the probe's.
+const ENOUGH: usize = 4;
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Scrapes: all permits but one are for them.
+    /// Scrapes: all permits but the probe's are for them.
     Scrape,
-    /// The health probe, which always finds one.
+    /// The health probe, which always finds its own.
     Probe,
 }
 
@@ -86,7 +89,13 @@ impl Permits {
     /// How many of them are for scrapes.
     #[must_use]
     pub fn of_scrapes(&self) -> usize {
-        self.0.cap - 1
+        self.0.cap - self.of_probe()
+    }
+
+    /// How many of them are left for the probe: a kept one and, where there are enough, one that comes and goes.
+    #[must_use]
+    pub fn of_probe(&self) -> usize {
+        if self.0.cap < ENOUGH { 1 } else { 2 }
     }
 
     /// How many of those for scrapes are held now, on all hosts.

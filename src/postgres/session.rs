@@ -123,6 +123,12 @@ impl Session {
         self.driver.version
     }
 
+    /// The server has told the number of its version.
+    pub(in crate::postgres) fn knows_version(&mut self, version: u32) {
+        self.driver.version = version;
+        self.limits.knows_version(version);
+    }
+
     /// The text of the last notice, once.
     pub(in crate::postgres) fn take_notice(&self) -> Option<String> {
         self.driver
@@ -431,7 +437,10 @@ impl Session {
 }
 
 /// Sends a batch, if there is one.
-async fn batch(client: &Client, sql: Option<&str>) -> Result<(), tokio_postgres::Error> {
+pub(in crate::postgres) async fn batch(
+    client: &Client,
+    sql: Option<&str>,
+) -> Result<(), tokio_postgres::Error> {
     match sql {
         Some(sql) => client.batch_execute(sql).await,
         None => Ok(()),

@@ -79,7 +79,7 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
         ));
         let probe = tokio::spawn(probe::run(
             endpoint.for_probe(),
-            settings.health_interval,
+            setup.manner(&endpoint),
             health.clone(),
         ));
         let report = tokio::spawn(manager.clone().report(health));

@@ -11,6 +11,7 @@ use super::stop::Stop;
 use crate::catalog::facts::Facts;
 use crate::catalog::{Catalog, Sources};
 use crate::health::Health;
+use crate::health::probe::Manner;
 use crate::postgres::connect::Endpoint;
 use crate::postgres::conninfo::{ConnInfo, ProcessEnvironment};
 use crate::postgres::meter::ResultLimits;
@@ -157,13 +158,24 @@ impl Setup {
         Ok((scraper, telemetry))
     }
 
+    /// How the health probe goes about it. Few connections are few: a new one takes the old one's place then.
+    pub(crate) fn manner(&self, endpoint: &Endpoint) -> Manner {
+        let settings = &self.settings;
+        Manner {
+            interval: settings.health_interval,
+            connect_interval: settings.health_connect_interval,
+            has_two: endpoint.permits().of_probe() > 1,
+            writes: settings.health_write,
+        }
+    }
+
     /// A view of the probe that is not yet running.
     pub(crate) fn health(&self, endpoint: &Endpoint) -> Health {
         let interval = self.settings.health_interval;
         // At the default interval of 1 s a snapshot holds for 3 s.
         let max_age = (interval * 2 + Duration::from_secs(1)).max(Duration::from_secs(3));
         // A turn ends a connection, connects to each host, and asks; three of them are a stuck task.
-        let turn = (interval + endpoint.connect_timeout * 3 + endpoint.longest_connect()) * 3;
+        let turn = (interval + endpoint.connect_timeout * 5 + endpoint.longest_connect()) * 3;
         Health::new(max_age, turn.max(Duration::from_secs(10)))
     }
 }

@@ -21,6 +21,7 @@ mod documented;
 mod fake;
 mod files;
 mod firewall;
+mod health;
 mod identity;
 mod lag;
 mod latency;

@@ -24,8 +24,8 @@ fn a_pause_of_the_exporter_is_no_failure_of_the_target() {
     proxy.latency(Duration::from_millis(600));
     let of_the_probe = |what: &str| {
         cluster.psql(&format!(
-            "select {what} from pg_stat_activity where application_name = 'pg_exporter' and query like \
-             '%pg_is_wal_replay_paused%'"
+            "select {what} from pg_stat_activity where application_name = 'pg_exporter' and query = \
+             'SELECT pg_catalog.pg_is_in_recovery()'"
         ))
     };
     let before = of_the_probe("pid");

@@ -165,7 +165,9 @@ fn a_server_that_shuts_down() {
     wait_for_state(&late, State::Starting, SOON);
     assert_reason(&late, "57P03");
     assert_nothing_of_the_target(&page_within(&late, 2.0).0);
-    assert_eq!(answer(&connected, "/primary"), (200, "primary".into()));
+    // Who is connected is served, but nobody else would be: that is what load balancers have to know.
+    assert_eq!(page_within(&connected, 5.0).0.value("pg_up", &[]), Some(1.0));
+    wait_for_state(&connected, State::Starting, SOON);
     assert_eq!(page_within(&connected, 5.0).0.value("pg_up", &[]), Some(1.0));
     // A fast one ends all of it.
     cluster.stop();

@@ -26,63 +26,66 @@ pub(in crate::postgres) struct Introduction {
 
 /// Asks the server for its introduction, in one round trip.
 pub(in crate::postgres) async fn introduce(
-    session: &Session,
+    session: &mut Session,
     token: &PoolerToken,
 ) -> Result<Introduction, Failure> {
-    let answer = session
-        .client
-        .simple_query(&statement(session.version(), token))
-        .await?;
+    let answer = session.client.simple_query(&statement(token)).await?;
     let row = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
     let row = row.ok_or_else(|| Failure::new(Reason::Other, "the server does not introduce itself"))?;
     let is = |column: usize, word: &str| row.try_get(column).ok().flatten() == Some(word);
-    Ok(Introduction {
+    let introduction = Introduction {
         is_ours: is(0, "t"),
         in_recovery: is(1, "t"),
         read_only: is(2, "on"),
-    })
+    };
+    if let Some(version) = row
+        .try_get(4)
+        .ok()
+        .flatten()
+        .and_then(|number| number.parse().ok())
+    {
+        session.knows_version(version);
+    }
+    Ok(introduction)
 }
 
 /// What is asked, and set only where the token shows that nobody else's session could be meant. Through a pooler it runs on
 /// whatever search path: its names are qualified, its operators too.
-fn statement(version: u32, token: &PoolerToken) -> String {
+/// The number of the version counts, not its text in the greeting, which vendors write as they like.
+fn statement(token: &PoolerToken) -> String {
     // Statements bring their own time limits. Catalog statements over many relations look expensive to the planner and
     // gain nothing from compilation, which there is from 11 on.
-    let mut settings = vec![
-        ("default_transaction_read_only", "on"),
-        ("client_min_messages", "warning"),
-        ("DateStyle", "ISO"),
-    ];
-    if version >= 110_000 {
-        settings.push(("jit", "off"));
-    }
-    if version >= HAS_TRANSACTION_TIMEOUT {
-        settings.push(("transaction_timeout", "0"));
-    }
-    let set = |(name, value)| format!(", pg_catalog.set_config('{name}', '{value}', false)");
-    let mut set: String = settings.into_iter().map(set).collect();
+    let set = |name, value| format!("pg_catalog.set_config('{name}', '{value}', false)");
+    let since = |version: u32, what: String| {
+        format!("CASE WHEN s.version::pg_catalog.int4 OPERATOR(pg_catalog.>=) {version} THEN {what} END")
+    };
     // Where the server's system can tell: a client that has gone, or is cut off, ends what it runs.
     let on_linux = |name, value| {
         format!(
-            ", CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0 \
+            "CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0 \
              AND pg_catalog.current_setting('{name}') OPERATOR(pg_catalog.=) '0' \
              THEN pg_catalog.set_config('{name}', '{value}', false) END"
         )
     };
-    if version >= 120_000 {
-        set.push_str(&on_linux("tcp_user_timeout", "30000"));
-    }
-    if version >= 140_000 {
-        set.push_str(&on_linux("client_connection_check_interval", "500"));
-    }
+    let set = [
+        set("default_transaction_read_only", "on"),
+        set("client_min_messages", "warning"),
+        set("DateStyle", "ISO"),
+        since(110_000, set("jit", "off")),
+        since(120_000, on_linux("tcp_user_timeout", "30000")),
+        since(140_000, on_linux("client_connection_check_interval", "500")),
+        since(HAS_TRANSACTION_TIMEOUT, set("transaction_timeout", "0")),
+    ]
+    .join(", ");
     format!(
-        "SELECT s.is_ours, s.in_recovery, s.read_only, CASE WHEN s.is_ours THEN pg_catalog.concat(''{set}) END FROM \
+        "SELECT s.is_ours, s.in_recovery, s.read_only, CASE WHEN s.is_ours THEN pg_catalog.concat({set}) END, s.version FROM \
          (SELECT pg_catalog.current_setting('statement_timeout') OPERATOR(pg_catalog.=) '{shown}' AS is_ours, \
          pg_catalog.pg_is_in_recovery() AS in_recovery, \
-         pg_catalog.current_setting('default_transaction_read_only') AS read_only OFFSET 0) s",
+         pg_catalog.current_setting('default_transaction_read_only') AS read_only, \
+         pg_catalog.current_setting('server_version_num') AS version OFFSET 0) s",
         shown = token.shown()
     )
 }
@@ -135,13 +138,6 @@ impl PoolerToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn jit_is_not_set_where_it_does_not_exist() {
-        let token = PoolerToken::new(Duration::from_secs(1));
-        assert!(!statement(100_023, &token).contains("jit"));
-        assert!(statement(110_022, &token).contains("jit"));
-    }
 
     #[test]
     fn options_given_are_kept() {

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod introduction;
+mod knock;
 pub(in crate::postgres) mod names;
 mod pending;
 mod secrets;
@@ -11,6 +12,8 @@ mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+pub use knock::Knock;
 
 use attributes::passes;
 use names::Names;
@@ -269,6 +272,9 @@ impl Endpoint {
         let secrets = within(until, Secrets::read(&self.info, host)).await;
         let secrets =
             secrets.map_err(|_| Failure::timeout("the files of its secrets do not answer").at(host))?;
+        if let Some(warning) = &secrets.warning {
+            tracing::warn!("{warning}");
+        }
         let secrets = Arc::new(secrets);
         let addresses = self.addresses(host, until).await;
         let addresses = addresses.map_err(|failure| failure.at(host))?;

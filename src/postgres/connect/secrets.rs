@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::postgres::conninfo::{ConnInfo, Host, Transport};
+use crate::postgres::conninfo::{ConnInfo, Host, PasswordWarning, Transport};
 use crate::postgres::tls;
 use crate::values::Secret;
 
@@ -14,6 +14,8 @@ use crate::values::Secret;
 pub(in crate::postgres) struct Secrets {
     /// What to answer when the server asks for a password.
     pub(in crate::postgres) password: Option<Secret>,
+    /// Why a file that could have had one was not used, for the log.
+    pub(in crate::postgres) warning: Option<PasswordWarning>,
     /// What makes TLS connections, or why there is none; none where there is no TLS.
     pub(in crate::postgres) tls: Option<Result<MakeRustlsConnect, String>>,
 }
@@ -29,14 +31,12 @@ impl Secrets {
 
     fn read_here(info: &ConnInfo, host: &Host) -> Self {
         let lookup = info.resolve_password(host);
-        if let Some(warning) = &lookup.warning {
-            tracing::warn!("{warning}");
-        }
         let transports = info.tls().transports(host);
         let has_tls = transports.iter().any(|transport| *transport != Transport::Plain);
         let connector = || tls::connector(&info.resolve_tls(), info.files());
         Self {
             password: lookup.password,
+            warning: lookup.warning,
             tls: has_tls.then(|| connector().map_err(|error| error.to_string())),
         }
     }

@@ -124,7 +124,7 @@ impl Attempt {
 
     /// Finds out what the server is, and keeps the session if that is what is wanted.
     async fn identify(&self, mut session: Session, token: &PoolerToken) -> Result<Session, Failure> {
-        let introduction = introduce(&session, token).await?;
+        let introduction = introduce(&mut session, token).await?;
         if !introduction.is_ours && session.kind() == Kind::Postgres {
             tracing::debug!("connected through a pooler that ignores options");
             session.limits.set_pooled();

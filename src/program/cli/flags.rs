@@ -86,6 +86,16 @@ pub struct Flags {
     #[arg(long, value_name = "TIME")]
     pub health_interval: Option<String>,
 
+    /// Time between two new connections by which the health probe sees whether others are let in
+    /// [env: PG_EXPORTER_HEALTH_CONNECT_INTERVAL] [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub health_connect_interval: Option<String>,
+
+    /// Write a message to the WAL of a primary over these connections, to see whether writes hang
+    /// [env: PG_EXPORTER_HEALTH_WRITE] [default: false]
+    #[arg(long, value_name = "true|false")]
+    pub health_write: Option<bool>,
+
     /// Databases scraped at the same time
     /// [env: PG_EXPORTER_PARALLEL] [default: 4]
     #[arg(long, value_name = "N")]

@@ -64,6 +64,10 @@ pub struct Settings {
     pub scrape_timeout: Duration,
     /// Time between two health probes.
     pub health_interval: Duration,
+    /// Time between two new connections of the health probe.
+    pub health_connect_interval: Duration,
+    /// Whether they write a message to a primary's WAL.
+    pub health_write: bool,
     /// Databases scraped at the same time, at least 1.
     pub parallel: usize,
     /// Connections to the server, all together, at least 2.
@@ -163,6 +167,13 @@ impl Settings {
                 "PG_EXPORTER_HEALTH_INTERVAL",
                 1,
             )?,
+            health_connect_interval: source.time(
+                flags.health_connect_interval,
+                "--health-connect-interval",
+                "PG_EXPORTER_HEALTH_CONNECT_INTERVAL",
+                5,
+            )?,
+            health_write: source.switch(flags.health_write, "PG_EXPORTER_HEALTH_WRITE", false)?,
             parallel: source.count(flags.parallel, "--parallel", "PG_EXPORTER_PARALLEL", 4, 1)?,
             max_connections: source.count(
                 flags.max_connections,

@@ -10,7 +10,7 @@ use crate::values::{boolean, duration};
 use crate::web::TelemetryPathError;
 
 /// Every variable that settings are read from.
-pub const VARIABLES: [&str; 21] = [
+pub const VARIABLES: [&str; 23] = [
     "PG_EXPORTER_URL",
     "PGURL",
     "PG_EXPORTER_URL_FILE",
@@ -27,6 +27,8 @@ pub const VARIABLES: [&str; 21] = [
     "PG_EXPORTER_CONNECT_TIMEOUT",
     "PG_EXPORTER_SCRAPE_TIMEOUT",
     "PG_EXPORTER_HEALTH_INTERVAL",
+    "PG_EXPORTER_HEALTH_CONNECT_INTERVAL",
+    "PG_EXPORTER_HEALTH_WRITE",
     "PG_EXPORTER_PARALLEL",
     "PG_EXPORTER_MAX_CONNECTIONS",
     "PG_EXPORTER_MAX_RESULT_ROWS",

@@ -1,0 +1,260 @@
+//! Whether the server lets new clients in: an old session may go on answering from memory while nobody else can connect.
+//!
+//! A door is tried again and again, one try at a time. A try is *due* after the interval, or at once after one that failed;
+//! then *under way*; *overdue* once it has taken longer than a client would wait. The door is shut while a try is overdue,
+//! or when as many as are tolerated have failed in a row. One that is answered opens it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::snapshot::State;
+use crate::postgres::deadline::within;
+use crate::postgres::failure::Failure;
+
+/// Failures in a row that shut the door: one may be a matter of the moment.
+const TOLERATED: u32 = 2;
+
+/// Why nobody is let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shut {
+    pub(super) state: State,
+    pub(super) reason: Arc<str>,
+}
+
+/// One way of trying.
+#[derive(Debug)]
+pub(super) struct Door {
+    /// Time between two tries.
+    every: Duration,
+    /// What a try may take.
+    limit: Duration,
+    phase: Phase,
+    failures: u32,
+    last: Option<Shut>,
+    /// Whether a try was ever answered: until then nobody knows whether it can be.
+    is_proven: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Idle {
+        due: Instant,
+    },
+    UnderWay {
+        since: Instant,
+        task: JoinHandle<Result<(), Failure>>,
+    },
+}
+
+impl Door {
+    /// A door that was open just now.
+    pub(super) fn new(every: Duration, limit: Duration) -> Self {
+        Self {
+            every,
+            limit,
+            phase: Phase::Idle {
+                due: Instant::now() + every,
+            },
+            failures: 0,
+            last: None,
+            is_proven: true,
+        }
+    }
+
+    /// A door of which nobody knows yet whether it ever opens.
+    pub(super) fn unproven(every: Duration, limit: Duration) -> Self {
+        let mut door = Self::new(every, limit);
+        door.is_proven = false;
+        door
+    }
+
+    /// Whether trying is of no use: the first try failed.
+    pub(super) fn is_of_no_use(&self) -> bool {
+        !self.is_proven && self.failures > 0
+    }
+
+    /// Begins a try, if one is due and none is under way.
+    pub(super) fn attempt<F>(&mut self, attempt: impl FnOnce() -> F)
+    where
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.look();
+        let now = Instant::now();
+        if matches!(self.phase, Phase::Idle { due } if now >= due) {
+            let task = tokio::spawn(attempt());
+            self.phase = Phase::UnderWay { since: now, task };
+        }
+    }
+
+    /// Waits for the try that is under way, until it is overdue.
+    pub(super) async fn settle(&mut self) {
+        if let Phase::UnderWay { since, task } = &mut self.phase {
+            // Time in which this process did not run counts as none.
+            let end = within((*since + self.limit).into_std(), task).await;
+            if let Ok(end) = end {
+                self.ended(
+                    end.unwrap_or_else(|_| Err(Failure::connection("the try did not come to its end"))),
+                );
+            }
+        }
+    }
+
+    /// Takes note of a try that has ended since.
+    fn look(&mut self) {
+        if let Phase::UnderWay { task, .. } = &mut self.phase
+            && let Some(end) = task.now_or_never()
+        {
+            self.ended(end.unwrap_or_else(|_| Err(Failure::connection("the try did not come to its end"))));
+        }
+    }
+
+    fn ended(&mut self, end: Result<(), Failure>) {
+        let now = Instant::now();
+        let wait = match end {
+            Ok(()) => {
+                self.is_proven = true;
+                self.failures = 0;
+                self.last = None;
+                self.every
+            }
+            Err(failure) => {
+                self.failures = self.failures.saturating_add(1);
+                let state = if failure.is_starting() {
+                    State::Starting
+                } else {
+                    State::Down
+                };
+                let reason = failure.to_string().into();
+                self.last = Some(Shut { state, reason });
+                Duration::ZERO
+            }
+        };
+        self.phase = Phase::Idle { due: now + wait };
+    }
+
+    /// Why nobody is let in; none when somebody is, or it is not known yet.
+    pub(super) fn shut(&mut self) -> Option<Shut> {
+        self.look();
+        if !self.is_proven {
+            return None;
+        }
+        match &self.phase {
+            Phase::UnderWay { since, .. } if since.elapsed() >= self.limit => Some(Shut {
+                state: State::Down,
+                reason: format!("a new connection got no answer within {:.1?}", self.limit).into(),
+            }),
+            _ => self.last.clone().filter(|_| self.failures >= TOLERATED),
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Phase::UnderWay { task, .. } = &self.phase {
+            task.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    const EVERY: Duration = Duration::from_secs(5);
+    const LIMIT: Duration = Duration::from_secs(2);
+
+    fn refused() -> Result<(), Failure> {
+        Err(Failure::connection("refused"))
+    }
+
+    /// One tick of the probe.
+    async fn tick(door: &mut Door, end: Result<(), Failure>) -> Option<Shut> {
+        advance(Duration::from_secs(1)).await;
+        door.attempt(|| ready(end));
+        door.settle().await;
+        door.shut()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_tried_at_its_interval() {
+        let mut door = Door::new(EVERY, LIMIT);
+        let mut tries = 0;
+        for _ in 0..20 {
+            advance(Duration::from_secs(1)).await;
+            door.attempt(|| {
+                tries += 1;
+                ready(Ok(()))
+            });
+            door.settle().await;
+            assert_eq!(door.shut(), None);
+        }
+        assert_eq!(tries, 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_failure_is_tolerated_and_looked_into_at_once() {
+        let mut door = Door::new(Duration::ZERO, LIMIT);
+        assert_eq!(tick(&mut door, refused()).await, None);
+        assert_eq!(tick(&mut door, Ok(())).await, None);
+        assert_eq!(tick(&mut door, refused()).await, None, "the count begins anew");
+        let shut = tick(&mut door, refused()).await.unwrap();
+        assert_eq!((shut.state, &*shut.reason), (State::Down, "refused"));
+        assert_eq!(
+            tick(&mut door, Ok(())).await,
+            None,
+            "one that is answered opens it"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_hangs_shuts_it_and_is_the_only_one() {
+        let mut door = Door::new(Duration::ZERO, LIMIT);
+        let mut tries = 0;
+        let mut shut = Vec::new();
+        for _ in 0..5 {
+            door.attempt(|| {
+                tries += 1;
+                pending()
+            });
+            advance(Duration::from_secs(1)).await;
+            shut.push(door.shut().is_some());
+        }
+        assert_eq!((tries, shut), (1, vec![false, true, true, true, true]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_opened_says_nothing() {
+        let mut door = Door::unproven(Duration::ZERO, LIMIT);
+        assert!(!door.is_of_no_use());
+        assert_eq!(tick(&mut door, refused()).await, None);
+        assert_eq!(tick(&mut door, refused()).await, None);
+        assert!(door.is_of_no_use());
+        let mut door = Door::unproven(Duration::ZERO, LIMIT);
+        assert_eq!(tick(&mut door, Ok(())).await, None);
+        assert_eq!(tick(&mut door, refused()).await, None);
+        assert!(tick(&mut door, refused()).await.is_some() && !door.is_of_no_use());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_answer_opens_it() {
+        let mut door = Door::new(Duration::ZERO, LIMIT);
+        door.attempt(|| async {
+            tokio::time::sleep(LIMIT * 2).await;
+            Ok(())
+        });
+        door.settle().await;
+        assert!(door.shut().is_some());
+        advance(LIMIT * 2).await;
+        tokio::task::yield_now().await;
+        assert_eq!(door.shut(), None);
+    }
+}

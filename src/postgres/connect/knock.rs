@@ -1,0 +1,176 @@
+//! Knocking: whether the server that answered last still takes new connections, without becoming a client of it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout_at;
+
+use super::pending::Pending;
+use super::secrets::Secrets;
+use super::startup::Attempt;
+use super::{Endpoint, Good};
+use crate::postgres::conninfo::{SslNegotiation, TargetSessionAttrs, Transport};
+use crate::postgres::deadline::{Liveness, within};
+use crate::postgres::failure::Failure;
+use crate::postgres::session::{Session, StatementKey};
+use crate::postgres::socket::Address;
+
+/// "Do you encrypt by GSSAPI?", understood from 12 on. Whoever hangs up after the answer leaves no line in the server's log.
+const GSS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
+
+/// "Do you encrypt by TLS?" A server that does logs a client that hangs up after it.
+const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// The first version that understands [`GSS_REQUEST`].
+const HAS_GSS_REQUEST: u32 = 120_000;
+
+/// Whether a server before 12 has TLS.
+const HAS_TLS: (StatementKey, &str) = (StatementKey(7), "SELECT pg_catalog.current_setting('ssl')");
+
+/// A message in a transaction, which is on disk when the answer comes.
+const MESSAGE: &str =
+    "SELECT pg_catalog.pg_logical_emit_message(true, 'pg_exporter'::pg_catalog.text, ''::pg_catalog.text)";
+
+/// What a server is asked at its door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Knock([u8; 8]);
+
+impl Knock {
+    /// What a server of that version can be asked without a line in its log; none when there is nothing.
+    #[must_use]
+    pub fn quiet(version: u32, has_tls: bool) -> Option<Self> {
+        match (version >= HAS_GSS_REQUEST, has_tls) {
+            (true, _) => Some(Self(GSS_REQUEST)),
+            (false, false) => Some(Self(TLS_REQUEST)),
+            (false, true) => None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// The same for the probe, with a memory of its own of what answered last.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self {
+            last_good: Arc::default(),
+            ..self.for_probe()
+        }
+    }
+
+    /// Whether a server can be asked anything before TLS.
+    #[must_use]
+    pub fn can_knock(&self) -> bool {
+        self.info.tls().negotiation != SslNegotiation::Direct
+    }
+
+    /// Knocks at the server that answered last: ready with the first byte of its answer. The caller bounds it.
+    ///
+    /// # Errors
+    /// When there is no connection, or it ends without an answer.
+    pub async fn knock(&self, knock: Knock) -> Result<(), Failure> {
+        let good = self.last_good().ok_or_else(unknown)?;
+        let exchange = async {
+            match &good.address {
+                Address::Tcp(address) => answers(TcpStream::connect(address).await?, knock).await,
+                Address::Unix(path) => answers(UnixStream::connect(path).await?, knock).await,
+            }
+        };
+        let answer: io::Result<u8> = exchange.await;
+        answer.map(|_| ()).map_err(|error| {
+            Failure::connection(format!("the server does not take new connections: {error}"))
+        })
+    }
+
+    /// Opens a session on the server that answered last, whatever its role. A connection that hangs in the server is not given
+    /// up for another, as it would stay there: who asks next waits for it again.
+    ///
+    /// # Errors
+    /// What the server says, or that it is silent.
+    pub async fn connect_again(&self) -> Result<Session, Failure> {
+        let good = self.last_good().ok_or_else(unknown)?;
+        let until = Instant::now() + self.longest_exchange();
+        let pending = match self.waiting.take(good.place) {
+            Some(pending) => pending,
+            None => self.begin_again(&good, until).await?,
+        };
+        let session = self.wait_for(good.place, pending, until).await;
+        session.map(|(session, _)| session)
+    }
+
+    async fn begin_again(&self, good: &Good, until: Instant) -> Result<Pending, Failure> {
+        let host = self.info.hosts().get(good.place).cloned().ok_or_else(unknown)?;
+        let permit = self.permits.acquire(good.place, self.purpose, || false);
+        let permit = timeout_at(until.into(), permit).await;
+        let permit = permit.map_err(|_| no_permit())?.map_err(|_| no_permit())?;
+        let secrets = within(until, Secrets::read(&self.info, &host)).await;
+        let secrets = secrets.map_err(|_| no_permit())?;
+        if let (Some(Err(error)), [Transport::Tls]) = (&secrets.tls, self.info.tls().transports(&host)) {
+            return Err(Failure::connection(error.clone()).of_our_own());
+        }
+        let shown = host.to_string();
+        let attempt = Attempt {
+            info: Arc::clone(&self.info),
+            host,
+            address: good.address.clone(),
+            secrets: Arc::new(secrets),
+            wanted: TargetSessionAttrs::Any,
+            limit: self.connect_timeout,
+            opening: self.connect_timeout,
+            liveness: Liveness::default(),
+            permit: Arc::new(permit),
+            version: good.version,
+            results: self.results,
+            is_awaited: Arc::default(),
+        };
+        Ok(Pending::begin(shown, attempt))
+    }
+}
+
+async fn answers(mut socket: impl AsyncRead + AsyncWrite + Unpin, knock: Knock) -> io::Result<u8> {
+    socket.write_all(&knock.0).await?;
+    socket.read_u8().await
+}
+
+fn no_permit() -> Failure {
+    Failure::timeout("no connection was free to try with").of_our_own()
+}
+
+fn unknown() -> Failure {
+    Failure::connection("no server has answered yet").of_our_own()
+}
+
+impl Session {
+    /// What this server can be asked at its door. The caller bounds it.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub(crate) async fn quiet_knock(&mut self, limit: Duration) -> Result<Option<Knock>, Failure> {
+        let version = self.version();
+        let has_tls = if version < HAS_GSS_REQUEST {
+            let rows = self.optional_rows(&[HAS_TLS], limit).await?;
+            let row = rows.into_iter().next().and_then(Result::ok);
+            row.is_none_or(|row| row.text(0) != Some("off"))
+        } else {
+            false
+        };
+        Ok(Knock::quiet(version, has_tls))
+    }
+
+    /// Writes a message to the WAL that says nothing, as a transaction of its own: it hangs or fails where writes do. A
+    /// server that has no such message, or does not let the role, is no failure. The caller bounds it.
+    ///
+    /// # Errors
+    /// What the server says, or the loss of the connection.
+    pub(crate) async fn write_message(&mut self, limit: Duration) -> Result<(), Failure> {
+        match self.one_row(None, MESSAGE, &[], limit).await {
+            Err(failure) if failure.is_lasting() => {
+                tracing::debug!("the probe cannot write: {failure}");
+                Ok(())
+            }
+            end => end.map(|_| ()),
+        }
+    }
+}
