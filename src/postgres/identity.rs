@@ -25,6 +25,8 @@ pub struct Identity {
     pub extensions: Vec<String>,
     /// Databases that take connections but not the role's, and the statements that change that.
     pub locked: Vec<(String, String)>,
+    /// Functions that shipped statements do without where the role may not call them, and the statements that change that.
+    pub denied: Vec<(String, String)>,
     /// The server's clock less this machine's in seconds, exact to half the round trip.
     pub clock_skew: f64,
 }
@@ -44,7 +46,27 @@ SELECT pg_catalog.version(), current_user::pg_catalog.text,
        ARRAY(SELECT pg_catalog.format('GRANT CONNECT ON DATABASE %I TO %I;', datname, current_user) FROM pg_catalog.pg_database
               WHERE datallowconn AND NOT datistemplate AND NOT pg_catalog.has_database_privilege(oid, 'CONNECT')
               ORDER BY datname),
+       ARRAY(SELECT pg_catalog.format('%s(%s)', p.proname, pg_catalog.oidvectortypes(p.proargtypes))
+               FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+              WHERE n.nspname = 'pg_catalog' AND p.proname = ANY ($1::pg_catalog.name[])
+                AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+              ORDER BY p.oid),
+       ARRAY(SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION pg_catalog.%I(%s) TO %I;', p.proname,
+                                      pg_catalog.oidvectortypes(p.proargtypes), current_user)
+               FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+              WHERE n.nspname = 'pg_catalog' AND p.proname = ANY ($1::pg_catalog.name[])
+                AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+              ORDER BY p.oid),
        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
+
+/// Functions that shipped statements call only where the role may: without them a part is missing, and nothing fails.
+const GUARDED: [&str; 5] = [
+    "pg_control_checkpoint",
+    "pg_control_system",
+    "pg_ls_logdir",
+    "pg_ls_waldir",
+    "pg_stat_get_progress_info",
+];
 
 /// Statements that grant what a message says is missing: the kind of object as the message names it, or `role`.
 const REMEDIES: &str = "\
@@ -70,7 +92,8 @@ SELECT CASE
 /// What the server says, the loss of the connection, or a timeout at the deadline.
 pub async fn read(session: &mut Session, deadline: Instant) -> Result<Identity, Failure> {
     let before = SystemTime::now();
-    let row = ask(session, KEY, STATEMENT, &[], deadline).await?;
+    let guarded = GUARDED.as_slice();
+    let row = ask(session, KEY, STATEMENT, &[(&guarded, Type::NAME_ARRAY)], deadline).await?;
     let now = midpoint(before, SystemTime::now());
     let roles: Vec<String> = get(&row, 2)?;
     let version: String = get(&row, 0)?;
@@ -85,7 +108,11 @@ pub async fn read(session: &mut Session, deadline: Instant) -> Result<Identity, 
             .into_iter()
             .zip(get::<Vec<String>>(&row, 7)?)
             .collect(),
-        clock_skew: get::<f64>(&row, 8)? - now,
+        denied: get::<Vec<String>>(&row, 8)?
+            .into_iter()
+            .zip(get::<Vec<String>>(&row, 9)?)
+            .collect(),
+        clock_skew: get::<f64>(&row, 10)? - now,
     })
 }
 

@@ -2,14 +2,12 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{io, thread};
 
 use pg_exporter_schema::Collector;
 
-use super::run;
 use crate::scrape::{DatabaseRows, Row, RowHandlers};
 
 /// Results that wait for a site's code. One that finds no place is dropped.
@@ -99,12 +97,6 @@ impl Exporter {
         };
         self.readers.handlers = self.readers.handlers.on::<R>(handler);
         self
-    }
-
-    /// Runs it until a signal ends it, or does what a subcommand asks for.
-    #[must_use]
-    pub fn run(self) -> ExitCode {
-        run::run(self)
     }
 }
 

@@ -11,26 +11,29 @@ use super::settings::{self, Settings};
 use super::setup::Setup;
 use super::stop::Stop;
 
-/// Runs the exporter as the process' arguments and environment say.
-pub(super) fn run(exporter: Exporter) -> ExitCode {
-    let cli = match Cli::read(std::env::args_os()) {
-        Ok(cli) => cli,
-        Err(refusal) => return refusal.report().into(),
-    };
-    // These ask for no server, no settings and no log: a mistake there must not end them.
-    match &cli.command {
-        Some(Command::Probe { address, timeout }) => return probe::run(address, timeout),
-        Some(Command::Completions { shell }) => return manual::completions(*shell),
-        Some(Command::Man { directory }) => return manual::pages(directory.as_deref()),
-        _ => {}
+impl Exporter {
+    /// Runs it until a signal ends it, or does what a subcommand asks for.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let cli = match Cli::read(std::env::args_os()) {
+            Ok(cli) => cli,
+            Err(refusal) => return refusal.report().into(),
+        };
+        // These ask for no server, no settings and no log: a mistake there must not end them.
+        match &cli.command {
+            Some(Command::Probe { address, timeout }) => return probe::run(address, timeout),
+            Some(Command::Completions { shell }) => return manual::completions(*shell),
+            Some(Command::Man { directory }) => return manual::pages(directory.as_deref()),
+            _ => {}
+        }
+        let code = execute(cli, self).unwrap_or_else(|stop| {
+            // A record for each mistake of a configuration.
+            stop.message.lines().for_each(|line| tracing::error!("{line}"));
+            stop.code.into()
+        });
+        logging::flush();
+        code
     }
-    let code = execute(cli, exporter).unwrap_or_else(|stop| {
-        // A record for each mistake of a configuration.
-        stop.message.lines().for_each(|line| tracing::error!("{line}"));
-        stop.code.into()
-    });
-    logging::flush();
-    code
 }
 
 fn execute(cli: Cli, exporter: Exporter) -> Result<ExitCode, Stop> {

@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::answers::Answers;
+use super::overview::from_rows;
 use super::overview::model::{self, Overview};
-use super::overview::server;
 use super::request::{Gone, Page, Request};
 use super::rows::batch::Batch;
 use super::rows::row::Row;
@@ -61,7 +61,7 @@ impl Scraper {
             .enable_all()
             .build()?;
         let thread = thread::Builder::new().name("scrape".to_owned()).spawn(move || {
-            let target = Target::new(endpoint, config, catalog, surroundings, server::wanted());
+            let target = Target::new(endpoint, config, catalog, surroundings, from_rows::wanted());
             let local = tokio::task::LocalSet::new();
             local.block_on(&runtime, Desk::new(target).serve(inbox));
         })?;

@@ -137,6 +137,7 @@ mod tests {
         drop(first);
         assert_eq!(held.state().bytes, 100);
         drop(second);
-        assert_eq!((held.state().bytes, held.state().holders.len()), (0, 0));
+        let state = held.state();
+        assert_eq!((state.bytes, state.holders.len()), (0, 0));
     }
 }

@@ -156,13 +156,7 @@ fn absolute(path: &Module, module: &Module) -> Option<Module> {
 }
 
 fn used_by(file: &File, files: &BTreeMap<String, File>) -> BTreeSet<String> {
-    let mut paths = imports(&file.code, &file.module);
-    let passes_on: BTreeSet<&Module> = if is_public_only(&file.code) {
-        file.passes_on.values().collect()
-    } else {
-        BTreeSet::new()
-    };
-    paths.retain(|path| !passes_on.contains(path));
+    let mut paths = imports(&used_only(&file.code), &file.module);
     paths.extend(inline(&file.code, &file.module));
     let own = file.module.join("/");
     let found = paths
@@ -171,9 +165,25 @@ fn used_by(file: &File, files: &BTreeMap<String, File>) -> BTreeSet<String> {
     found.filter(|used| *used != own && !used.is_empty()).collect()
 }
 
-/// Whether every import of the file is a `pub use`: it only passes on.
-fn is_public_only(code: &str) -> bool {
-    code.lines().all(|line| !line.starts_with("use "))
+/// The code without its `pub use`, whoever may see it: what a file passes on it need not use itself.
+fn used_only(code: &str) -> String {
+    let mut left = String::new();
+    let mut rest = code;
+    while let Some(at) = rest.find("\npub") {
+        let (before, statement) = rest.split_at(at + 1);
+        left.push_str(before);
+        let (head, _) = statement.split_once(' ').unwrap_or((statement, ""));
+        let passes_on = statement[head.len()..].starts_with(" use ");
+        let length = if passes_on {
+            statement.find(';').map_or(statement.len(), |end| end + 1)
+        } else {
+            head.len()
+        };
+        left.push_str(if passes_on { "" } else { head });
+        rest = &statement[length..];
+    }
+    left.push_str(rest);
+    left
 }
 
 /// Paths in the code itself.

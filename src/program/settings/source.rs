@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{NamePattern, Secret};
 use crate::files::{FileError, Files};
-use crate::scrape::database_names;
-use crate::values::{boolean, duration};
+use crate::scrape::{NamePattern, database_names};
+use crate::values::{Secret, boolean, duration};
 use crate::web::TelemetryPathError;
 
 /// Every variable that settings are read from.

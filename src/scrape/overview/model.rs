@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use pg_exporter_schema::Collector;
 use tokio::time::Instant;
 
+use super::from_rows;
 use super::server::ServerOverview;
 use crate::catalog::Live;
 use crate::catalog::facts::Kind;
@@ -151,7 +152,7 @@ fn is_reached(state: &State) -> bool {
 
 fn server(state: &State, last: Instant) -> ServerOverview {
     if is_reached(state) {
-        return ServerOverview::new(state, judge(state, last));
+        return from_rows::read(state, judge(state, last));
     }
     ServerOverview {
         version: state.facts.version,

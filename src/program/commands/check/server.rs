@@ -105,6 +105,10 @@ impl Inspection<'_> {
             }
             let columns = columns(&mut session, &text(&collector.query), path, deadline).await;
             let columns = columns.map_err(|failure| in_definition(failure, &collector.query, &facts));
+            // What a predicate rules out on this server need not run on it.
+            if columns.is_err() && is_ruled_out(&mut session, collector, text).await {
+                continue;
+            }
             self.query(collector, columns)?;
         }
         Ok(facts)
@@ -219,6 +223,22 @@ impl Inspection<'_> {
             message,
         });
     }
+}
+
+/// Whether one of the collector's predicates does not hold on the server, as far as the server tells.
+async fn is_ruled_out(session: &mut Session, collector: &Collector, text: impl Fn(&str) -> String) -> bool {
+    if session.kind() == Kind::Pgbouncer {
+        return false;
+    }
+    for predicate in collector.predicates.iter() {
+        let row = session
+            .one_row(None, &text(&predicate.query), &[], PATIENCE)
+            .await;
+        if row.is_ok_and(|row| row.try_get(0).is_ok_and(|holds: bool| !holds)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The same, at its place in the definition rather than in what was sent.

@@ -141,6 +141,12 @@ fn role(setup: &Setup, endpoint: &Endpoint, identity: Option<&Identity>) -> Vec<
             remedies: vec![remedy.clone()],
         });
     }
+    for (function, remedy) in &identity.denied {
+        problems.push(Problem {
+            what: format!("the role may not call {function}: what it tells is missing from the page"),
+            remedies: vec![remedy.clone()],
+        });
+    }
     if identity.clock_skew.abs() > LARGEST_SKEW {
         let skew = Duration::try_from_secs_f64(identity.clock_skew.abs()).unwrap_or_default();
         let side = if identity.clock_skew > 0.0 {
