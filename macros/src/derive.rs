@@ -113,14 +113,21 @@ fn implement_with(input: &DeriveInput, constant: &TokenStream, body: &TokenStrea
     // The struct with the lifetime of the result; one without labels has none.
     let row = Lifetime::new("'__row", Span::call_site());
     let of = input.generics.lifetimes().next().map(|_| quote!(<#row>));
+    // Other parameters are a mistake that is told already; this one must not add to it.
+    let of =
+        if input.generics.type_params().next().is_none() && input.generics.const_params().next().is_none() {
+            quote!(#name #of)
+        } else {
+            quote!(Self)
+        };
     quote! {
         #[automatically_derived]
         impl #parameters ::pg_exporter::Row for #name #arguments {
             const COLLECTOR: ::pg_exporter::schema::Collector = #constant;
 
-            type Of<#row> = #name #of;
+            type Of<#row> = #of;
 
-            fn from_row<#row>(row: ::pg_exporter::RowView<#row>) -> #name #of {
+            fn from_row<#row>(row: ::pg_exporter::RowView<#row>) -> #of {
                 #body
             }
         }

@@ -191,6 +191,12 @@ impl Failure {
         refuses && (self.message.contains("option") || self.message.contains("startup parameter"))
     }
 
+    /// Whether the server does not know a setting that was asked for.
+    #[must_use]
+    pub fn is_unknown_setting(&self) -> bool {
+        self.sqlstate.as_deref() == Some("42704")
+    }
+
     /// Whether asking again is useless until something on the server changes: what the statement names is not there
     /// or not allowed. Repeating it would only fill the server's log.
     #[must_use]

@@ -174,12 +174,21 @@ pub(crate) fn wait_for_page(exporter: &Exporter, up: f64) -> Page {
 /// Waits for a page of which something holds.
 #[track_caller]
 pub(crate) fn wait_for(exporter: &Exporter, what: &str, holds: impl Fn(&Page) -> bool) -> Page {
-    let mut page = Page::default();
-    wait_until(&format!("the page shows {what}"), SOON, || {
-        page = page_within(exporter, 5.0).0;
-        holds(&page)
-    });
-    page
+    let end = Instant::now() + SOON;
+    loop {
+        let page = page_within(exporter, 5.0).0;
+        if holds(&page) {
+            return page;
+        }
+        // With the log: what came between is in it.
+        assert!(
+            Instant::now() < end,
+            "waited {SOON:?} in vain until the page shows {what}; pg_up {:?}\n{}",
+            page.value("pg_up", &[]),
+            exporter.stderr()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The target is down: every path says so, and the page has nothing but the exporter's own metrics.

@@ -115,6 +115,12 @@ impl Attempt {
                 tracing::debug!("connected through a pooler: {failure}");
                 start(config, Kind::Pooled).await
             }
+            // Where a newer server answered last, an older one does now: it does not know all that was asked for.
+            Err(failure) if failure.is_unknown_setting() && self.version > 0 => {
+                let mut plain = config.clone();
+                plain.options(token.options(config.get_options(), 0));
+                start(&plain, Kind::Postgres).await
+            }
             started => started,
         };
         self.identify(session.map_err(Refused::at_the_door)?, &token)

@@ -118,10 +118,9 @@ impl Target {
         stream.set_write_timeout(Some(limit))?;
         let (path, host) = (&self.path, &self.authority);
         let agent = concat!("pg_exporter/", env!("CARGO_PKG_VERSION"));
-        write!(
-            stream,
-            "GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: {agent}\r\n\r\n"
-        )?;
+        // In one piece: a peer that answers before it has read all may have hung up by the second.
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: {agent}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         match stream.take(LONGEST_ANSWER).read_to_end(&mut answer) {
             // A peer that resets the connection behind its answer has answered.

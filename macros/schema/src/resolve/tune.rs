@@ -1,6 +1,7 @@
 //! An entry without a query changes what is there.
 
 use super::item::Item;
+use super::statement::is_console;
 use super::{columns, distinct, settings};
 use crate::language::collector;
 use crate::language::near::did_you_mean;
@@ -15,7 +16,11 @@ pub(crate) fn apply(entry: &Entry, rank: usize, items: &mut [&mut Item], report:
     let before = report.errors();
     for item in items.iter_mut() {
         item.touched = true;
+        let was_console = is_console(&item.collector);
         settings::apply(entry, rank, item, report);
+        if is_console(&item.collector) != was_console {
+            other_target(entry, report);
+        }
         if report.errors() > before {
             // The next branch would only repeat it.
             break;
@@ -37,6 +42,16 @@ pub(crate) fn apply(entry: &Entry, rank: usize, items: &mut [&mut Item], report:
             positions.map(|(column, location)| (*column, location.position)),
             report,
         );
+    }
+}
+
+/// A statement for PostgreSQL means nothing to pgbouncer's console, nor the other way round.
+fn other_target(entry: &Entry, report: &mut FileReport<'_>) {
+    let mut pairs = entry.given.pairs.iter();
+    if let Some(tags) = pairs.find(|pair| pair.key.name == "tags") {
+        let message = "an entry without `query` cannot take a collector from PostgreSQL to pgbouncer or back; keep its tag \
+                       `pgbouncer` as it is, or add `query` to define it anew";
+        report.error(tags.position, message.to_owned());
     }
 }
 
