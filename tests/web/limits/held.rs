@@ -44,7 +44,7 @@ fn slow_readers_of_a_large_page() {
         .start();
     exporter.wait_for_status("/primary", 200, SOON);
     let length = exporter.get("/metrics").body.len();
-    assert!(length > 8 << 20, "{length}");
+    assert!(length > 8_000_000, "{length}");
     let before = exporter.peak_rss();
     let mut clients = Vec::new();
     let mut slowest = Duration::ZERO;
