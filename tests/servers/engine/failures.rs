@@ -127,5 +127,6 @@ more: { query: 'SELECT 1 AS here, 2 AS surplus', metrics: [ { here: { usage: GAU
         (Some(1.0), 0)
     );
     assert_eq!(failures(&page), [""; 0]);
-    assert!(own.exporter.stderr().contains("column=away"));
+    let stat = own.exporter.get("/stat").text();
+    assert!(stat.contains("away"), "{stat}");
 }

@@ -18,21 +18,29 @@ fn operations_in_progress_are_shown_as_the_catalogs_say() {
         let vacuuming = value(
             &page,
             "pg_vacuuming_progress",
-            &[("relname", "vacuumed"), ("datname", "postgres")],
+            &[("relname", "public.vacuumed"), ("datname", "postgres")],
         );
         assert!((0.0..1.0).contains(&vacuuming), "{vacuuming}");
-        let indexing = value(&page, "pg_indexing_tuples", &[("relname", "indexed")]);
-        let blocks = value(&page, "pg_indexing_blocks", &[("relname", "indexed")]);
+        let indexing = value(&page, "pg_indexing_tuples", &[("relname", "public.indexed")]);
+        let blocks = value(&page, "pg_indexing_blocks", &[("relname", "public.indexed")]);
         assert!(
             indexing.is_nan() && blocks > 0.0 && blocks < 1.0,
             "{indexing} {blocks}"
         );
         assert_eq!(
-            value(&page, "pg_clustering_tup_scan", &[("relname", "clustered")]),
+            value(
+                &page,
+                "pg_clustering_tup_scan",
+                &[("relname", "public.clustered")]
+            ),
             1000.0
         );
         assert_eq!(
-            value(&page, "pg_clustering_progress", &[("relname", "clustered")]),
+            value(
+                &page,
+                "pg_clustering_progress",
+                &[("relname", "public.clustered")]
+            ),
             1.0
         );
         if major >= 13 {
@@ -43,7 +51,7 @@ fn operations_in_progress_are_shown_as_the_catalogs_say() {
 }
 
 fn checks(major: u32) -> Vec<Check> {
-    let labels = "datname, pid, relid::regclass";
+    let labels = "datname, pid, (SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relid)";
     let scanned = "case when phase = 'scanning heap' then heap_blks_scanned::float8 / heap_blks_total end";
     let vacuum = "pg_stat_progress_vacuum where datname = current_database()";
     let mut checks = columns("pg_vacuuming", labels, vacuum, &[("progress", scanned)]);
@@ -115,7 +123,7 @@ fn copy_and_analyze_in_progress_are_shown() {
         );
         cluster.wait_for("select count(*) from pg_stat_progress_copy", "1");
         let exporter = watch(&cluster, "postgres", &Layer::patient(&[]));
-        let labels = "datname, pid, relid::regclass";
+        let labels = "datname, pid, (SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relid)";
         let mut checks = columns(
             "pg_analyzing",
             labels,
@@ -141,12 +149,16 @@ fn copy_and_analyze_in_progress_are_shown() {
             ("processed_rows", "tuples_processed"),
             ("excluded_rows", "tuples_excluded"),
         ];
-        let labels = "datname, pid, relid::regclass, command, type";
+        let labels = "datname, pid, (SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relid), command, type";
         checks.extend(columns("pg_copying", labels, "pg_stat_progress_copy", &copying));
         agree(&exporter, &cluster, "postgres", &checks);
         let page = exporter.scrape();
         assert_eq!(
-            value(&page, "pg_analyzing_sample_ratio", &[("relname", "watched")]),
+            value(
+                &page,
+                "pg_analyzing_sample_ratio",
+                &[("relname", "public.watched")]
+            ),
             1.0
         );
         assert_eq!(
@@ -154,7 +166,7 @@ fn copy_and_analyze_in_progress_are_shown() {
                 .next()
                 .unwrap()
                 .label("relname"),
-            Some("copied")
+            Some("public.copied")
         );
         if major >= 17 {
             assert_eq!(value(&page, "pg_copying_skipped_rows", &[]), 0.0);

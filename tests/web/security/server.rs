@@ -10,12 +10,16 @@ fn a_collector_cannot_write() {
     let folder = Folder::new();
     let server = Cluster::start(newest_major());
     server.psql("CREATE TABLE kept (n int)");
+    // A statement that only seems to read: the definition compiler refuses the others.
+    server.psql(
+        "CREATE FUNCTION keep() RETURNS int LANGUAGE sql AS 'INSERT INTO public.kept VALUES (1) RETURNING n'",
+    );
     let definition = |name: &str, query: &str| {
         format!(
             "{name}:\n  query: \"{query}\"\n  metrics: [{{ value: {{ usage: GAUGE, description: x }} }}]\n"
         )
     };
-    let text = definition("inserts", "INSERT INTO kept VALUES (1) RETURNING n AS value")
+    let text = definition("inserts", "SELECT keep() AS value")
         + &definition("reads", "SELECT count(*) AS value FROM kept");
     let path = folder.write("collectors.yml", &text);
     let exporter = on_server()
