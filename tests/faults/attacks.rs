@@ -69,7 +69,7 @@ fn collector(name: &str, priority: u32, query: &str, column: &str) -> String {
 
 fn witness(page: &Page) -> (f64, String) {
     let found = page.samples.iter().find(|sample| sample.name == "witness_pid");
-    let sample = found.expect("the witness has spoken");
+    let sample = found.unwrap();
     (sample.value, sample.label("state").unwrap().to_owned())
 }
 

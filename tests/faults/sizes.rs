@@ -112,5 +112,4 @@ fn results_that_are_too_large_cost_their_collector() {
     }
     let peak = exporter.peak_rss();
     assert!(peak < MEMORY, "{} MB", peak >> 20);
-    println!("peak: {} MB", peak >> 20);
 }
