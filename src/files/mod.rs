@@ -2,7 +2,7 @@
 //!
 //! Connection strings, service and password files, certificates, keys, definitions and the web configuration are all read
 //! by [`Files`]: on a thread of its own, with a deadline and a bound on size, plain files only. Name lookups, which may hang
-//! as well, use the same [`SingleFlight`].
+//! as well, use the same `SingleFlight`.
 
 mod error;
 mod single_flight;

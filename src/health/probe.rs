@@ -2,7 +2,7 @@
 //!
 //! A target is *up* while a kept session answers and new clients are let in, *starting* while the server says so, *down*
 //! otherwise. The session is kept from turn to turn; where it is lost, the next turn opens another. Beside it the door is
-//! tried ([`Door`]): by a knock each turn, which shows a frozen postmaster, and by a whole new connection every few seconds,
+//! tried (`Door`): by a knock each turn, which shows a frozen postmaster, and by a whole new connection every few seconds,
 //! which shows storage that hangs or fails. Who is refused for a reason of its own (a password, a limit) has been let in as
 //! far as health is concerned.
 

@@ -17,7 +17,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(60);
 ///
 /// A database checks its session out and hands it back. A session holds its permit until the server's backend is gone, since
 /// the cap may be all that the role is allowed. When there is no permit, opening another closes an idle one: see
-/// [`close_latest`](Self::close_latest).
+/// `close_latest`.
 #[derive(Debug)]
 pub struct Pool {
     permits: Permits,

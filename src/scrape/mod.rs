@@ -1,5 +1,5 @@
-//! Scrapes, by stage: rows decoded ([`rows`]), encoded and put together to a page ([`page`]), who waits for which run
-//! ([`schedule`]), one target's run ([`run`]), what is told to people ([`overview`]), and the thread that does it ([`scraper`]).
+//! Scrapes, by stage: rows decoded (`rows`), encoded and put together to a page (`page`), who waits for which run
+//! (`schedule`), one target's run (`run`), what is told to people (`overview`), and the thread that does it (`scraper`).
 
 mod answers;
 pub mod overview;

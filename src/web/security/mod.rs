@@ -4,7 +4,7 @@
 //! file -> read (documents, tls, users, headers, rate) -> Policy     at start and whenever a file changed
 //! connection -> Security::tls -> handshake        request -> Security::admit -> passwords
 //! ```
-//! What is in force is one [`Policy`], swapped as a whole: a kept-alive connection obeys new users with its next
+//! What is in force is one `Policy`, swapped as a whole: a kept-alive connection obeys new users with its next
 //! request, new certificates are shown to the next connection.
 
 mod admission;
