@@ -340,10 +340,7 @@ fn frozen_writes_show_by_a_write() {
     let cluster = cluster();
     cluster.psql("create role mon login");
     let plain = exporter_of(&monitor(&cluster));
-    let writing = builder(&monitor(&cluster))
-        .arg("--health-write")
-        .arg("true")
-        .start();
+    let writing = builder(&monitor(&cluster)).arg("--health-write").start();
     wait_for_state(&writing, State::Primary, SOON);
     cluster.set("synchronous_standby_names", "nobody");
     cluster.reload();

@@ -140,12 +140,13 @@ pub enum ReportFormat {
 }
 
 /// Names of the on/off flags, for which `--no-NAME` stands for `--NAME=false`.
-const SWITCHES: [&str; 9] = [
+const SWITCHES: [&str; 10] = [
     "builtin",
     "disable-cache",
     "disable-intro",
     "auto-discovery",
     "fail-fast",
+    "health-write",
     "web.systemd-socket",
     "web.disable-reload",
     "dry-run",

@@ -49,6 +49,21 @@ fn each_switch_can_be_negated() {
     assert!(read("--no-url").is_err());
 }
 
+/// A flag that takes `true|false` and is not in the list would want its value.
+#[test]
+fn every_flag_that_is_on_or_off_is_a_switch() {
+    let definition = Cli::command();
+    let on_or_off = definition.get_arguments().filter(|flag| {
+        flag.get_value_names()
+            .is_some_and(|names| names.iter().any(|name| name == "true|false"))
+    });
+    let mut found: Vec<_> = on_or_off.filter_map(Arg::get_long).collect();
+    let mut listed = SWITCHES;
+    found.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(found, listed);
+}
+
 #[test]
 fn short_forms_stand_for_their_flags() {
     let flags = read("-u U -c C -l a=1 -l b=2 -t x,y -x p -i q -n ns -f -T 250 -P /m -D -E")

@@ -9,7 +9,7 @@ use crate::values::{Secret, boolean, duration};
 use crate::web::TelemetryPathError;
 
 /// Every variable that settings are read from.
-pub const VARIABLES: [&str; 23] = [
+pub const VARIABLES: [&str; 24] = [
     "PG_EXPORTER_URL",
     "PGURL",
     "PG_EXPORTER_URL_FILE",
@@ -33,6 +33,7 @@ pub const VARIABLES: [&str; 23] = [
     "PG_EXPORTER_MAX_RESULT_ROWS",
     "PG_EXPORTER_MAX_RESULT_BYTES",
     "PG_EXPORTER_MAX_LABEL_BYTES",
+    "PG_EXPORTER_TELEMETRY_PATH",
 ];
 
 /// Names the file that holds the connection string.
