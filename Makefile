@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rust run test soak bench fuzz lint deny release packages servers clean
+.PHONY: help rust run test soak bench fuzz lint deny release packages docs servers clean
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -44,6 +44,9 @@ release: rust ## build target/release/pg_exporter
 
 packages: rust ## make what is released, in dist/: tarball, deb, rpm, image, chart, bill of materials, checksums
 	@scripts/packages $(ARGS)
+
+docs: ## make the site of the documents, with search, in target/book
+	@scripts/docs $(ARGS)
 
 servers: ## bring PostgreSQL and the programs of the tests into the cache
 	@scripts/fetch-postgres
