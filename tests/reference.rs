@@ -1,5 +1,5 @@
-//! `docs/reference.md` is generated from the compiled definitions and the table of the exporter's own metrics, and current. `UPDATE_GOLDEN=1 cargo test --test
-//! reference` writes it.
+//! `docs/reference.md` is generated from the compiled definitions, and current. `UPDATE_GOLDEN=1 cargo test --test reference` writes
+//! it.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,25 +12,15 @@ use std::path::Path;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter::schema::{Collector, OPEN, Usage};
-use pg_exporter::self_metrics::{Prefix, TABLE};
 
 const INTRODUCTION: &str = "\
 # Collector reference
 
-Generated from the definitions in `collectors/` and the table in `src/self_metrics/table.rs` by `UPDATE_GOLDEN=1 cargo test --test reference`: do not edit.
+Generated from the definitions in `collectors/` by `UPDATE_GOLDEN=1 cargo test --test reference`: do not edit. Metrics about the exporter
+itself: [Metrics of the exporter](metrics-of-the-exporter.md).
 
 Versions are majors of the server; *from-to* includes both ends. A collector without the tag `cluster` runs on every
 database. `skip` means defined but not run unless a run-time layer says `skip: false`. Times are seconds.
-";
-
-const OWN: &str = "
-## The exporter's own metrics
-They are on every page, those by collector (label `query`) for the collectors of the page. `pg` stands for the namespace
-(`--namespace`). Constant labels (`--label`) are on all of them; where one has the name of a label of the metric, the metric's own
-is meant, but for `build_info` and `config_info`. A family without a sample is left out.
-
-| metric | type | labels | meaning |
-|---|---|---|---|
 ";
 
 /// Branches by collector, collectors in the order of their files.
@@ -145,22 +135,6 @@ fn labels(text: &mut String, branches: &[&Collector]) {
     }
 }
 
-/// What is not about the target but about the exporter, or told by it.
-fn own(text: &mut String) {
-    text.push_str(OWN);
-    for metric in TABLE {
-        let name = metric.full_name("pg");
-        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
-        let (kind, labels, help) = (metric.kind.word(), labels.join(" "), cell(metric.help));
-        let mark = if metric.prefix == Prefix::Process {
-            " Not left out by `--disable-intro`."
-        } else {
-            ""
-        };
-        writeln!(text, "| `{name}` | {kind} | {labels} | {help}{mark} |").unwrap();
-    }
-}
-
 fn reference() -> String {
     let mut text = INTRODUCTION.to_owned();
     for (name, of_name) in collectors() {
@@ -176,7 +150,6 @@ fn reference() -> String {
         labels(&mut text, &of_name);
         metrics(&mut text, &of_name);
     }
-    own(&mut text);
     text
 }
 
