@@ -16,7 +16,11 @@ stage_common() { # FOLDER
     install -m 644 packaging/systemd/* "$to/systemd/"
     install -m 644 packaging/etc/pg_exporter.env packaging/etc/collectors.yml.example "$to/etc/"
     install -m 644 packaging/etc/web.yml.example "$to/etc/web/config.yml.example"
-    for file in README.md CHANGELOG.md docs/*.md; do install -m 644 "$file" "$to/doc/"; done
+    # docs/README.md leads through these pages; the repository's own is for those who have the repository.
+    for file in CHANGELOG.md docs/*.md; do install -m 644 "$file" "$to/doc/"; done
+    install -d "$to/doc/zh"
+    install -m 644 docs/zh/*.md "$to/doc/zh/"
+    rm -- "$to/doc/SUMMARY.md"
     install -m 644 "$OUT/pg_exporter-$VERSION.cdx.json" "$to/doc/sbom.cdx.json"
     install -m 644 LICENSE "$to/LICENSE"
     # Rules and dashboards for Prometheus and Grafana.

@@ -6,9 +6,9 @@ use pg_exporter::health::{Lag, PATHS, Question, Snapshot, State, Verdict};
 
 use crate::support::read;
 
-/// The rows of the table between two marks, cells without backquotes.
-fn table(mark: &str) -> Vec<Vec<String>> {
-    let text = read("docs/health.md");
+/// The rows of a page's table between two marks, cells without backquotes.
+fn table(page: &str, mark: &str) -> Vec<Vec<String>> {
+    let text = read(page);
     let (_, rest) = text.split_once(&format!("<!-- {mark}: ")).unwrap();
     let (table, _) = rest.split_once(&format!("<!-- end of {mark} -->")).unwrap();
     let rows = table.lines().filter(|line| line.starts_with('|'));
@@ -40,9 +40,16 @@ fn ask(question: Question, state: State, lag: Lag, query: &str) -> (&'static str
     (status, body.trim_end().to_owned())
 }
 
+/// The page and its translation.
+const PAGES: [&str; 2] = ["docs/health.md", "docs/zh/health.md"];
+
 #[test]
 fn statuses_by_path_and_state() {
-    let rows = table("answers");
+    PAGES.into_iter().for_each(statuses);
+}
+
+fn statuses(page: &str) {
+    let rows = table(page, "answers");
     let states: Vec<State> = rows[0][1..]
         .iter()
         .map(|word| State::ALL.into_iter().find(|state| state.word() == word).unwrap())
@@ -67,7 +74,11 @@ fn statuses_by_path_and_state() {
 
 #[test]
 fn answers_to_lag_rules() {
-    let rows = table("lag");
+    PAGES.into_iter().for_each(lag_rules);
+}
+
+fn lag_rules(page: &str) {
+    let rows = table(page, "lag");
     assert!(rows.len() > 8);
     for row in &rows[2..] {
         let [query, replay, status, body] = &row[..] else {
@@ -79,12 +90,12 @@ fn answers_to_lag_rules() {
             paused: false,
         };
         let lag = match &**replay {
-            "paused" => Lag {
+            "paused" | "已暂停" => Lag {
                 paused: true,
                 ..behind
             },
-            "not known" => Lag::default(),
-            "5 s, 1 MiB behind" => behind,
+            "not known" | "未知" => Lag::default(),
+            "5 s, 1 MiB behind" | "落后 5 s、1 MiB" => behind,
             other => panic!("{other}"),
         };
         for question in [Question::Replica, Question::Read, Question::Readiness] {

@@ -18,4 +18,5 @@ mod pages;
 mod shell;
 mod site;
 mod support;
+mod translations;
 mod words;
