@@ -206,6 +206,13 @@ impl Failure {
             .is_some_and(|code| code.starts_with("42") || code == "0A000" || code == "3F000")
     }
 
+    /// Whether the server is well and only denies what was asked: to the role (42501), or to everybody (0A000), as managed
+    /// services do.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        !self.is_result_changed && matches!(self.sqlstate.as_deref(), Some("42501" | "0A000"))
+    }
+
     /// Whether the server refuses the statement because it is prepared: it lost it (behind a transaction pooler) or
     /// the result's type changed (after DDL).
     #[must_use]

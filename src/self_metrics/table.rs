@@ -22,7 +22,7 @@ macro_rules! metrics {
 
 metrics! {
     UP: Target "up", Gauge, [],
-        "Whether the target answers: 1 when its facts could be read, the connection held, and no fatal collector failed.";
+        "Whether the target answers: 1 when its facts could be read, the connection held, and no fatal collector failed but one that is denied.";
     VERSION: Target "version", Gauge, [],
         "Version number of the target as server_version_num, 0 before it is known.";
     IN_RECOVERY: Target "in_recovery", Gauge, [],

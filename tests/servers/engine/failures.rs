@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use pg_exporter_lab::{Cluster, majors};
+
 use super::{Own, about, database, databases};
-use crate::support::{PATIENCE, failures, value};
+use crate::layer::{Layer, patience};
+use crate::support::{PATIENCE, exporter, failures, value};
 
 const REASONS: &str = "
 slow: { query: SELECT pg_sleep(20)::text AS value, timeout: 0.3, metrics: [ { value: { usage: GAUGE, description: None. } } ] }
@@ -33,9 +36,9 @@ fn failures_have_reasons_and_the_rest_is_served() {
         let mut holder = cluster.session("reasons");
         holder.exec("begin");
         holder.exec("lock table held");
-        let layer = crate::layer::Layer::new(REASONS);
+        let layer = Layer::new(REASONS);
         let url = format!("postgresql://{role}@127.0.0.1:{}/reasons", cluster.port());
-        let exporter = crate::support::exporter(&url)
+        let exporter = exporter(&url)
             .args([
                 "--no-builtin",
                 "--auto-discovery=false",
@@ -129,4 +132,55 @@ more: { query: 'SELECT 1 AS here, 2 AS surplus', metrics: [ { here: { usage: GAU
     assert_eq!(failures(&page), [""; 0]);
     let stat = own.exporter.get("/stat").text();
     assert!(stat.contains("away"), "{stat}");
+}
+
+/// What is denied, or not supported by such a server, tells nothing about whether it answers: `pg_up` stays 1, and the failure is
+/// told. Three ways: of the role, of a function that its vendor has replaced, of the shipped collector.
+#[test]
+fn a_fatal_collector_that_is_denied_leaves_the_target_up() {
+    for major in majors().into_iter().filter(|major| [10, 14, 18].contains(major)) {
+        let cluster = Cluster::start(major);
+        cluster.psql(
+            "create role watcher login in role pg_monitor; create table public.secret (a int);
+             create function public.vendors() returns int language plpgsql as
+             $$ begin raise 'not supported here' using errcode = 'feature_not_supported'; end $$;
+             revoke execute on function pg_catalog.pg_conf_load_time() from public",
+        );
+        let yaml = format!(
+            "{}denied: {{ query: SELECT count(*) AS n FROM public.secret, fatal: true, timeout: 30, metrics: [ n: {{ usage: GAUGE, description: N }} ] }}
+vendor: {{ query: SELECT public.vendors() AS n, fatal: true, timeout: 30, metrics: [ n: {{ usage: GAUGE, description: N }} ] }}
+",
+            patience(&[])
+        );
+        let layer = Layer::new(&yaml);
+        let url = cluster.url("postgres").replace("postgres@", "watcher@");
+        let exporter = exporter(&url)
+            .arg("--auto-discovery=false")
+            .arg("--config")
+            .arg(layer.path())
+            .start();
+        for _ in 0..2 {
+            let page = exporter.scrape();
+            assert_eq!(
+                page.value("pg_up", &[]),
+                Some(1.0),
+                "{major}: {}",
+                exporter.stderr()
+            );
+            assert_eq!(
+                failures(&page),
+                [
+                    "postgres denied permission",
+                    "postgres pg permission",
+                    "postgres vendor other"
+                ],
+                "{major}"
+            );
+            assert!(
+                page.value("pg_db_numbackends", &[("datname", "postgres")])
+                    .is_some()
+            );
+        }
+        assert_eq!(exporter.get("/up").status, 200);
+    }
 }

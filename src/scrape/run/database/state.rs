@@ -114,11 +114,12 @@ impl State {
         self.passes.get(&run)?.failure.as_ref()
     }
 
-    /// Whether the database answers that run: its facts were read, and no fatal collector failed or is yet to answer.
+    /// Whether the database answers that run: its facts were read, and no fatal collector failed or is yet to answer. One
+    /// that the role is denied, or that such a server does not have, was answered.
     pub(in crate::scrape) fn is_up(&self, run: RunStart) -> bool {
-        let is_missing = |one: &CollectorState| one.is_pending(run.at) || one.outcome().failure().is_some();
-        let mut fatal_ones = self.collectors.iter().filter(|one| one.collector.fatal);
-        self.was_reached(run.id) && self.failure(run.id).is_none() && !fatal_ones.any(is_missing)
+        let is_pending = |one: &CollectorState| one.collector.fatal && one.is_pending(run.at);
+        let is_well = self.failure(run.id).is_none() && self.fatal_failure().is_none();
+        self.was_reached(run.id) && is_well && !self.collectors.iter().any(is_pending)
     }
 
     /// Whether the server is the one that it was when the database was last scraped, and the set of collectors too, as far as
@@ -160,10 +161,11 @@ impl State {
         self.scraped = Some(Instant::now());
     }
 
-    /// Why a fatal collector failed, if one did.
+    /// Why a fatal collector failed, if one did for another reason than that it is denied.
     pub(in crate::scrape) fn fatal_failure(&self) -> Option<Failure> {
-        let mut fatal_ones = self.collectors.iter().filter(|one| one.collector.fatal);
-        fatal_ones.find_map(|one| one.outcome().failure().cloned())
+        let fatal_ones = self.collectors.iter().filter(|one| one.collector.fatal);
+        let mut failures = fatal_ones.filter_map(|one| one.outcome().failure());
+        failures.find(|failure| !failure.is_denial()).cloned()
     }
 
     /// A run has ended with the database.
