@@ -133,3 +133,48 @@ fn every_shipped_statement_can_be_prepared() {
         run.stderr
     );
 }
+
+#[test]
+fn databases_that_refuse_are_told_and_the_others_are_checked() {
+    let url = database("check_main");
+    for name in ["check_open", "check_full", "check_locked"] {
+        let _ = database(name);
+    }
+    let server = server();
+    server.psql("create role check_role login; alter database check_full connection limit 0");
+    server.psql_in(
+        "check_locked",
+        "create function shut() returns event_trigger language plpgsql as $$ begin raise 'shut today'; end $$;
+         create event trigger shut on login execute function shut(); alter event trigger shut enable always",
+    );
+    let url = url.replace("postgres@", "check_role@");
+    let text = "one:\n  query: SELECT 1 AS a, pg_catalog.nothing_here() AS b\n  tags: [ \"dbname:check_open\" ]\n  metrics: [ a: { usage: GAUGE, description: A }, b: { usage: GAUGE, description: B } ]\n";
+    let directory = Directory::new(&[("1.yml", text)]);
+    let include = [
+        "--auto-discovery",
+        "--include-database=check_open,check_full,check_locked",
+    ];
+    let (code, found) = check(&url, &directory, &include);
+    assert_eq!(code, 1, "{found}");
+    let lines: Vec<_> = found.lines().collect();
+    assert!(
+        lines[0].starts_with(
+            "--url: warning: database check_full cannot be asked, statements are not checked there: "
+        ) && lines[0].ends_with("(SQLSTATE 53300)"),
+        "{found}"
+    );
+    assert!(
+        lines[1].contains("database check_locked cannot be asked")
+            && lines[1].ends_with("shut today (SQLSTATE P0001)"),
+        "{found}"
+    );
+    assert!(
+        lines[2].contains("in database check_open") && lines[2].contains("42883"),
+        "{found}"
+    );
+    // Nothing but what the databases refuse: a warning, which counts where all of them do.
+    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    assert_eq!(check(&url, &directory, &include).0, 0);
+    let strict = [&include[..], &["--strict"]].concat();
+    assert_eq!(check(&url, &directory, &strict).0, 1);
+}

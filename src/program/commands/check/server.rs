@@ -34,8 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What the server has to say about the collectors that would be installed there: in the database of the URL, and in those
 /// that would be discovered.
 ///
+/// A discovered database that cannot be asked is a warning, and the others are asked all the same.
+///
 /// # Errors
-/// When the server cannot be asked.
+/// When the URL's database cannot be asked.
 pub(super) fn findings(setup: &Setup, collectors: &[Arc<Collector>]) -> Result<Vec<Diagnostic>, Stop> {
     let endpoint = setup.endpoint()?;
     let live = Live::new(collectors.iter().map(|collector| (**collector).clone()));
@@ -51,10 +53,10 @@ pub(super) fn findings(setup: &Setup, collectors: &[Arc<Collector>]) -> Result<V
     commands::runtime()?.block_on(async {
         let facts = inspection.database(&endpoint, false).await.map_err(unreachable)?;
         for name in setup.discovered(&endpoint, &facts) {
-            inspection
-                .database(&endpoint.with_database(&name), true)
-                .await
-                .map_err(unreachable)?;
+            // One that refuses says nothing about the others.
+            if let Err(failure) = inspection.database(&endpoint.with_database(&name), true).await {
+                inspection.left_out(&name, &failure);
+            }
         }
         Ok::<_, Stop>(())
     })?;
@@ -112,6 +114,17 @@ impl Inspection<'_> {
             self.query(collector, columns)?;
         }
         Ok(facts)
+    }
+
+    /// A database cannot be asked, or not to the end.
+    fn left_out(&mut self, name: &str, failure: &Failure) {
+        self.found.push(Diagnostic {
+            file: "--url".to_owned(),
+            line: 0,
+            column: 0,
+            severity: Severity::Warning,
+            message: format!("database {name} cannot be asked, statements are not checked there: {failure}"),
+        });
     }
 
     fn predicate(
