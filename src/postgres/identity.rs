@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use postgres_types::{ToSql, Type};
+use postgres_types::Type;
 
-use super::deadline::within;
 use super::failure::{Failure, Reason};
 use super::session::{Session, StatementKey};
 
@@ -32,7 +31,6 @@ pub struct Identity {
 }
 
 const KEY: StatementKey = StatementKey(2);
-const REMEDY: StatementKey = StatementKey(3);
 
 const STATEMENT: &str = "\
 SELECT pg_catalog.version(), current_user::pg_catalog.text,
@@ -68,24 +66,6 @@ const GUARDED: [&str; 5] = [
     "pg_stat_get_progress_info",
 ];
 
-/// Statements that grant what a message says is missing: the kind of object as the message names it, or `role`.
-const REMEDIES: &str = "\
-SELECT CASE
-  WHEN $1 IN ('function', 'procedure', 'aggregate') THEN ARRAY(
-    SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION %I.%I(%s) TO %I;', nspname, proname,
-                             pg_catalog.oidvectortypes(p.proargtypes), current_user)
-      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = pronamespace
-     WHERE proname = $2 AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE') ORDER BY 1)
-  WHEN $1 = 'schema' THEN ARRAY[pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I;', $2, current_user)]
-  WHEN $1 = 'database' THEN ARRAY[pg_catalog.format('GRANT CONNECT ON DATABASE %I TO %I;', $2, current_user)]
-  WHEN $1 = 'role' THEN ARRAY[pg_catalog.format('GRANT %I TO %I;', $2, current_user)]
-  ELSE ARRAY(
-    SELECT pg_catalog.format('GRANT SELECT ON %I.%I TO %I;', nspname, relname, current_user)
-      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
-     WHERE relname = $2 AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-       AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY 1)
-  END";
-
 /// Asks a PostgreSQL server.
 ///
 /// # Errors
@@ -93,7 +73,9 @@ SELECT CASE
 pub async fn read(session: &mut Session, deadline: Instant) -> Result<Identity, Failure> {
     let before = SystemTime::now();
     let guarded = GUARDED.as_slice();
-    let row = ask(session, KEY, STATEMENT, &[(&guarded, Type::NAME_ARRAY)], deadline).await?;
+    let row = session
+        .one_row_until(KEY, STATEMENT, &[(&guarded, Type::NAME_ARRAY)], deadline)
+        .await?;
     let now = midpoint(before, SystemTime::now());
     let roles: Vec<String> = get(&row, 2)?;
     let version: String = get(&row, 0)?;
@@ -114,38 +96,6 @@ pub async fn read(session: &mut Session, deadline: Instant) -> Result<Identity, 
             .collect(),
         clock_skew: get::<f64>(&row, 10)? - now,
     })
-}
-
-/// The statements that grant what a failure for want of privileges says is missing. Empty when it cannot be told; run in
-/// the database in which it failed.
-///
-/// # Errors
-/// As [`read`].
-pub async fn remedies(
-    session: &mut Session,
-    failure: &Failure,
-    deadline: Instant,
-) -> Result<Vec<String>, Failure> {
-    let Some((kind, name)) = missing(&failure.message) else {
-        return Ok(Vec::new());
-    };
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&kind, Type::TEXT), (&name, Type::TEXT)];
-    let row = ask(session, REMEDY, REMEDIES, &parameters, deadline).await?;
-    get(&row, 0)
-}
-
-async fn ask(
-    session: &mut Session,
-    key: StatementKey,
-    sql: &str,
-    parameters: &[(&(dyn ToSql + Sync), Type)],
-    deadline: Instant,
-) -> Result<tokio_postgres::Row, Failure> {
-    let limit = deadline.saturating_duration_since(Instant::now());
-    let answer = session.one_row(Some(key), sql, parameters, limit);
-    within(deadline, answer)
-        .await
-        .unwrap_or_else(|_| Err(Failure::timeout("the server did not answer in time")))
 }
 
 fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a tokio_postgres::Row, index: usize) -> Result<T, Failure> {
@@ -187,56 +137,9 @@ fn flavour(version: &str, roles: &[String]) -> &'static str {
     by_version.or_else(by_role).map_or("PostgreSQL", |(_, name)| name)
 }
 
-/// What a message for want of privileges is about, as kind and name.
-fn missing(message: &str) -> Option<(&str, &str)> {
-    // Settings: what may read them is a role.
-    if message.contains("pg_read_all_settings") || message.starts_with("permission denied to examine") {
-        return Some(("role", "pg_read_all_settings"));
-    }
-    let rest = message.strip_prefix("permission denied for ")?;
-    let (kind, name) = rest.rsplit_once(' ')?;
-    // Before 11 every relation was called so.
-    let kind = if kind == "relation" { "table" } else { kind };
-    Some((kind, name.trim_matches('"')))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_missing_is_read_from_the_message() {
-        let table = [
-            (
-                "permission denied for function pg_ls_waldir",
-                Some(("function", "pg_ls_waldir")),
-            ),
-            (
-                "permission denied for relation heartbeat",
-                Some(("table", "heartbeat")),
-            ),
-            (
-                "permission denied for materialized view m",
-                Some(("materialized view", "m")),
-            ),
-            (
-                "permission denied for schema monitor",
-                Some(("schema", "monitor")),
-            ),
-            (
-                "permission denied to examine \"data_directory\"",
-                Some(("role", "pg_read_all_settings")),
-            ),
-            (
-                "must be superuser or a member of pg_read_all_settings to examine \"data_directory\"",
-                Some(("role", "pg_read_all_settings")),
-            ),
-            ("must be superuser to do that", None),
-        ];
-        for (message, expected) in table {
-            assert_eq!(missing(message), expected, "{message}");
-        }
-    }
 
     #[test]
     fn flavours_are_told_by_version_or_role() {

@@ -117,6 +117,26 @@ pub(in crate::postgres) fn of_options(options: &str) -> Option<String> {
     found
 }
 
+/// The schemas of a path as a setting shows it: names between commas, in lower case unless quoted.
+pub(in crate::postgres) fn schemas_of(path: &str) -> Vec<String> {
+    let mut schemas = vec![String::new()];
+    let mut is_quoted = false;
+    for letter in path.chars() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => schemas.push(String::new()),
+            letter if letter.is_whitespace() && !is_quoted => {}
+            letter if is_quoted => schemas.last_mut().into_iter().for_each(|name| name.push(letter)),
+            letter => schemas
+                .last_mut()
+                .into_iter()
+                .for_each(|name| name.extend(letter.to_lowercase())),
+        }
+    }
+    schemas.retain(|name| !name.is_empty());
+    schemas
+}
+
 fn words(options: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut letters = options.chars();
@@ -154,6 +174,13 @@ mod tests {
         for (options, path) in table {
             assert_eq!(of_options(options).as_deref(), path, "{options}");
         }
+    }
+
+    #[test]
+    fn the_schemas_of_a_path() {
+        assert_eq!(schemas_of(SERVERS_DEFAULT), ["$user", "public"]);
+        assert_eq!(schemas_of(r#" App ,"My, Schema""#), ["app", "My, Schema"]);
+        assert_eq!(schemas_of(""), Vec::<String>::new());
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub use render::write::structs::{write, write_file};
 pub use resolve::exact::inexact;
 pub use resolve::layer::{Outcome, compile, compile_node, layer};
 pub use resolve::names::shortest;
+pub use resolve::sql::mentions::{Mention, mentions};
 pub use web::options::{RateLimitOptions, WebOptions, web_options};
 pub use web::secret::{MASK, Secret};
 pub use web::tls::{Pem, TlsOptions};

@@ -1,15 +1,19 @@
 //! Asks the target.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::findings::{Collector, Findings, Problem};
+use crate::catalog::Live;
 use crate::catalog::facts::Kind;
 use crate::catalog::facts::{Facts, Wanted};
+use crate::catalog::{extension_schema, is_shipped};
 use crate::postgres::connect::Endpoint;
 use crate::postgres::facts;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::identity;
 use crate::postgres::identity::Identity;
+use crate::postgres::remedies::{Denied, remedies};
 use crate::postgres::session::Session;
 use crate::program::commands;
 use crate::program::commands::scraped;
@@ -31,6 +35,7 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
     let runtime = commands::runtime()?;
     let (mut session, facts) = runtime.block_on(first_look(&endpoint)).map_err(unreachable)?;
     let (_, overview) = scraped(setup, Selection::default())?;
+    let live = setup.catalog()?.live();
     runtime.block_on(async {
         let identity = match session.kind() {
             Kind::Pgbouncer => None,
@@ -57,7 +62,7 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
             };
             findings
                 .problems
-                .extend(failures(&endpoint, database, identity.is_some()).await);
+                .extend(failures(&endpoint, database, &live, identity.is_some()).await);
         }
         Ok(findings)
     })
@@ -187,7 +192,12 @@ fn quoted(name: &str) -> String {
 }
 
 /// What failed on one database, each with the statements that grant what it lacks.
-async fn failures(endpoint: &Endpoint, database: &DatabaseOverview, may_ask: bool) -> Vec<Problem> {
+async fn failures(
+    endpoint: &Endpoint,
+    database: &DatabaseOverview,
+    live: &Live,
+    may_ask: bool,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let name = &database.name;
     let failed: Vec<_> = database
@@ -201,25 +211,17 @@ async fn failures(endpoint: &Endpoint, database: &DatabaseOverview, may_ask: boo
             remedies: Vec::new(),
         });
     }
-    let is_permission = |one: &&CollectorOverview| {
-        one.last_error
-            .as_ref()
-            .is_some_and(|error| error.reason == Reason::Permission)
-    };
-    let mut session = match may_ask && failed.iter().any(is_permission) {
-        true => endpoint.connect(deadline()).await.ok(),
+    let mut grants = match may_ask && failed.iter().any(|one| may_lack_a_grant(one)) {
+        true => Grants::ask(endpoint, live).await.ok(),
         false => None,
     };
     for collector in failed {
         let Some(failure) = &collector.last_error else {
             continue;
         };
-        let remedies = match &mut session {
-            // That it cannot be told is no reason to hide the problem.
-            Some(session) => identity::remedies(session, failure, deadline())
-                .await
-                .unwrap_or_default(),
-            None => Vec::new(),
+        let remedies = match &mut grants {
+            Some(grants) if may_lack_a_grant(collector) => grants.of(&collector.branch).await,
+            _ => Vec::new(),
         };
         problems.push(Problem {
             what: format!("collector {} fails in {name}: {failure}", collector.name),
@@ -227,4 +229,49 @@ async fn failures(endpoint: &Endpoint, database: &DatabaseOverview, may_ask: boo
         });
     }
     problems
+}
+
+/// Whether it failed for want of a privilege: on an object, or on the schema that hides it.
+fn may_lack_a_grant(collector: &CollectorOverview) -> bool {
+    collector
+        .last_error
+        .as_ref()
+        .is_some_and(|error| matches!(error.reason, Reason::Permission | Reason::MissingObject))
+}
+
+/// Asks a database what collectors lack there.
+struct Grants<'a> {
+    session: Session,
+    facts: Facts,
+    live: &'a Live,
+}
+
+impl<'a> Grants<'a> {
+    async fn ask(endpoint: &Endpoint, live: &'a Live) -> Result<Self, Failure> {
+        let mut session = endpoint.connect(deadline()).await?;
+        let facts = facts::read(&mut session, &live.wanted, false, deadline()).await?;
+        Ok(Self { session, facts, live })
+    }
+
+    /// The statements that grant what a branch lacks. That it cannot be told is no reason to hide the problem.
+    async fn of(&mut self, branch: &str) -> Vec<String> {
+        let Some(collector) = self.live.collectors.iter().find(|one| one.branch == branch) else {
+            return Vec::new();
+        };
+        let predicates = collector.predicates.iter().map(|predicate| &predicate.query);
+        let statements = predicates.chain([&collector.query]).map(|sql| {
+            extension_schema::replaced(sql, &self.facts).map_or_else(|_| sql.to_string(), Cow::into_owned)
+        });
+        let sql = statements.collect::<Vec<_>>().join(";\n");
+        let denied = Denied {
+            sql: &sql,
+            path: match (&*collector.search_path, is_shipped(collector)) {
+                ([], false) => None,
+                (schemas, _) => Some(schemas),
+            },
+        };
+        remedies(&mut self.session, denied, deadline())
+            .await
+            .unwrap_or_default()
+    }
 }

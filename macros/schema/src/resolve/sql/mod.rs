@@ -2,5 +2,6 @@
 
 pub(crate) mod count;
 pub(crate) mod judge;
+pub(crate) mod mentions;
 pub(crate) mod prelude;
 pub(crate) mod scan;
