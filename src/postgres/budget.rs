@@ -83,7 +83,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn limits(now: Instant) -> Limits {
-        let mut limits = Limits::new(Kind::Postgres, 180_000);
+        let mut limits = Limits::new(Kind::Postgres, 180_000, false);
         limits.clock = Some(ServerClock::asked(now, 1_000.0));
         limits
     }
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn nothing_is_watched_without_a_clock() {
         let now = Instant::now();
-        let mut limits = Limits::new(Kind::Postgres, 180_000);
+        let mut limits = Limits::new(Kind::Postgres, 180_000, false);
         assert_eq!(sent(&mut limits, now, SECOND, &[60, 60]), "s-");
     }
 }

@@ -12,6 +12,7 @@ use tokio_postgres::Client;
 use super::deadline::within;
 use super::failure::{Failure, Reason};
 use super::session::Session;
+use super::text::Name;
 
 /// The names of the databases that someone holds such a lock on, or waits for one, and what finding out took the server in
 /// seconds: that column is evaluated last. Everyone may read `pg_locks`; what it costs grows with the number of locks: less than
@@ -59,8 +60,9 @@ impl LockReader {
             return Err(Failure::new(Reason::Other, "the server gave no row"));
         };
         let seconds: f64 = row.try_get(1).map_err(unreadable)?;
+        let names: Vec<Name> = row.try_get(0).map_err(unreadable)?;
         Ok(Claims {
-            databases: row.try_get(0).map_err(unreadable)?,
+            databases: names.into_iter().map(|name| name.0).collect(),
             // The server's clock may have been set back meanwhile.
             cost: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
         })

@@ -1,19 +1,22 @@
 //! What the planner must know of a database, read at the start of each scrape in one round trip.
 
 use std::collections::BTreeMap;
-use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
-use postgres_types::{FromSql, ToSql, Type};
+use postgres_types::{ToSql, Type};
 use tokio_postgres::Row;
 
 use super::deadline::within;
 use super::failure::{Failure, Reason};
 use super::limits::ServerClock;
 use super::session::{Session, StatementKey};
+use super::text::{Name, Sent};
 use super::version::dotted_version;
 use crate::catalog::facts::{Extension, Facts, Kind, Wanted};
+use crate::values::encoding::TextReader;
+use crate::values::name;
 
 /// The statement's key on every connection; collectors' keys begin behind it.
 const KEY: StatementKey = StatementKey(0);
@@ -35,7 +38,9 @@ SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
                FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
               WHERE e.extname = ANY ($2::pg_catalog.name[])),
        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
-       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()),
+       ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
+              WHERE pg_catalog.current_setting('server_encoding') NOT IN ('UTF8', 'SQL_ASCII'))";
 
 /// The first version with the function that tells the system identifier.
 const HAS_CONTROL_SYSTEM: u32 = 90_600;
@@ -71,9 +76,16 @@ async fn postgres(
     databases: bool,
     deadline: Instant,
 ) -> Result<Facts, Failure> {
+    let encoding = session.encoding();
+    let sent = |names: &[String]| -> Vec<Sent> {
+        // What the database cannot name it does not have.
+        let names = names.iter().filter_map(|name| encoding.bytes(name));
+        names.map(|name| Sent(name.into_owned())).collect()
+    };
+    let (wanted_schemas, wanted_extensions) = (sent(&wanted.schemas), sent(&wanted.extensions));
     let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
-        (&wanted.schemas, Type::NAME_ARRAY),
-        (&wanted.extensions, Type::NAME_ARRAY),
+        (&wanted_schemas, Type::NAME_ARRAY),
+        (&wanted_extensions, Type::NAME_ARRAY),
         (&databases, Type::BOOL),
     ];
     let asked = Instant::now();
@@ -85,53 +97,48 @@ async fn postgres(
     let names = |index: usize| names(&row, index);
     let mut databases = names(4)?;
     databases.sort_unstable();
+    let of_server = names(9)?
+        .into_iter()
+        .map(|name| name::bytes_of(&name).into_owned());
+    let reader = TextReader::new(encoding, of_server);
+    if *session.reader != reader {
+        session.reader = Arc::new(reader);
+    }
+    let texts = |index: usize| -> Result<Vec<String>, Failure> {
+        let names = names(index)?.into_iter();
+        Ok(names
+            .map(|name| encoding.text(&name::bytes_of(&name)).into_owned())
+            .collect())
+    };
     Ok(Facts {
         version: row.try_get::<_, i32>(0).map_err(unreadable)?.unsigned_abs(),
         in_recovery: row.try_get(1).map_err(unreadable)?,
-        database: row.try_get(2).map_err(unreadable)?,
-        user: row.try_get(3).map_err(unreadable)?,
+        database: row.try_get::<_, Name>(2).map_err(unreadable)?.0,
+        user: row.try_get::<_, Name>(3).map_err(unreadable)?.0,
         cluster,
         databases,
-        schemas: names(5)?.into_iter().collect(),
-        extensions: extensions(texts(&row, 6)?),
+        schemas: texts(5)?.into_iter().collect(),
+        extensions: extensions(texts(6)?),
         oid: row.try_get(7).map_err(unreadable)?,
     })
 }
 
 /// Of each extension its name, its schema and its version, one after the other.
-fn extensions(texts: Vec<Name>) -> BTreeMap<String, Extension> {
-    let mut texts = texts.into_iter().map(|text| text.0);
+fn extensions(texts: Vec<String>) -> BTreeMap<String, Extension> {
+    let mut texts = texts.into_iter();
     let mut extensions = BTreeMap::new();
     while let (Some(name), Some(schema), Some(version)) = (texts.next(), texts.next(), texts.next()) {
-        if let (Some(name), Some(schema)) = (name, schema) {
-            let version = version.unwrap_or_default();
-            extensions.insert(name, Extension { schema, version });
-        }
+        extensions.insert(name, Extension { schema, version });
     }
     extensions
 }
 
-/// An array of names. A name that is not UTF-8 (SQL_ASCII clusters) cannot be connected to or shown: it is left out.
+/// An array of names.
 fn names(row: &Row, index: usize) -> Result<Vec<String>, Failure> {
-    Ok(texts(row, index)?.into_iter().filter_map(|name| name.0).collect())
-}
-
-fn texts(row: &Row, index: usize) -> Result<Vec<Name>, Failure> {
-    row.try_get(index)
-        .map_err(|_| Failure::new(Reason::Other, "the server's facts have an unexpected form"))
-}
-
-/// A text value, `None` when it is not UTF-8.
-struct Name(Option<String>);
-
-impl<'a> FromSql<'a> for Name {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self(std::str::from_utf8(raw).ok().map(str::to_owned)))
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        <String as FromSql>::accepts(ty)
-    }
+    let names: Vec<Name> = row
+        .try_get(index)
+        .map_err(|_| Failure::new(Reason::Other, "the server's facts have an unexpected form"))?;
+    Ok(names.into_iter().map(|name| name.0).collect())
 }
 
 /// The cluster's identifier, 0 when the server does not tell.

@@ -35,6 +35,8 @@ impl ServerClock {
 pub(in crate::postgres) struct Limits {
     kind: Kind,
     version: u32,
+    /// Whether text comes as the server has it, and statements must be plain ASCII.
+    is_raw: bool,
     /// What the server's `statement_timeout` is set to, once that is known.
     set: Option<Duration>,
     /// The server's clock, as read with the last facts.
@@ -54,10 +56,11 @@ pub(in crate::postgres) enum Limit {
 
 impl Limits {
     /// The limits of a session of which nothing is known.
-    pub(in crate::postgres) fn new(kind: Kind, version: u32) -> Self {
+    pub(in crate::postgres) fn new(kind: Kind, version: u32, is_raw: bool) -> Self {
         Self {
             kind,
             version,
+            is_raw,
             set: None,
             clock: None,
             role_path: None,
@@ -120,6 +123,29 @@ impl Limits {
         self.is_alone(path).then_some(end)
     }
 
+    /// What to send before and after a statement whose text is sent, given what [`before_on`](Self::before_on) says: it is
+    /// translated by the server where it has letters beyond ASCII.
+    pub(in crate::postgres) fn translated(
+        &self,
+        sql: &str,
+        path: SearchPath<'_>,
+        before: Option<String>,
+    ) -> (Option<String>, Option<String>) {
+        let after = self.after(path).map(str::to_owned);
+        if sql.is_ascii() || !self.is_raw || self.kind == Kind::Pgbouncer {
+            return (before, after);
+        }
+        let before = before.map_or_else(String::new, |before| format!("{before}; "));
+        if after.is_some() {
+            return (Some(format!("{before}SET LOCAL client_encoding = 'UTF8'")), after);
+        }
+        let again = "SET SESSION client_encoding = 'SQL_ASCII'".to_owned();
+        (
+            Some(format!("{before}SET SESSION client_encoding = 'UTF8'")),
+            Some(again),
+        )
+    }
+
     /// Whether a statement has a transaction of its own: where what it sets would stay, or what it needs may not.
     fn is_alone(&self, path: SearchPath<'_>) -> bool {
         match self.kind {
@@ -134,6 +160,9 @@ impl Limits {
         let mut text = "BEGIN READ ONLY; ".to_owned();
         if is_pooled {
             text.push_str("SET LOCAL DateStyle = 'ISO'; ");
+            if self.is_raw {
+                text.push_str("SET LOCAL client_encoding = 'SQL_ASCII'; ");
+            }
         }
         // The path comes last: what sets the limits has names that it could change.
         text.push_str(&self.sql(limit, true));
@@ -212,12 +241,12 @@ mod tests {
 
     #[test]
     fn limits_of_old_and_new_servers() {
-        let mut old = Limits::new(Kind::Postgres, 90_204);
+        let mut old = Limits::new(Kind::Postgres, 90_204, false);
         assert_eq!(
             old.before(LIMIT).as_deref(),
             Some("SET SESSION statement_timeout = 100")
         );
-        let mut pooled = Limits::new(Kind::Pooled, 150_018);
+        let mut pooled = Limits::new(Kind::Pooled, 150_018, false);
         let text = pooled.before(LIMIT).unwrap_or_default();
         assert!(text.starts_with(
             "BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; SET LOCAL statement_timeout = 100; "
@@ -229,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_set_where_it_differs() {
-        let mut limits = Limits::new(Kind::Postgres, 180_000);
+        let mut limits = Limits::new(Kind::Postgres, 180_000, false);
         assert!(limits.before(LIMIT).is_some() && limits.before(LIMIT).is_none());
         let alone = limits
             .before_on(SearchPath::Role, Limit::Time(LIMIT))
@@ -263,7 +292,7 @@ mod tests {
         let path = SearchPath::of(&collector, true);
         assert!(!path.is_of_role(), "the definition names schemas");
         for kind in [Kind::Postgres, Kind::Pooled] {
-            let mut limits = Limits::new(kind, 180_000);
+            let mut limits = Limits::new(kind, 180_000, false);
             let text = limits.before_on(path, Limit::Time(LIMIT)).unwrap_or_default();
             assert!(text.starts_with("BEGIN READ ONLY; "), "{text}");
             assert!(text.contains(r#"; SET LOCAL "work_mem" = '64MB'; "#), "{text}");

@@ -3,7 +3,8 @@
 //! The driver keeps a message in memory until it has come to its end, however long it is. So what is too large must not reach
 //! it. A meter *passes* messages on; once a result is over its bounds it *drops* what is left of it, up to the server's sign that
 //! it waits for the next statement. In place of it the driver is given an error as a server would send it: that statement
-//! fails, the session and its other statements go on.
+//! fails, the session and its other statements go on. Messages that hold texts are *held* until they are whole, and passed on
+//! with texts that the driver can read.
 
 use std::io;
 use std::pin::Pin;
@@ -11,6 +12,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
+
+use super::greeting::Greeting;
+use super::readable::Speech;
 
 /// What is taken of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,11 @@ pub(in crate::postgres) struct Meter {
     bytes: u64,
     /// Whether the rest of a result is dropped.
     is_over: bool,
+    /// Whether cells are in their binary form, as behind an answer to Bind; else they are texts.
+    is_binary: bool,
+    speech: Speech,
+    /// What there is of a message that is held.
+    held: Vec<u8>,
 }
 
 /// Where in the stream we are.
@@ -68,6 +77,8 @@ enum State {
     Pass(u32),
     /// So many bytes of a message are to be dropped.
     Drop(u32),
+    /// So many bytes of a message are to come until it is whole.
+    Hold(u32),
 }
 
 impl Meter {
@@ -81,6 +92,9 @@ impl Meter {
             rows: 0,
             bytes: 0,
             is_over: false,
+            is_binary: false,
+            speech: Speech::default(),
+            held: Vec::new(),
         }
     }
 
@@ -120,20 +134,26 @@ impl Meter {
                         self.begin(output)?;
                     }
                 }
-                State::Pass(left) | State::Drop(left) => {
+                State::Pass(left) | State::Drop(left) | State::Hold(left) => {
                     let length = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     let (part, rest) = input.split_at(length);
                     let left = left - u32::try_from(length).unwrap_or(left);
-                    let passes = matches!(self.state, State::Pass(_));
-                    if passes {
-                        output.extend_from_slice(part);
-                    }
                     input = rest;
-                    self.state = match left {
-                        0 => State::Header,
-                        _ if passes => State::Pass(left),
+                    let next = match self.state {
+                        State::Hold(_) => {
+                            self.held.extend_from_slice(part);
+                            State::Hold(left)
+                        }
+                        State::Pass(_) => {
+                            output.extend_from_slice(part);
+                            State::Pass(left)
+                        }
                         _ => State::Drop(left),
                     };
+                    if left == 0 && matches!(next, State::Hold(_)) {
+                        self.let_go(output);
+                    }
+                    self.state = if left == 0 { State::Header } else { next };
                 }
             }
         }
@@ -151,6 +171,7 @@ impl Meter {
             // Ready for the next statement.
             b'Z' => {
                 self.is_over = false;
+                self.is_binary = false;
                 (self.rows, self.bytes) = (0, 0);
                 true
             }
@@ -175,17 +196,43 @@ impl Meter {
                 let what = format!("a message of {length} bytes, which is none of a PostgreSQL server");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
+            b'2' => {
+                self.is_binary = true;
+                true
+            }
             _ => true,
         };
-        if passes {
-            output.extend_from_slice(&self.header);
-        }
+        let has_texts = match tag {
+            b'D' => !self.is_binary,
+            tag => matches!(tag, b'S' | b'T' | b'E' | b'N'),
+        };
         self.state = match body {
             0 => State::Header,
-            _ if passes => State::Pass(body),
-            _ => State::Drop(body),
+            _ if !passes => State::Drop(body),
+            _ if has_texts => State::Hold(body),
+            _ => State::Pass(body),
         };
+        if passes && !matches!(self.state, State::Hold(_)) {
+            output.extend_from_slice(&self.header);
+        }
         Ok(())
+    }
+
+    /// A message that was held is whole.
+    fn let_go(&mut self, output: &mut Vec<u8>) {
+        let [tag, ..] = self.header;
+        match self.speech.readable(tag, &self.held) {
+            None => {
+                output.extend_from_slice(&self.header);
+                output.extend_from_slice(&self.held);
+            }
+            Some(body) => {
+                output.push(tag);
+                output.extend_from_slice(&u32::try_from(body.len() + 4).unwrap_or(u32::MAX).to_be_bytes());
+                output.extend_from_slice(&body);
+            }
+        }
+        self.held.clear();
     }
 
     fn exceeded(&self) -> Option<String> {
@@ -223,11 +270,12 @@ fn push_error(message: &str, output: &mut Vec<u8>) {
     output.extend_from_slice(&body);
 }
 
-/// A stream whose input goes through a meter.
+/// A stream whose input goes through a meter, and whose first message is a greeting of ours.
 #[derive(Debug)]
 pub(in crate::postgres) struct Metered<T> {
     inner: T,
     meter: Meter,
+    greeting: Greeting,
     piece: Box<[u8]>,
     /// What is passed on, from a place on.
     output: Vec<u8>,
@@ -235,10 +283,11 @@ pub(in crate::postgres) struct Metered<T> {
 }
 
 impl<T> Metered<T> {
-    pub(in crate::postgres) fn new(inner: T, meter: Meter) -> Self {
+    pub(in crate::postgres) fn new(inner: T, meter: Meter, greeting: Greeting) -> Self {
         Self {
             inner,
             meter,
+            greeting,
             piece: vec![0; PIECE].into_boxed_slice(),
             output: Vec::new(),
             taken: 0,
@@ -290,19 +339,19 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        let this = self.get_mut();
+        if this.meter.state == State::Opaque || !this.greeting.takes(bytes) {
+            return Pin::new(&mut this.inner).poll_write(context, bytes);
+        }
+        // In place of what the driver has written, as a whole.
+        while !this.greeting.rest().is_empty() {
+            let written = ready!(Pin::new(&mut this.inner).poll_write(context, this.greeting.rest()))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            this.greeting.advance(written);
+        }
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -325,6 +374,7 @@ impl<T: TlsStream + Unpin> TlsStream for Metered<T> {
 pub(in crate::postgres) struct MeteredTls<T> {
     pub(in crate::postgres) inner: T,
     pub(in crate::postgres) limits: ResultLimits,
+    pub(in crate::postgres) greeting: Greeting,
 }
 
 impl<S, T> TlsConnect<S> for MeteredTls<T>
@@ -338,8 +388,9 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, T::Error>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let (connecting, limits) = (self.inner.connect(stream), self.limits);
-        Box::pin(async move { Ok(Metered::new(connecting.await?, Meter::of_messages(limits))) })
+        let connecting = self.inner.connect(stream);
+        let (meter, greeting) = (Meter::of_messages(self.limits), self.greeting);
+        Box::pin(async move { Ok(Metered::new(connecting.await?, meter, greeting)) })
     }
 }
 

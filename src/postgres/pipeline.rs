@@ -72,13 +72,16 @@ pub async fn send<'a>(
     let session: &'a Session = session;
     let mut pending = VecDeque::with_capacity(requests.len());
     for (request, limit) in requests.iter().zip(limits) {
+        let is_sent = !matches!(session.prepared.get(&request.key), Some(Prepared::Named(..)));
+        let sql = if is_sent { request.sql } else { "" };
+        let (limit, end) = session.limits.translated(sql, request.path, limit);
         let settings = match limit {
             Some(sql) => Some(execute(session, sql).await),
             None => None,
         };
         let rows = begin(Box::pin(run(session, request))).await;
-        let end = match session.limits.after(request.path) {
-            Some(sql) => Some(execute(session, sql.to_owned()).await),
+        let end = match end {
+            Some(sql) => Some(execute(session, sql).await),
             None => None,
         };
         pending.push_back(PendingQuery {

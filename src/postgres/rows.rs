@@ -1,5 +1,6 @@
 //! A statement's result as the rest of the exporter sees it. The driver's types stop here.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::pin::Pin;
 
@@ -8,6 +9,7 @@ use postgres_types::{FromSql, Type};
 use tokio_postgres::{RowStream, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
 use super::failure::Failure;
+use crate::values::name;
 
 /// How cells are written on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +66,15 @@ impl<'a> FromSql<'a> for Raw<'a> {
 impl Row {
     /// The cell's bytes; `None` for NULL and for a column that is not there.
     #[must_use]
-    pub fn cell(&self, index: usize) -> Option<&[u8]> {
+    pub fn cell(&self, index: usize) -> Option<Cow<'_, [u8]>> {
         match &self.0 {
             Inner::Binary(row) => row
                 .try_get::<_, Option<Raw<'_>>>(index)
                 .ok()
                 .flatten()
-                .map(|raw| raw.0),
-            Inner::Text(row) => row.try_get(index).ok().flatten().map(str::as_bytes),
+                .map(|raw| raw.0.into()),
+            // The driver was given text that stands for the bytes.
+            Inner::Text(row) => row.try_get(index).ok().flatten().map(name::bytes_of),
         }
     }
 

@@ -21,10 +21,11 @@ use super::cancel_route::CancelRoute;
 use super::deadline::within;
 use super::failure::{Failure, Reason};
 use super::limits::{Limit, Limits};
-use super::rows::{ResultColumn, columns_of};
+use super::rows::{Format, ResultColumn, columns_of};
 use super::search_path;
 use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
+use crate::values::encoding::{Encoding, TextReader};
 
 /// For how long a connection is kept, plus up to a tenth: server-side caches do not grow for ever, and a changed
 /// password or `pg_hba` rule shows.
@@ -67,10 +68,28 @@ pub struct Session {
     pub(in crate::postgres) cluster: Option<i64>,
     /// Whether the server was in recovery when the session was opened, once that is known.
     in_recovery: Option<bool>,
+    /// How its text is read, as of the last facts.
+    pub(in crate::postgres) reader: Arc<TextReader>,
     /// The search path that the connection string gives.
     given_path: Option<String>,
     driver: Driver,
     expires: Instant,
+}
+
+/// How a database's text is encoded, and whether it comes as it is: so that no text fails for having no UTF-8.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::postgres) struct ServerEncoding(Encoding, bool);
+
+impl ServerEncoding {
+    /// The encoding of that name; the server says none where it is not known.
+    pub(in crate::postgres) fn named(name: Option<&str>) -> Self {
+        let is_raw = name.is_some_and(|name| name != "UTF8");
+        Self(Encoding::of_server(name.unwrap_or_default()), is_raw)
+    }
+
+    fn is_raw(self) -> bool {
+        self.1
+    }
 }
 
 /// The task that reads and writes a connection's socket.
@@ -81,6 +100,8 @@ pub(in crate::postgres) struct Driver {
     pub(in crate::postgres) notice: Arc<Mutex<Option<String>>>,
     /// Version of what answers, from the start-up exchange; 0 when unknown.
     pub(in crate::postgres) version: u32,
+    /// How the database's text is encoded.
+    pub(in crate::postgres) encoding: ServerEncoding,
     /// How to reach the server for cancel requests.
     pub(in crate::postgres) cancel_route: CancelRoute,
     /// Ends when the server has closed its end of the connection.
@@ -107,9 +128,10 @@ impl Session {
         let expires = Instant::now() + lifetime;
         Self {
             client: Arc::new(client),
-            limits: Limits::new(kind, driver.version),
+            limits: Limits::new(kind, driver.version, driver.encoding.is_raw()),
             prepared: HashMap::new(),
             cluster: None,
+            reader: Arc::default(),
             in_recovery: None,
             given_path,
             driver,
@@ -161,6 +183,23 @@ impl Session {
             }
             answer => answer,
         }
+    }
+
+    /// As [`one_row`](Self::one_row), bounded on both sides.
+    ///
+    /// # Errors
+    /// What the server says, the loss of the connection, or a timeout at the deadline.
+    pub(in crate::postgres) async fn one_row_until(
+        &mut self,
+        key: StatementKey,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+        deadline: Instant,
+    ) -> Result<Row, Failure> {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        within(deadline, self.one_row(Some(key), sql, parameters, limit))
+            .await
+            .unwrap_or_else(|_| Err(Failure::timeout("the server did not answer in time")))
     }
 
     async fn try_one_row(
@@ -256,6 +295,20 @@ impl Session {
         Ok(())
     }
 
+    /// How the database's text is encoded.
+    pub(in crate::postgres) fn encoding(&self) -> Encoding {
+        self.driver.encoding.0
+    }
+
+    /// How what a statement yields is read. The server translates for one that is sent as text and has letters beyond ASCII.
+    #[must_use]
+    pub fn reader(&self, sql: &str, format: Format) -> Arc<TextReader> {
+        if format == Format::Text && !sql.is_ascii() {
+            return Arc::default();
+        }
+        Arc::clone(&self.reader)
+    }
+
     /// What answers at the other end.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -302,10 +355,8 @@ impl Session {
         // Polled in this order, so sent in this order: one round trip.
         let mut answers = FuturesOrdered::new();
         for (key, sql, path) in new {
-            let (before, after) = (
-                self.limits.before_on(*path, Limit::Time(PREPARE_LIMIT)),
-                self.limits.after(path.to_owned()),
-            );
+            let before = self.limits.before_on(*path, Limit::Time(PREPARE_LIMIT));
+            let (before, after) = self.limits.translated(sql, *path, before);
             let settings = |sql: Option<String>| {
                 let client = Arc::clone(&client);
                 sql.map(|sql| {
@@ -316,7 +367,7 @@ impl Session {
             answers.push_back(Either::Right(async {
                 (Some(*key), client.prepare(sql).await.map(Some))
             }));
-            answers.extend(settings(after.map(str::to_owned)));
+            answers.extend(settings(after));
         }
         loop {
             let limit = deadline.min(Instant::now() + PREPARE_LIMIT + grace);
@@ -352,12 +403,12 @@ impl Session {
     ) -> Result<Vec<ResultColumn>, Failure> {
         let limit = deadline.saturating_duration_since(Instant::now());
         let before = self.limits.before_on(path, Limit::Time(limit));
-        let after = self.limits.after(path);
+        let (before, after) = self.limits.translated(sql, path, before);
         let client = &self.client;
         let all = join3(
             batch(client, before.as_deref()),
             client.prepare(sql),
-            batch(client, after),
+            batch(client, after.as_deref()),
         );
         let Ok((set, statement, end)) = within(deadline, all).await else {
             return Err(Failure::timeout(

@@ -2,7 +2,9 @@
 
 mod boolean;
 pub(crate) mod duration;
+pub mod encoding;
 pub(crate) mod exposition;
+pub mod name;
 pub mod text;
 
 pub(crate) use boolean::boolean;

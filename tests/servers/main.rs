@@ -15,6 +15,7 @@
 //! | [`large`] | limits on series hold in a database of 9,000 tables |
 //! | [`revocations`] | a function or view that is denied costs those collectors only that need it |
 //! | [`hostile`] | no statement can be made to mean somebody's look-alike of what it uses |
+//! | [`encodings`] | names in any encoding, each a series of its own |
 //! | [`engine`] | cache, back-off, predicates, duplicates, limits, discovery, labels |
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +31,7 @@ mod builtin;
 mod console;
 mod contract;
 mod definitions;
+mod encodings;
 mod engine;
 mod expected;
 mod hostile;

@@ -70,10 +70,16 @@ fn statement(token: &PoolerToken) -> String {
              THEN pg_catalog.set_config('{name}', '{value}', false) END"
         )
     };
+    // What the server cannot translate would fail as a whole over one name: such text comes as it is.
+    let as_it_is = format!(
+        "CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN {} END",
+        set("client_encoding", "SQL_ASCII")
+    );
     let set = [
         set("default_transaction_read_only", "on"),
         set("client_min_messages", "warning"),
         set("DateStyle", "ISO"),
+        as_it_is,
         since(110_000, set("jit", "off")),
         since(120_000, on_linux("tcp_user_timeout", "30000")),
         since(140_000, on_linux("client_connection_check_interval", "500")),

@@ -19,10 +19,11 @@ use crate::postgres::cancel_route::CancelRoute;
 use crate::postgres::conninfo::{ConnInfo, Host, SslNegotiation, TargetSessionAttrs, Transport};
 use crate::postgres::deadline::{Liveness, within};
 use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::greeting::Greeting;
 use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits};
 use crate::postgres::permit::Permit;
 use crate::postgres::search_path;
-use crate::postgres::session::{Driver, Session};
+use crate::postgres::session::{Driver, ServerEncoding, Session};
 use crate::postgres::socket::{Address, Lease, Socket};
 use crate::postgres::tls::TlsStarted;
 use crate::postgres::version::{dotted_version, server_version};
@@ -156,9 +157,10 @@ impl Attempt {
             keepalives: *self.info.keepalives(),
             tls: None,
         };
+        let greeting = Greeting::new(&self.info);
         if transport == Transport::Plain {
             let (socket, mut gone) = self.socket(&route).await?;
-            let socket = Metered::new(socket, Meter::of_messages(self.results));
+            let socket = Metered::new(socket, Meter::of_messages(self.results), greeting);
             return match config.connect_raw(socket, NoTls).await {
                 Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, gone)),
                 Err(error) => Err(after_its_end(error, &mut gone).await),
@@ -179,10 +181,12 @@ impl Attempt {
         route.tls = Some((connector, name));
         let (socket, mut gone) = self.socket(&route).await?;
         let is_direct = self.info.tls().negotiation == SslNegotiation::Direct;
-        let socket = Metered::new(socket, Meter::under_tls(self.results, is_direct));
+        let meter = Meter::under_tls(self.results, is_direct);
+        let socket = Metered::new(socket, meter, greeting.clone());
         let metered = MeteredTls {
             inner: watched,
             limits: self.results,
+            greeting,
         };
         match config.connect_raw(socket, metered).await {
             Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, gone)),
@@ -239,12 +243,14 @@ impl Attempt {
             Kind::Postgres | Kind::Pooled => server_version(&greeting),
             Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
         };
+        let encoding = ServerEncoding::named(connection.parameter("server_encoding"));
         let notice = Arc::new(Mutex::new(None));
         let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
         let driver = Driver {
             task,
             notice,
             version,
+            encoding,
             cancel_route,
             gone,
         };

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::keywords::Keyword;
 use super::settings::Settings;
-use crate::values::MASK;
+use crate::values::{MASK, name};
 
 /// The syntax of a connection string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Printable {
             let shown = if keyword.is_secret() {
                 MASK.into()
             } else {
-                String::from_utf8_lossy(&setting.bytes)
+                name::text_of(&setting.bytes)
             };
             (keyword, shown.into_owned())
         });
@@ -150,7 +150,7 @@ fn encode(text: &str) -> String {
         .remove(b'_')
         .remove(b'~')
         .remove(b'*');
-    utf8_percent_encode(text, ENCODED).to_string()
+    percent_encode(&name::bytes_of(text), ENCODED).to_string()
 }
 
 /// Quotes a value if it needs it.

@@ -1,5 +1,6 @@
 //! Connection information as a whole.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -72,8 +73,8 @@ impl ConnInfo {
     ) -> Result<Self, ConnInfoError> {
         settings.check()?;
         let hosts = Hosts::from_settings(settings, environment)?;
-        let user = match settings.text(Keyword::User)? {
-            Some(user) => user.to_owned(),
+        let user = match settings.name(Keyword::User) {
+            Some(user) => user.into_owned(),
             None => environment
                 .os_user()
                 .ok_or_else(|| ConnInfoError::new(Position::System, Problem::UserUnknown))?,
@@ -91,7 +92,9 @@ impl ConnInfo {
             None => environment.home_dir().map(|home| home.join(".pgpass")),
         };
         Ok(Self {
-            database: settings.text(Keyword::Database)?.unwrap_or(&user).to_owned(),
+            database: settings
+                .name(Keyword::Database)
+                .map_or_else(|| user.clone(), Cow::into_owned),
             password: password.map(|setting| Secret::new(setting.bytes.as_slice())),
             has_secret: [password, settings.get(Keyword::SslPassword)]
                 .into_iter()
@@ -140,13 +143,13 @@ impl ConnInfo {
         &self.files
     }
 
-    /// The database.
+    /// The database: the [text](crate::values::name) that stands for its bytes.
     #[must_use]
     pub fn database(&self) -> &str {
         &self.database
     }
 
-    /// The user.
+    /// The user: the [text](crate::values::name) that stands for its bytes.
     #[must_use]
     pub fn user(&self) -> &str {
         &self.user

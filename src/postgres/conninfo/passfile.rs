@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::ConnInfoError;
 use crate::files::{Content, FileError, Files};
-use crate::values::Secret;
+use crate::values::{Secret, name};
 
 /// What a password is looked up by.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +119,8 @@ fn match_field<'a>(line: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     if let Some(rest) = line.strip_prefix(b"*:") {
         return Some(rest);
     }
-    let mut wanted = wanted.bytes();
+    let wanted = name::bytes_of(wanted);
+    let mut wanted = wanted.iter().copied();
     let mut at = 0;
     loop {
         match (*line.get(at)?, wanted.next()) {

@@ -1,9 +1,11 @@
 //! The parameters as collected from text, service file and environment, before they are given types.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::error::{ConnInfoError, Position, Problem};
 use super::keywords::{Effect, Keyword};
+use crate::values::name;
 
 /// A value and where it came from.
 ///
@@ -87,6 +89,12 @@ impl Settings {
                 },
             )),
         }
+    }
+
+    /// The text that stands for a name, whatever its bytes are; an empty one counts as not set.
+    pub(in crate::postgres) fn name(&self, keyword: Keyword) -> Option<Cow<'_, str>> {
+        let setting = self.get(keyword).filter(|setting| !setting.bytes.is_empty())?;
+        Some(name::text_of(&setting.bytes))
     }
 
     /// One of several words; as in libpq, the empty one is none of them.

@@ -49,6 +49,11 @@ impl Batch {
         self.rows == 0
     }
 
+    /// Whether it was made without knowing what columns there are.
+    pub(in crate::scrape) fn has_no_shape(&self) -> bool {
+        self.label_columns == 0 && self.value_columns == 0
+    }
+
     /// Whether the result lacks the value column.
     #[must_use]
     pub fn is_absent(&self, value: usize) -> bool {

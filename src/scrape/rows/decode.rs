@@ -1,6 +1,7 @@
 //! Rows to a batch: each column's place and reading is resolved once per statement, not per cell.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use pg_exporter_schema::{Collector, Column, Usage, shortest};
 
@@ -10,6 +11,7 @@ use super::number::Wire;
 use super::timestamp;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::rows::{Format, ResultColumn, Row};
+use crate::values::encoding::TextReader;
 
 /// How the rows of one statement on one connection are read.
 #[derive(Clone, Debug)]
@@ -17,6 +19,7 @@ pub struct Decoder {
     labels: Vec<Label>,
     values: Vec<Value>,
     format: Format,
+    reader: Arc<TextReader>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +44,12 @@ impl Decoder {
     ///
     /// # Errors
     /// When a label column or a histogram column is missing: without it the series would be others.
-    pub fn resolve(collector: &Collector, columns: &[ResultColumn], format: Format) -> Result<Self, Failure> {
+    pub fn resolve(
+        collector: &Collector,
+        columns: &[ResultColumn],
+        format: Format,
+        reader: Arc<TextReader>,
+    ) -> Result<Self, Failure> {
         let find = |column: &Column| columns.iter().position(|found| *found.name == *column.column);
         let wire = |index: usize| {
             columns
@@ -81,6 +89,7 @@ impl Decoder {
             labels,
             values,
             format,
+            reader,
         })
     }
 
@@ -94,6 +103,18 @@ impl Decoder {
             .iter()
             .any(|value| value.index.is_some() && value.wire == Wire::Opaque);
         self.format == Format::Binary && (has_label || has_value)
+    }
+
+    /// How cells are written.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether texts are read by that reader.
+    #[must_use]
+    pub fn reads_by(&self, reader: &Arc<TextReader>) -> bool {
+        Arc::ptr_eq(&self.reader, reader) || self.reader == *reader
     }
 
     /// An empty batch of its shape.
@@ -115,9 +136,11 @@ impl Decoder {
                 if bytes.len() > longest {
                     return Err(too_long(bytes.len(), longest));
                 }
+                let text = batch.text();
                 match self.format {
-                    Format::Binary => binary_label(label.wire, bytes, batch.text()),
-                    Format::Text => text_label(label.wire, bytes, batch.text()),
+                    Format::Binary if label.wire == Wire::Text => text.push_str(&self.reader.text(&bytes)),
+                    Format::Binary => binary_label(label.wire, &bytes, text),
+                    Format::Text => self.text_label(label.wire, &bytes, text),
                 }
             }
             batch.end_label();
@@ -133,14 +156,24 @@ impl Decoder {
         Ok(())
     }
 
+    fn text_label(&self, wire: Wire, bytes: &[u8], text: &mut String) {
+        match (wire, bytes) {
+            (Wire::Bool, b"t") => text.push_str("true"),
+            (Wire::Bool, b"f") => text.push_str("false"),
+            (Wire::Timestamp | Wire::Date, _) => push_whole(read_text(wire, bytes), text),
+            (Wire::Float4 | Wire::Float8, _) => push_float(read_text(wire, bytes), text),
+            _ => text.push_str(&self.reader.text(bytes)),
+        }
+    }
+
     /// The number of a cell; `None` when what is there is none.
     fn value(&self, value: &Value, row: &Row) -> Result<Option<f64>, Failure> {
         let Some(bytes) = value.index.and_then(|index| row.cell(index)) else {
             return Ok(Some(value.null));
         };
         let number = match self.format {
-            Format::Binary => value.wire.read(bytes),
-            Format::Text => read_text(value.wire, bytes),
+            Format::Binary => value.wire.read(&bytes),
+            Format::Text => read_text(value.wire, &bytes),
         };
         let scale = if value.wire.is_scaled() { value.scale } else { 1.0 };
         let number = number.map(|number| number * scale);
@@ -180,10 +213,9 @@ fn is_binary_label(wire: Wire) -> bool {
     !matches!(wire, Wire::Opaque | Wire::Numeric)
 }
 
-/// Integers in decimal, floats in shortest form, times as whole Unix seconds, booleans as words, text as it is.
+/// Integers in decimal, floats in shortest form, times as whole Unix seconds, booleans as words.
 fn binary_label(wire: Wire, bytes: &[u8], text: &mut String) {
     match wire {
-        Wire::Text => text.push_str(&String::from_utf8_lossy(bytes)),
         Wire::Bool => text.push_str(if bytes.first() == Some(&1) {
             "true"
         } else {
@@ -193,16 +225,6 @@ fn binary_label(wire: Wire, bytes: &[u8], text: &mut String) {
         Wire::Unsigned8 => push_integer(bytes.try_into().map(u64::from_be_bytes).ok(), text),
         Wire::Float4 | Wire::Float8 => push_float(wire.read(bytes), text),
         _ => push_whole(wire.read(bytes), text),
-    }
-}
-
-fn text_label(wire: Wire, bytes: &[u8], text: &mut String) {
-    match (wire, bytes) {
-        (Wire::Bool, b"t") => text.push_str("true"),
-        (Wire::Bool, b"f") => text.push_str("false"),
-        (Wire::Timestamp | Wire::Date, _) => push_whole(read_text(wire, bytes), text),
-        (Wire::Float4 | Wire::Float8, _) => push_float(read_text(wire, bytes), text),
-        _ => text.push_str(&String::from_utf8_lossy(bytes)),
     }
 }
 

@@ -19,6 +19,10 @@ impl Gaps {
     /// Those of one result.
     #[must_use]
     pub fn of(collector: &Collector, batch: &Batch) -> Self {
+        // Of text without a row nothing is known.
+        if batch.has_no_shape() {
+            return Self::default();
+        }
         let named = |is: &dyn Fn(usize) -> bool| {
             let columns = collector.values().enumerate();
             let found = columns.filter(|(at, _)| is(*at));

@@ -207,15 +207,15 @@ const CASES: &[Case] = &[
         ],
     ),
     (
-        "the value of `dbname` is not UTF-8",
+        "the value of `application_name` is not UTF-8",
         &[
-            (35, "postgres://mon:Hunter2@db.example/app%ff"),
+            (56, "postgres://mon:Hunter2@db.example/app?application_name=%ff"),
         ],
     ),
     (
-        "the value of `user` is not UTF-8",
+        "the value of `host` is not UTF-8",
         &[
-            (12, "postgres://mon%ff:Hunter2@db.example/app"),
+            (24, "postgres://mon:Hunter2@db%ff/app"),
         ],
     ),
     (

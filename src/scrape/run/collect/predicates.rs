@@ -10,6 +10,7 @@ use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
 use crate::postgres::pipeline::{PendingQuery, QueryRequest};
+use crate::postgres::rows::Format;
 use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::{Session, StatementKey};
 use crate::scrape::run::database::Database;
@@ -118,13 +119,19 @@ async fn holds(mut query: PendingQuery<'_>) -> Result<bool, Failure> {
     let Some(row) = rows.next().await? else {
         return Ok(false);
     };
-    if row.columns().iter().map(|column| column.oid).ne([BOOL]) {
+    let cell = row.cell(0);
+    let is_boolean = match row.format() {
+        Format::Binary => row.columns().iter().map(|column| column.oid).eq([BOOL]),
+        // Text does not tell its type.
+        Format::Text => row.columns().len() == 1 && matches!(cell.as_deref(), None | Some(b"t" | b"f")),
+    };
+    if !is_boolean {
         return Err(Failure::new(
             Reason::Cast,
             "a predicate must return one column of type boolean",
         ));
     }
-    let answer = row.cell(0) == Some(&[1]);
+    let answer = matches!(cell.as_deref(), Some([1] | b"t"));
     match rows.next().await? {
         None => Ok(answer),
         Some(_) => Err(Failure::new(

@@ -21,6 +21,7 @@ use crate::scrape::rows::row::has_the_same_rows;
 use crate::scrape::run::config::Config;
 use crate::scrape::run::database::Database;
 use crate::scrape::run::env::Env;
+use crate::values::encoding::TextReader;
 
 /// A statement's end, or the end of the session.
 enum Ended {
@@ -89,13 +90,18 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
     let known = update(database, item, |one| one.decoder.clone()).flatten();
     if let Some((known, decoder)) = known
         && Arc::ptr_eq(&known, &columns)
+        && decoder.reads_by(&session.reader(&item.query, decoder.format()))
     {
         return Ok(Some(decoder));
     }
-    let mut decoder = Decoder::resolve(&item.collector, &columns, Format::Binary)?;
+    let resolve = |session: &Session, format| {
+        let reader = session.reader(&item.query, format);
+        Decoder::resolve(&item.collector, &columns, format, reader)
+    };
+    let mut decoder = resolve(session, Format::Binary)?;
     if decoder.needs_text() {
         session.use_text(item.key);
-        decoder = Decoder::resolve(&item.collector, &columns, Format::Text)?;
+        decoder = resolve(session, Format::Text)?;
     }
     let decoder = Arc::new(decoder);
     update(database, item, |one| {
@@ -120,15 +126,20 @@ async fn execute(
             path: item.path(),
         })
         .collect();
+    // For those whose columns are known only with the first row: they are answered in text.
+    let readers: Vec<_> = due
+        .iter()
+        .map(|item| session.reader(&item.query, Format::Text))
+        .collect();
     let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
     let mut stale = Vec::new();
     let mut lost = None;
-    for item in &due {
+    for (item, reader) in due.iter().zip(&readers) {
         let Some(query) = pending.pop_front() else { break };
         let began = Instant::now();
         let limit = query.timeout;
         let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
-        let answer = within(give_up, receive(query, item, env.config))
+        let answer = within(give_up, receive(query, item, reader, env.config))
             .await
             .unwrap_or_else(|_| Err(too_late(item, env)));
         match answer {
@@ -156,7 +167,12 @@ async fn execute(
     Ok(stale)
 }
 
-async fn receive(mut query: PendingQuery<'_>, item: &Due, config: &Config) -> Result<Batch, Failure> {
+async fn receive(
+    mut query: PendingQuery<'_>,
+    item: &Due,
+    reader: &Arc<TextReader>,
+    config: &Config,
+) -> Result<Batch, Failure> {
     let mut rows = query.rows().await?;
     let mut decoder = item.decoder.clone();
     let mut batch = decoder
@@ -167,7 +183,7 @@ async fn receive(mut query: PendingQuery<'_>, item: &Due, config: &Config) -> Re
         let decoder = match &decoder {
             Some(decoder) => decoder,
             None => {
-                let first = decoder.insert(Arc::new(first_row(item, &row)?));
+                let first = decoder.insert(Arc::new(first_row(item, &row, reader)?));
                 batch = first.batch();
                 first
             }
@@ -182,8 +198,8 @@ async fn receive(mut query: PendingQuery<'_>, item: &Due, config: &Config) -> Re
     Ok(batch)
 }
 
-fn first_row(item: &Due, row: &Row) -> Result<Decoder, Failure> {
-    Decoder::resolve(&item.collector, &row.columns(), row.format())
+fn first_row(item: &Due, row: &Row, reader: &Arc<TextReader>) -> Result<Decoder, Failure> {
+    Decoder::resolve(&item.collector, &row.columns(), row.format(), Arc::clone(reader))
 }
 
 fn record(
