@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::flavour::Flavour;
+
 /// What answers at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -29,6 +31,8 @@ pub struct Facts {
     pub user: String,
     /// The cluster's system identifier, 0 when the server does not tell (before 9.6, pgbouncer).
     pub cluster: i64,
+    /// Whose server it is.
+    pub flavour: Flavour,
     /// Databases that can be connected to, without templates; empty when they were not asked for.
     pub databases: Vec<String>,
     /// Of the schemas that some collector asks for, those that exist here.

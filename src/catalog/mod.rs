@@ -6,6 +6,7 @@ pub mod compiled;
 mod descriptors;
 pub mod extension_schema;
 pub mod facts;
+pub mod flavour;
 mod live;
 mod load;
 pub mod plan;

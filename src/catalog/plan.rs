@@ -10,6 +10,7 @@ use super::extension_schema;
 use super::extension_schema::Unknown;
 use super::facts::Facts;
 use super::facts::Kind;
+use super::flavour::Flavour;
 
 /// What the planner must know besides the facts.
 #[derive(Clone, Debug)]
@@ -77,6 +78,8 @@ pub enum Why {
     Database(String),
     /// It is for a role of another name.
     User(String),
+    /// It is for servers of others than this one's.
+    Flavour(Flavour),
     /// The exporter was started with a tag that excludes it.
     Excluded(String),
     /// The exporter was not started with its tag.
@@ -228,6 +231,11 @@ fn objection(tag: &Tag, facts: &Facts, context: &Context) -> Option<Why> {
         ),
         Tag::Database(_) => return None,
         Tag::User(name) => (facts.user == **name, Why::User(name.to_string())),
+        Tag::Flavour(name) => (*facts.flavour.word() == **name, Why::Flavour(facts.flavour)),
+        Tag::Not(name) if name.starts_with("flavour:") => {
+            let word = name.strip_prefix("flavour:").unwrap_or_default();
+            (facts.flavour.word() != word, Why::Flavour(facts.flavour))
+        }
         Tag::Not(name) => (!context.tags.contains(&**name), Why::Excluded(name.to_string())),
         Tag::Custom(name) => (context.tags.contains(&**name), Why::NoTag(name.to_string())),
     };
@@ -255,6 +263,7 @@ impl fmt::Display for Why {
             Self::Schema(name, database) => write!(f, "schema {name} does not exist in {database}"),
             Self::Database(name) => write!(f, "database {name} only"),
             Self::User(name) => write!(f, "role {name} only"),
+            Self::Flavour(flavour) => write!(f, "not for {flavour}"),
             Self::Excluded(name) => write!(f, "excluded by tag {name}"),
             Self::NoTag(name) => write!(f, "tag {name} is not set"),
         }

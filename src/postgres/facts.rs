@@ -15,6 +15,7 @@ use super::session::{Session, StatementKey};
 use super::text::{Name, Sent};
 use super::version::dotted_version;
 use crate::catalog::facts::{Extension, Facts, Kind, Wanted};
+use crate::catalog::flavour::{Flavour, Signs};
 use crate::values::encoding::TextReader;
 use crate::values::name;
 
@@ -47,6 +48,15 @@ const HAS_CONTROL_SYSTEM: u32 = 90_600;
 
 /// Asked for once per connection, by itself: the function may be revoked.
 const CLUSTER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+
+/// What tells whose server it is; asked for once per connection.
+const SIGNS: &str = "\
+SELECT pg_catalog.version(),
+       ARRAY(SELECT p.proname::pg_catalog.text
+               FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+              WHERE n.nspname = 'pg_catalog' AND p.proname = ANY ($1::pg_catalog.name[])),
+       ARRAY(SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles WHERE rolname = ANY ($2::pg_catalog.name[])
+             UNION SELECT datname::pg_catalog.text FROM pg_catalog.pg_database WHERE datname = ANY ($2::pg_catalog.name[]))";
 
 /// Reads the facts, the list of databases only if `databases` is true.
 ///
@@ -94,6 +104,7 @@ async fn postgres(
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
     session.limits.clock = Some(ServerClock::asked(asked, row.try_get(8).map_err(unreadable)?));
     let cluster = cluster(session, limit).await?;
+    let flavour = flavour(session, limit).await?;
     let names = |index: usize| names(&row, index);
     let mut databases = names(4)?;
     databases.sort_unstable();
@@ -116,6 +127,7 @@ async fn postgres(
         database: row.try_get::<_, Name>(2).map_err(unreadable)?.0,
         user: row.try_get::<_, Name>(3).map_err(unreadable)?.0,
         cluster,
+        flavour,
         databases,
         schemas: texts(5)?.into_iter().collect(),
         extensions: extensions(texts(6)?),
@@ -156,6 +168,30 @@ async fn cluster(session: &mut Session, limit: Duration) -> Result<i64, Failure>
     };
     session.cluster = Some(cluster);
     Ok(cluster)
+}
+
+/// Whose server it is.
+async fn flavour(session: &mut Session, limit: Duration) -> Result<Flavour, Failure> {
+    if let Some(flavour) = session.flavour {
+        return Ok(flavour);
+    }
+    let (functions, names) = (Flavour::functions(), Flavour::names());
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&functions, Type::NAME_ARRAY), (&names, Type::NAME_ARRAY)];
+    let flavour = match session.one_row(None, SIGNS, &parameters, limit).await {
+        Ok(row) => Flavour::of(Signs {
+            version: row.try_get(0).unwrap_or_default(),
+            functions: &row.try_get::<_, Vec<String>>(1).unwrap_or_default(),
+            names: &row.try_get::<_, Vec<String>>(2).unwrap_or_default(),
+        }),
+        // Nothing else depends on it.
+        Err(failure) if failure.sqlstate.is_some() && failure.reason != Reason::Connection => {
+            Flavour::default()
+        }
+        Err(failure) => return Err(failure),
+    };
+    session.flavour = Some(flavour);
+    Ok(flavour)
 }
 
 /// The admin console knows its version only: in a row since 1.12, in a notice before.

@@ -6,14 +6,13 @@ use postgres_types::Type;
 
 use super::failure::{Failure, Reason};
 use super::session::{Session, StatementKey};
+use super::text::Name;
 
 /// What a PostgreSQL server says about itself and the role.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Identity {
     /// `version()`.
     pub version: String,
-    /// Who runs or made it, as far as its roles and version tell.
-    pub flavour: String,
     /// The role.
     pub role: String,
     /// Whether the role may do everything.
@@ -34,7 +33,6 @@ const KEY: StatementKey = StatementKey(2);
 
 const STATEMENT: &str = "\
 SELECT pg_catalog.version(), current_user::pg_catalog.text,
-       ARRAY(SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles ORDER BY 1),
        (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
        (SELECT pg_catalog.pg_has_role(oid, 'USAGE') FROM pg_catalog.pg_roles WHERE rolname = 'pg_monitor'),
        ARRAY(SELECT pg_catalog.format('%s %s', extname, extversion) FROM pg_catalog.pg_extension ORDER BY 1),
@@ -77,25 +75,22 @@ pub async fn read(session: &mut Session, deadline: Instant) -> Result<Identity, 
         .one_row_until(KEY, STATEMENT, &[(&guarded, Type::NAME_ARRAY)], deadline)
         .await?;
     let now = midpoint(before, SystemTime::now());
-    let roles: Vec<String> = get(&row, 2)?;
-    let version: String = get(&row, 0)?;
     Ok(Identity {
-        flavour: flavour(&version, &roles).to_owned(),
-        version,
-        role: get(&row, 1)?,
-        is_superuser: get(&row, 3)?,
-        is_monitor: get(&row, 4)?,
-        extensions: get(&row, 5)?,
-        locked: get::<Vec<String>>(&row, 6)?
-            .into_iter()
-            .zip(get::<Vec<String>>(&row, 7)?)
-            .collect(),
-        denied: get::<Vec<String>>(&row, 8)?
-            .into_iter()
-            .zip(get::<Vec<String>>(&row, 9)?)
-            .collect(),
-        clock_skew: get::<f64>(&row, 10)? - now,
+        version: get(&row, 0)?,
+        role: get::<Name>(&row, 1)?.0,
+        is_superuser: get(&row, 2)?,
+        is_monitor: get(&row, 3)?,
+        extensions: texts(&row, 4)?,
+        locked: texts(&row, 5)?.into_iter().zip(texts(&row, 6)?).collect(),
+        denied: texts(&row, 7)?.into_iter().zip(texts(&row, 8)?).collect(),
+        clock_skew: get::<f64>(&row, 9)? - now,
     })
+}
+
+/// Names of whatever bytes.
+fn texts(row: &tokio_postgres::Row, index: usize) -> Result<Vec<String>, Failure> {
+    let names: Vec<Name> = get(row, index)?;
+    Ok(names.into_iter().map(|name| name.0).collect())
 }
 
 fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a tokio_postgres::Row, index: usize) -> Result<T, Failure> {
@@ -109,49 +104,4 @@ fn midpoint(before: SystemTime, after: SystemTime) -> f64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs_f64()
-}
-
-/// Services and forks give themselves away by a role or in `version()`.
-fn flavour(version: &str, roles: &[String]) -> &'static str {
-    const BY_VERSION: [(&str, &str); 5] = [
-        ("EnterpriseDB", "EDB Postgres Advanced Server"),
-        ("Greenplum", "Greenplum"),
-        ("-YB-", "YugabyteDB"),
-        ("Redshift", "Redshift"),
-        ("CockroachDB", "CockroachDB"),
-    ];
-    const BY_ROLE: [(&str, &str); 6] = [
-        ("alloydbsuperuser", "AlloyDB"),
-        ("cloudsqlsuperuser", "Cloud SQL"),
-        ("rds_superuser", "Amazon RDS or Aurora"),
-        ("azure_pg_admin", "Azure Database"),
-        ("neon_superuser", "Neon"),
-        ("supabase_admin", "Supabase"),
-    ];
-    let by_version = BY_VERSION.iter().find(|(word, _)| version.contains(word));
-    let by_role = || {
-        BY_ROLE
-            .iter()
-            .find(|(role, _)| roles.iter().any(|known| known == role))
-    };
-    by_version.or_else(by_role).map_or("PostgreSQL", |(_, name)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flavours_are_told_by_version_or_role() {
-        let roles = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(
-            flavour("PostgreSQL 15.4 on x86_64", &roles(&["postgres"])),
-            "PostgreSQL"
-        );
-        assert_eq!(
-            flavour("PostgreSQL 15.4", &roles(&["rds_superuser"])),
-            "Amazon RDS or Aurora"
-        );
-        assert_eq!(flavour("PostgreSQL 15.2-YB-2.25", &[]), "YugabyteDB");
-    }
 }

@@ -25,6 +25,7 @@ use super::rows::{Format, ResultColumn, columns_of};
 use super::search_path;
 use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
+use crate::catalog::flavour::Flavour;
 use crate::values::encoding::{Encoding, TextReader};
 
 /// For how long a connection is kept, plus up to a tenth: server-side caches do not grow for ever, and a changed
@@ -66,6 +67,8 @@ pub struct Session {
     pub(in crate::postgres) prepared: HashMap<StatementKey, Prepared>,
     /// The cluster's system identifier, once it was asked for; 0 when the server does not tell.
     pub(in crate::postgres) cluster: Option<i64>,
+    /// Whose server it is, once it was asked for.
+    pub(in crate::postgres) flavour: Option<Flavour>,
     /// Whether the server was in recovery when the session was opened, once that is known.
     in_recovery: Option<bool>,
     /// How its text is read, as of the last facts.
@@ -131,6 +134,7 @@ impl Session {
             limits: Limits::new(kind, driver.version, driver.encoding.is_raw()),
             prepared: HashMap::new(),
             cluster: None,
+            flavour: None,
             reader: Arc::default(),
             in_recovery: None,
             given_path,

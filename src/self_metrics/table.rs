@@ -27,6 +27,8 @@ metrics! {
         "Version number of the target as server_version_num, 0 before it is known.";
     IN_RECOVERY: Target "in_recovery", Gauge, [],
         "Whether the target was in recovery when it last answered.";
+    FLAVOUR: Target "flavour_info", Info, ["flavour", "name"],
+        "Always 1: whose server the target is, such as rds or aurora; postgres where nothing tells. Not on pgbouncer, and not before it is known.";
     BUILD_INFO: Exporter "build_info", Info, ["version", "revision", "branch", "builddate", "rustc", "goos", "goarch", "distribution"],
         "Always 1: what this exporter was built from, in its labels.";
     EXPORTER_UP: Exporter "up", Gauge, [],

@@ -24,6 +24,7 @@ mod resolve;
 mod web;
 
 pub use convert::conversion::{Converted, convert};
+pub use language::tag::FLAVOURS;
 pub use model::{
     Bucket, Collector, Column, DEFAULT_TIMEOUT, Family, List, OPEN, Origin, Predicate, Setting, Tag, Text,
     Usage, search_path,

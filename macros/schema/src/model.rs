@@ -107,7 +107,9 @@ pub enum Tag {
     Database(Text),
     /// `username:NAME`: the exporter's role has that name.
     User(Text),
-    /// `not:TAG`: the exporter was not started with that tag.
+    /// `flavour:NAME`: the server is that service's or fork's, such as `flavour:aurora`.
+    Flavour(Text),
+    /// `not:TAG`: the exporter was not started with that tag; `not:flavour:NAME`: the server is another's.
     Not(Text),
     /// Any other: the exporter was started with it (`--tag`).
     Custom(Text),
@@ -290,6 +292,7 @@ impl fmt::Display for Tag {
             Self::Schema(name) => write!(f, "schema:{name}"),
             Self::Database(name) => write!(f, "dbname:{name}"),
             Self::User(name) => write!(f, "username:{name}"),
+            Self::Flavour(name) => write!(f, "flavour:{name}"),
             Self::Not(name) => write!(f, "not:{name}"),
             Self::Custom(name) => f.write_str(name),
         }

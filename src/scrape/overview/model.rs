@@ -156,6 +156,7 @@ fn server(state: &State, last: Instant) -> ServerOverview {
     }
     ServerOverview {
         version: state.facts.version,
+        flavour: state.facts.flavour,
         user: state.facts.user.clone(),
         ..ServerOverview::default()
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::build_info::BUILD_INFO;
+use crate::catalog::facts::Kind;
 use crate::health::State;
 use crate::postgres::failure::Reason;
 use crate::scrape::run::collector_state::{CollectorState, Outcome, Stats};
@@ -45,6 +46,11 @@ fn server(View { target, run, .. }: View<'_>, page: &mut Writer<'_>) {
     page.single(&own::UP, flag(state.is_up(run)));
     page.single(&own::VERSION, f64::from(state.facts.version));
     page.single(&own::IN_RECOVERY, flag(state.facts.in_recovery));
+    if state.kind.is_some_and(|kind| kind != Kind::Pgbouncer) {
+        let flavour = state.facts.flavour;
+        page.family(&own::FLAVOUR)
+            .sample(&[flavour.word(), &flavour.to_string()], 1.0);
+    }
 }
 
 fn exporter(

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use crate::catalog::flavour::Flavour;
+
 /// The server as the last scrape found it. Nothing is asked for this: figures are those of shipped collectors, where they
 /// run and no layer has replaced them.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOverview {
     /// `server_version_num`, 0 when never known.
     pub version: u32,
+    /// Whose server it is.
+    pub flavour: Flavour,
     /// The role that the exporter has there; empty when never known.
     pub user: String,
     /// Since the postmaster started.

@@ -43,6 +43,7 @@ pub(in crate::scrape) fn read(state: &State, start: Instant) -> ServerOverview {
     let setting = served::<PgSetting>(state, start);
     ServerOverview {
         version: state.facts.version,
+        flavour: state.facts.flavour,
         user: state.facts.user.clone(),
         uptime,
         connections: activity.and_then(|(rows, _)| count(rows.iter().map(|row| row.count).sum())),

@@ -17,6 +17,7 @@ pub(in crate::scrape) fn wanted() -> Vec<Arc<Collector>> {
 pub(in crate::scrape) fn read(state: &State, _start: Instant) -> ServerOverview {
     ServerOverview {
         version: state.facts.version,
+        flavour: state.facts.flavour,
         user: state.facts.user.clone(),
         ..ServerOverview::default()
     }

@@ -46,11 +46,12 @@ impl Config {
 }
 
 /// Databases of cloud vendors, to which their customers have no access.
-const VENDOR_DATABASES: [&str; 6] = [
+const VENDOR_DATABASES: [&str; 7] = [
     "rdsadmin",
     "cloudsqladmin",
     "azure_maintenance",
     "azure_sys",
     "alloydbadmin",
     "alloydbmetadata",
+    "_supabase",
 ];

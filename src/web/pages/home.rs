@@ -17,6 +17,7 @@ use super::tiles::{Tile, tiles};
 use crate::build_info::{BUILD_INFO, BuildInfo};
 use crate::catalog::Status;
 use crate::catalog::facts::Kind;
+use crate::catalog::flavour::Flavour;
 use crate::scrape::overview::time;
 use crate::scrape::{DatabaseOverview, Overview};
 use crate::web::backend::Backend;
@@ -151,7 +152,13 @@ fn subtitle(overview: &Overview) -> String {
     match (server.version, &*server.user) {
         (0, _) => String::new(),
         (number, "") => format!("pgbouncer {}", version(number)),
-        (number, user) => format!("PostgreSQL {}, as role {user}", version(number)),
+        (number, user) => {
+            let service = match server.flavour {
+                Flavour::Postgres => String::new(),
+                other => format!("{other}, "),
+            };
+            format!("{service}PostgreSQL {}, as role {user}", version(number))
+        }
     }
 }
 

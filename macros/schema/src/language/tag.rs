@@ -18,12 +18,30 @@ pub(crate) const WORDS: [(&str, Tag); 8] = [
 type Make = fn(Text) -> Tag;
 
 /// Tags that carry a name behind a colon.
-pub(crate) const NAMED: [(&str, Make); 5] = [
+pub(crate) const NAMED: [(&str, Make); 6] = [
     ("extension", Tag::Extension),
     ("schema", Tag::Schema),
     ("dbname", Tag::Database),
     ("username", Tag::User),
+    ("flavour", Tag::Flavour),
     ("not", Tag::Not),
+];
+
+/// What servers are recognised as.
+pub const FLAVOURS: [&str; 13] = [
+    "postgres",
+    "aurora",
+    "rds",
+    "alloydb",
+    "cloudsql",
+    "azure",
+    "neon",
+    "supabase",
+    "edb",
+    "greenplum",
+    "yugabytedb",
+    "redshift",
+    "cockroachdb",
 ];
 
 /// The known words, for hints: those with a name, or those without.

@@ -115,6 +115,7 @@ fn tag(tag: &Tag) -> TokenStream {
         Tag::Schema(name) => quote!(Schema(Borrowed(#name))),
         Tag::Database(name) => quote!(Database(Borrowed(#name))),
         Tag::User(name) => quote!(User(Borrowed(#name))),
+        Tag::Flavour(name) => quote!(Flavour(Borrowed(#name))),
         Tag::Not(name) => quote!(Not(Borrowed(#name))),
         Tag::Custom(name) => quote!(Custom(Borrowed(#name))),
     };

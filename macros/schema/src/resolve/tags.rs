@@ -1,7 +1,7 @@
 //! Tags: words, and words with a name behind them.
 
 use crate::language::near::nearest;
-use crate::language::tag::{NAMED, WORDS, words};
+use crate::language::tag::{FLAVOURS, NAMED, WORDS, words};
 use crate::model::Tag;
 use crate::read::position::At;
 use crate::read::report::FileReport;
@@ -51,6 +51,16 @@ fn tag(written: &At<String>, report: &mut FileReport<'_>) -> Option<Tag> {
     }
     match make(name.to_owned().into()) {
         Tag::Extension(name) => extension(written, &name, report),
+        Tag::Flavour(name) => {
+            known_flavour(written, &name, report);
+            Some(Tag::Flavour(name))
+        }
+        Tag::Not(name) => {
+            if let Some(flavour) = name.strip_prefix("flavour:") {
+                known_flavour(written, flavour, report);
+            }
+            Some(Tag::Not(name))
+        }
         other => Some(other),
     }
 }
@@ -79,6 +89,21 @@ fn extension(written: &At<String>, text: &str, report: &mut FileReport<'_>) -> O
         name.to_owned().into(),
         version.to_owned().into(),
     ))
+}
+
+/// A word that no server is recognised by is a mistake, or a later exporter's.
+fn known_flavour(written: &At<String>, name: &str, report: &mut FileReport<'_>) {
+    if FLAVOURS.contains(&name) {
+        return;
+    }
+    let message = match nearest(name, FLAVOURS) {
+        Some(near) => format!("no server is known as `{name}`, did you mean `{near}`?"),
+        None => format!(
+            "no server is known as `{name}`; known are {}",
+            FLAVOURS.join(", ")
+        ),
+    };
+    report.warning(written.position, message);
 }
 
 /// Any word may be a tag of the exporter's own; one that looks like a known tag is probably meant to be that.

@@ -97,7 +97,7 @@ fn findings(facts: &Facts, identity: Option<&Identity>, overview: &Overview) -> 
         flavour: if is_pgbouncer {
             "pgbouncer".to_owned()
         } else {
-            known.flavour
+            facts.flavour.to_string()
         },
         server_role: if facts.in_recovery { "replica" } else { "primary" },
         role: known.role,
