@@ -257,8 +257,8 @@ fn read_text(wire: Wire, bytes: &[u8]) -> Option<f64> {
         Wire::Bool => Some(f64::from(u8::from(bytes == b"t"))),
         Wire::Timestamp | Wire::Date => timestamp::parse(std::str::from_utf8(bytes).ok()?),
         Wire::Unknown => number::text(bytes).or_else(|| match bytes {
-            b"t" => Some(1.0),
-            b"f" => Some(0.0),
+            b"t" | b"yes" => Some(1.0),
+            b"f" | b"no" => Some(0.0),
             _ => timestamp::parse(std::str::from_utf8(bytes).ok()?),
         }),
         _ => number::text(bytes),
@@ -268,6 +268,19 @@ fn read_text(wire: Wire, bytes: &[u8]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_without_a_type_are_numbers_too() {
+        for (text, number) in [("12", 12.0), ("t", 1.0), ("f", 0.0), ("yes", 1.0), ("no", 0.0)] {
+            assert_eq!(read_text(Wire::Unknown, text.as_bytes()), Some(number), "{text}");
+        }
+        assert_eq!(read_text(Wire::Unknown, b"nobody"), None);
+        assert_eq!(
+            read_text(Wire::Text, b"yes"),
+            None,
+            "of a type that is known to be text"
+        );
+    }
 
     #[test]
     fn numbers_in_labels() {

@@ -142,6 +142,11 @@ fn console(version: &'static str) -> Console {
     if minor >= 19 {
         tables.insert("SHOW PEERS", table(vec!["peer_id", "host", "port", "pool_size"]));
     }
+    if minor >= 20 {
+        let states = [("active", "no"), ("paused", "yes"), ("suspended", "no")];
+        let rows = states.map(|(key, value)| vec!["0".to_owned(), key.to_owned(), value.to_owned()]);
+        tables.insert("SHOW STATE", (vec!["new", "key", "value"], rows.into()));
+    }
     Console { version, tables }
 }
 
@@ -169,6 +174,14 @@ fn every_release_yields_the_series_of_the_contract() {
             &[("peer_id", "a peer_id"), ("host", "a host")],
         );
         assert_eq!(peer, (minor(release) >= 19).then_some(4.0), "{release}");
+        for (state, expected) in [("active", 0.0), ("paused", 1.0), ("suspended", 0.0)] {
+            let found = page.value("pgbouncer_state_value", &[("state", state)]);
+            assert_eq!(
+                found,
+                (minor(release) >= 20).then_some(expected),
+                "{release}: {state}"
+            );
+        }
     }
 }
 
