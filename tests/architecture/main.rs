@@ -77,7 +77,7 @@ fn nothing_at_run_time_names_yaml() {
 }
 
 /// The rooms in the order in which data flows: each may use those before it. `program` wires them all.
-const ROOMS: [&str; 11] = [
+const ROOMS: [&str; 12] = [
     "build_info",
     "values",
     "files",
@@ -87,6 +87,7 @@ const ROOMS: [&str; 11] = [
     "service",
     "self_metrics",
     "scrape",
+    "fleet",
     "web",
     "program",
 ];

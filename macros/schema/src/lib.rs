@@ -3,8 +3,8 @@
 //! The way of a file, a room each: `language` holds one row per key; `read` makes nodes and typed values with their
 //! positions of text; `resolve` makes the model of them, lays files over files, lets entries without a query tune what is
 //! there and checks the set as a whole; `render` writes the model as Rust, YAML, JSON Schema and documentation. Every
-//! mistake is collected, none ends a pass. Beside them is the reader of [another YAML file](web_options), since only this
-//! crate knows YAML.
+//! mistake is collected, none ends a pass. Beside them are the readers of two other YAML files, [web_options] and
+//! [targets], since only this crate knows YAML.
 //!
 //! ```
 //! use pg_exporter_schema::{Source, Strictness, compile};
@@ -21,6 +21,7 @@ mod model;
 mod read;
 mod render;
 mod resolve;
+mod targets;
 mod web;
 
 pub use convert::conversion::{Converted, convert};
@@ -31,7 +32,7 @@ pub use model::{
 };
 pub use read::diagnostic::{Diagnostic, Severity};
 pub use read::node::{Kind, Node};
-pub use read::position::{At, Position};
+pub use read::position::{At, Location, Position};
 pub use read::report::Strictness;
 pub use read::source::{Source, definition_files, read_dir, read_path, rerun_if_changed};
 pub use render::constant::{constant, constant_origin};
@@ -43,6 +44,11 @@ pub use resolve::exact::inexact;
 pub use resolve::layer::{Outcome, compile, compile_node, layer};
 pub use resolve::names::shortest;
 pub use resolve::sql::mentions::{Mention, mentions};
+pub use targets::found::{Given, Keys, Placed};
+pub use targets::keys::{Stands, TARGET_KEYS, Takes, TargetKey};
+pub use targets::merge::Merged;
+pub use targets::read::targets;
+pub use targets::schema::targets_schema;
 pub use web::options::{RateLimitOptions, WebOptions, web_options};
 pub use web::secret::{MASK, Secret};
 pub use web::tls::{Pem, TlsOptions};

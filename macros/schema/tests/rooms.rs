@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 
 /// Rooms in the order in which data flows; each uses those before it.
-const ROOMS: [&str; 7] = ["model", "language", "read", "web", "resolve", "render", "convert"];
+const ROOMS: [&str; 8] = [
+    "model", "language", "read", "web", "targets", "resolve", "render", "convert",
+];
 
 /// Every file by the path of its module, such as `read::node`, with its code.
 fn modules(directory: &Path, prefix: &str, found: &mut BTreeMap<String, String>) {

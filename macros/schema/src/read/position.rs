@@ -22,9 +22,11 @@ pub struct At<T> {
 
 /// A position and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) file: Arc<str>,
-    pub(crate) position: Position,
+pub struct Location {
+    /// The file, as it was given.
+    pub file: Arc<str>,
+    /// Where in it.
+    pub position: Position,
 }
 
 impl Position {
