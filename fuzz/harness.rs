@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter::catalog::{Catalog, Sources};
+use pg_exporter::fleet::Targets;
 use pg_exporter::health::{Lag, Snapshot, State};
 use pg_exporter::scrape::{Gone, Overview, Page, Request};
 use pg_exporter::self_metrics::Telemetry;
@@ -19,10 +20,8 @@ use tokio::time::timeout;
 /// Bytes that either end may have sent before the other reads: the server has no more of a client in this memory.
 const WINDOW: usize = 64 * 1024;
 
-/// A server without a target, whose pages are there at once.
-struct Still {
-    catalog: Arc<Catalog>,
-}
+/// A target whose pages are there at once.
+struct Still;
 
 impl Backend for Still {
     fn health(&self) -> Snapshot {
@@ -39,8 +38,8 @@ impl Backend for Still {
         true
     }
 
-    fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+    fn scrape_timeout(&self) -> Duration {
+        Duration::from_secs(1)
     }
 
     fn server(&self) -> &str {
@@ -73,11 +72,11 @@ impl Harness {
             ..Sources::default()
         };
         let context = Context {
-            backend: Still {
-                catalog: Arc::new(Catalog::open(sources).unwrap()),
-            },
+            targets: Arc::new(Targets::one(Still)),
+            catalog: Arc::new(Catalog::open(sources).unwrap()),
+            fleet: None,
+            external_address: None,
             telemetry_path: "/metrics".to_owned(),
-            scrape_timeout: Duration::from_secs(1),
             // It would read files anew for each input.
             disable_reload: true,
             telemetry: Arc::new(Telemetry::new().unwrap()),

@@ -7,6 +7,7 @@
 //! - [`health`]: a background probe and what load balancers are told
 //! - [`self_metrics`]: the exporter's own metrics
 //! - [`scrape`]: schedule, run, rows, page, and what is told to people
+//! - [`fleet`]: one target or many, on threads that they share
 //! - [`web`]: the HTTP server; routes, health answers, the page for people
 //! - [`program`]: command line, settings, wiring, subcommands; [`Exporter`] is the whole of it
 //!
@@ -19,6 +20,7 @@ extern crate self as pg_exporter;
 pub mod build_info;
 pub mod catalog;
 pub mod files;
+pub mod fleet;
 pub mod health;
 pub mod postgres;
 pub mod program;

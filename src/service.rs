@@ -12,8 +12,6 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::sleep;
 
-use crate::health::Health;
-
 /// How often the target's state is looked at, at least.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -68,21 +66,21 @@ impl Manager {
         self.tell("STOPPING=1");
     }
 
-    /// Tells the target's state when it changes, and that the exporter lives while its probe does. Never ends where
+    /// Tells the state when it changes, in a sentence, and that the exporter lives while its threads do. Never ends where
     /// there is a manager; it is to run on the runtime whose life it tells of.
-    pub async fn report(self, health: Health) {
+    pub async fn report(self, state: impl Fn() -> String, is_alive: impl Fn() -> bool) {
         if self.socket.is_none() {
             return;
         }
         let period = self.watchdog.map_or(LOOK, |limit| LOOK.min(limit / 2));
         let mut told = None;
         loop {
-            let state = health.state();
-            if told != Some(state) {
-                self.tell(&format!("STATUS=The target is {}.", state.word()));
+            let state = state();
+            if told.as_ref() != Some(&state) {
+                self.tell(&format!("STATUS={state}"));
                 told = Some(state);
             }
-            if self.watchdog.is_some() && health.is_alive() {
+            if self.watchdog.is_some() && is_alive() {
                 self.tell("WATCHDOG=1");
             }
             sleep(period).await;

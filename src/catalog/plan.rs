@@ -21,6 +21,8 @@ pub struct Context {
     pub discovered: bool,
     /// Tags that the exporter was started with.
     pub tags: Arc<BTreeSet<String>>,
+    /// Collectors that are not wanted on this target.
+    pub skips: Arc<BTreeSet<String>>,
 }
 
 /// The planner's word on one branch.
@@ -84,6 +86,8 @@ pub enum Why {
     Excluded(String),
     /// The exporter was not started with its tag.
     NoTag(String),
+    /// The targets file says that it is not wanted on this target.
+    Unwanted,
 }
 
 /// The outcome for one database, in the order of execution.
@@ -137,6 +141,9 @@ pub fn plan(collectors: &[Arc<Collector>], facts: &Facts, context: &Context) -> 
 fn judge(collector: &Collector, facts: &Facts, context: &Context) -> Verdict {
     if collector.skip {
         return Verdict::Skipped;
+    }
+    if context.skips.contains(&*collector.name) {
+        return Verdict::Inactive(Why::Unwanted);
     }
     let for_pgbouncer = collector.has_tag(&Tag::Pgbouncer);
     if for_pgbouncer != (context.kind == Kind::Pgbouncer) {
@@ -266,6 +273,7 @@ impl fmt::Display for Why {
             Self::Flavour(flavour) => write!(f, "not for {flavour}"),
             Self::Excluded(name) => write!(f, "excluded by tag {name}"),
             Self::NoTag(name) => write!(f, "tag {name} is not set"),
+            Self::Unwanted => f.write_str("skipped on this target by the targets file"),
         }
     }
 }

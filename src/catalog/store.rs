@@ -1,5 +1,6 @@
 //! The set in force: how it is loaded, and how a reload replaces it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -60,6 +61,8 @@ pub struct Catalog {
     sources: Sources,
     live: ArcSwap<Live>,
     status: ArcSwap<Status>,
+    /// Names of constant labels that single targets have.
+    target_labels: Mutex<BTreeSet<String>>,
     /// Held while a reload runs: two at a time could bring back the older configuration.
     reloading: Mutex<()>,
 }
@@ -75,8 +78,36 @@ impl Catalog {
             sources,
             live: ArcSwap::from_pointee(live),
             status: ArcSwap::from_pointee(Status::good(files)),
+            target_labels: Mutex::default(),
             reloading: Mutex::default(),
         })
+    }
+
+    /// Who has a label of that name, so that no target may; `None` when it is free.
+    #[must_use]
+    pub fn owner_of_label(&self, name: &str) -> Option<String> {
+        self.sources.owner_of_label(&self.live(), name)
+    }
+
+    /// Names of labels that targets have from now on: no collector may be loaded that has one of them.
+    pub fn set_target_labels(&self, names: BTreeSet<String>) {
+        *self.target_labels.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    fn check_target_labels(&self, live: &Live) -> Result<(), LoadError> {
+        let names = self.target_labels.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = names
+            .iter()
+            .find_map(|name| Some((name, self.sources.owner_of_label(live, name)?)));
+        match taken {
+            Some((name, owner)) => {
+                let message = format!("`{name}` is a label of {owner}; choose another name");
+                Err(LoadError {
+                    diagnostics: vec![unplaced("labels of targets".to_owned(), &message)],
+                })
+            }
+            None => Ok(()),
+        }
     }
 
     /// The set in force.
@@ -104,7 +135,10 @@ impl Catalog {
     /// All mistakes; the set in force stays.
     pub fn reload(&self, dry_run: bool) -> Result<Change, LoadError> {
         let _turn = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = self.sources.load();
+        let loaded = self.sources.load().and_then(|(live, files)| {
+            self.check_target_labels(&live)?;
+            Ok((live, files))
+        });
         if !dry_run {
             self.note(&loaded);
         }
@@ -154,13 +188,7 @@ impl Sources {
     /// Constant labels must not be labels of a collector, nor of a histogram's buckets.
     fn check_labels(&self, live: &Live) -> Result<(), LoadError> {
         for name in &self.labels {
-            let is_ours = self.intro && matches!(name.as_str(), "datname" | "query");
-            let owner = live
-                .collectors
-                .iter()
-                .find(|collector| has_label(collector, name));
-            let owner = owner.map(|collector| collector.branch.to_string());
-            if let Some(owner) = owner.or_else(|| is_ours.then(|| "the exporter's own metrics".to_owned())) {
+            if let Some(owner) = self.owner_of_label(live, name) {
                 let message = format!("`{name}` is a label of {owner}; choose another name");
                 return Err(LoadError {
                     diagnostics: vec![unplaced("--label".to_owned(), &message)],
@@ -168,6 +196,16 @@ impl Sources {
             }
         }
         Ok(())
+    }
+
+    fn owner_of_label(&self, live: &Live, name: &str) -> Option<String> {
+        let is_ours = self.intro && matches!(name, "datname" | "query");
+        let owner = live
+            .collectors
+            .iter()
+            .find(|collector| has_label(collector, name));
+        let owner = owner.map(|collector| collector.branch.to_string());
+        owner.or_else(|| is_ours.then(|| "the exporter's own metrics".to_owned()))
     }
 }
 

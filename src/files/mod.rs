@@ -4,6 +4,7 @@
 //! by [`Files`]: on a thread of its own, with a deadline and a bound on size, plain files only. Name lookups, which may hang
 //! as well, use the same `SingleFlight`.
 
+mod command;
 mod error;
 mod single_flight;
 mod stamp;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+pub use command::Commands;
 pub use error::FileError;
 pub(crate) use single_flight::SingleFlight;
 pub use stamp::Stamp;
@@ -34,7 +36,9 @@ pub struct Files {
     patience: Duration,
     reads: SingleFlight<PathBuf, Result<Content, FileError>>,
     listings: SingleFlight<PathBuf, Result<Option<Vec<PathBuf>>, FileError>>,
+    entries: SingleFlight<PathBuf, Result<Option<Vec<PathBuf>>, FileError>>,
     stamps: SingleFlight<PathBuf, Stamp>,
+    commands: Commands,
     last: Arc<Mutex<HashMap<PathBuf, Last>>>,
 }
 
@@ -83,7 +87,9 @@ impl Files {
             patience,
             reads: SingleFlight::default(),
             listings: SingleFlight::default(),
+            entries: SingleFlight::default(),
             stamps: SingleFlight::default(),
+            commands: Commands::default(),
             last: Arc::default(),
         }
     }
@@ -156,6 +162,44 @@ impl Files {
             .wait(self.patience)
             .unwrap_or(Err(FileError::Hangs(self.patience)))
     }
+
+    /// All that is in a folder, by name; `None` when the path is no folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be looked into, or not in time.
+    pub fn entries(&self, path: &Path) -> Result<Option<Vec<PathBuf>>, FileError> {
+        let own = path.to_owned();
+        let flight = self.entries.join(&path.to_owned(), move || list_all(&own));
+        let flight = flight.map_err(|error| FileError::Unreadable(error.kind()))?;
+        flight
+            .wait(self.patience)
+            .unwrap_or(Err(FileError::Hangs(self.patience)))
+    }
+
+    /// What runs the programs that write passwords.
+    #[must_use]
+    pub fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    /// How long each may take.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+}
+
+fn list_all(path: &Path) -> Result<Option<Vec<PathBuf>>, FileError> {
+    let metadata = fs::metadata(path).map_err(|error| FileError::Unseen(error.kind()))?;
+    if !metadata.is_dir() {
+        return Ok(None);
+    }
+    let unreadable = |error: std::io::Error| FileError::Unreadable(error.kind());
+    let entries = fs::read_dir(path).map_err(unreadable)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    paths.sort();
+    Ok(Some(paths))
 }
 
 fn list(path: &Path) -> Result<Option<Vec<PathBuf>>, FileError> {

@@ -1,12 +1,16 @@
 //! Health: a background probe, its last snapshot, and the rules of the answer.
 
 mod answer;
+mod beat;
 mod door;
 pub mod lag;
 pub mod probe;
 mod question;
 mod replay;
 mod snapshot;
+mod thread;
 
 pub use answer::{PATHS, Question, Verdict};
+pub use beat::Beat;
 pub use snapshot::{Health, Lag, Snapshot, State};
+pub use thread::{ProbeThread, Probing};

@@ -1,10 +1,11 @@
 //! What load balancers are told: the state of the target as a background probe saw it last.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+
+use super::beat::Beat;
 
 /// What the probe found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,11 +95,9 @@ pub struct Health {
 #[derive(Debug)]
 struct Shared {
     last: ArcSwap<Snapshot>,
-    /// When the probe task last turned its loop, in milliseconds since `origin`.
-    beat: AtomicU64,
-    origin: Instant,
+    /// Whether the probe task turns its loop.
+    beat: Beat,
     max_age: Duration,
-    longest_turn: Duration,
 }
 
 impl Health {
@@ -118,10 +117,8 @@ impl Health {
         Self {
             shared: Arc::new(Shared {
                 last,
-                beat: AtomicU64::new(0),
-                origin,
+                beat: Beat::new(longest_turn),
                 max_age,
-                longest_turn,
             }),
         }
     }
@@ -156,14 +153,12 @@ impl Health {
     /// Whether the probe task turns its loop: what `/liveness` answers from. Every step of the loop has a bound.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        let beat = Duration::from_millis(self.shared.beat.load(Ordering::Relaxed));
-        self.shared.origin.elapsed().saturating_sub(beat) <= self.shared.longest_turn
+        self.shared.beat.is_alive()
     }
 
     /// The probe task turned its loop.
     pub(in crate::health) fn beat(&self) {
-        let now = u64::try_from(self.shared.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.shared.beat.store(now, Ordering::Relaxed);
+        self.shared.beat.beat();
     }
 
     /// Publishes a probe's outcome.

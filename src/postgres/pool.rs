@@ -158,6 +158,13 @@ impl Pool {
         }
     }
 
+    /// Closes all that idles.
+    pub fn close(&self) {
+        for (_, idle) in std::mem::take(&mut *self.idle.borrow_mut()) {
+            close(idle.session);
+        }
+    }
+
     /// Closes the idle session that was used last, the URL's own only if there is no other; whether there was one. A scrape
     /// begins with the databases that have a session, so the one that was used last is needed again last, at the next scrape.
     fn close_latest(&self) -> bool {

@@ -5,6 +5,7 @@ mod commands;
 mod exporter;
 pub mod logging;
 mod run;
+mod scope;
 mod serve;
 pub mod settings;
 mod setup;

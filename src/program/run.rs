@@ -61,10 +61,14 @@ fn execute(cli: Cli, exporter: Exporter) -> Result<ExitCode, Stop> {
         Some(Command::Check {
             paths,
             strict,
+            connect,
             format,
-        }) => check::run(&setup, &paths, strict, format),
+        }) => match setup.fleet() {
+            Some(sources) => check::targets(&setup, &sources, connect, format),
+            None => check::run(&setup, &paths, strict, format),
+        },
         Some(Command::Convert { files }) => convert::run(&files),
-        Some(Command::Schema) => commands::schema(),
+        Some(Command::Schema) => commands::schema(!setup.settings.targets.is_empty()),
         Some(Command::Scrape) => commands::scrape(&setup),
         Some(Command::Explain { format }) => commands::explain(&setup, format),
         Some(Command::Stat { format }) => commands::stat(&setup, format),

@@ -6,19 +6,21 @@ use std::time::{Duration, Instant};
 
 use super::exporter::Readers;
 use super::logging;
+use super::scope::Scope;
 use super::setup::Setup;
 use super::stop::Stop;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use crate::catalog::{self, Catalog};
-use crate::health::probe;
+use crate::fleet::Fleet;
 use crate::postgres::connect::Endpoint;
+use crate::self_metrics::Telemetry;
 use crate::service::Manager;
 use crate::web;
 
 pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
     let settings = &setup.settings;
-    let endpoint = setup.endpoint()?;
+    let scope = Scope::of(setup)?;
     let catalog = setup.catalog()?;
     let security = setup.security()?;
     let listeners = if settings.systemd_socket {
@@ -27,22 +29,23 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
         web::bind(&settings.listen).map_err(Stop::usage)?
     };
     let runtime = runtime()?;
-    if settings.fail_fast {
-        fail_fast(&runtime, &endpoint)?;
+    match &scope {
+        Scope::One(target) if settings.fail_fast => fail_fast(&runtime, &target.endpoint)?,
+        Scope::Many(_) if settings.fail_fast => {
+            tracing::warn!("--fail-fast is not used: of many targets none keeps the others waiting");
+        }
+        _ => {}
     }
     let collectors = catalog.live().collectors.len();
-    let health = setup.health(&endpoint);
-    let (scraper, telemetry) = setup.scraper(
-        &endpoint,
-        Arc::clone(&catalog),
-        &health,
-        readers.start().map_err(Stop::failure)?,
-    )?;
+    let server = scope.name();
+    let telemetry = Arc::new(Telemetry::new().map_err(Stop::failure)?);
+    let rows = readers.start().map_err(Stop::failure)?;
+    let scraped = scope.start(&catalog, &telemetry, rows)?;
     let (tls, passwords) = (security.has_tls(), security.has_users());
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
     let addresses = addresses.join(" ");
     tracing::info!(
-        server = endpoint.info.display(),
+        server,
         collectors,
         config = named(
             &catalog
@@ -62,27 +65,28 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
         "serving"
     );
     logging::serving(telemetry.log_lines_dropped().clone());
-    let backend = web::Live {
-        scraper,
-        catalog: Arc::clone(&catalog),
-        health: health.clone(),
-        server: endpoint.info.place().into(),
-    };
     let manager = Manager::from_environment();
-    let context = web::Context::new(backend, setup.web_options(), telemetry, manager.clone(), security);
+    let context = web::Context::new(
+        Arc::clone(&scraped.targets),
+        Arc::clone(&catalog),
+        setup.web_options(),
+        telemetry,
+        manager.clone(),
+        security,
+    )
+    .with_fleet(scraped.fleet.clone());
     runtime.block_on(async {
         let mut termination = web::Termination::new().map_err(Stop::failure)?;
         let reloads = tokio::spawn(reload_on_signal(
             web::Reloads::new().map_err(Stop::failure)?,
             catalog,
+            scraped.fleet.clone(),
             manager.clone(),
         ));
-        let probe = tokio::spawn(probe::run(
-            endpoint.for_probe(),
-            setup.manner(&endpoint),
-            health.clone(),
-        ));
-        let report = tokio::spawn(manager.clone().report(health));
+        let watch = scraped.fleet.clone().map(|fleet| tokio::spawn(fleet.watch()));
+        let looked_at = scraped.clone();
+        let (state, is_alive) = (move || scraped.state(), move || looked_at.is_alive());
+        let report = tokio::spawn(manager.clone().report(state, is_alive));
         manager.ready();
         let served = web::serve(listeners, Arc::new(context), async {
             let signal = termination.wait().await;
@@ -92,7 +96,9 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
         served.await.map_err(Stop::failure)?;
         reloads.abort();
         report.abort();
-        probe.abort();
+        if let Some(watch) = watch {
+            watch.abort();
+        }
         Ok(())
     })?;
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -122,12 +128,20 @@ fn runtime() -> Result<LocalRuntime, Stop> {
         .map_err(Stop::failure)
 }
 
-async fn reload_on_signal(mut signals: web::Reloads, catalog: Arc<Catalog>, manager: Manager) {
+async fn reload_on_signal(
+    mut signals: web::Reloads,
+    catalog: Arc<Catalog>,
+    fleet: Option<Arc<Fleet>>,
+    manager: Manager,
+) {
     loop {
         let signal = signals.wait().await;
         let _told = manager.reloading();
         // What came of it is in the log.
         let _ = catalog::reload_in_background(Arc::clone(&catalog), false, signal).await;
+        if let Some(fleet) = fleet.clone() {
+            let _ = fleet.reload_in_background(false, signal).await;
+        }
     }
 }
 

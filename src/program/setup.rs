@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pg_exporter_schema::Collector;
 
@@ -10,13 +9,12 @@ use super::settings::{self, Settings};
 use super::stop::Stop;
 use crate::catalog::facts::Facts;
 use crate::catalog::{Catalog, Sources};
-use crate::health::Health;
+use crate::fleet::{Base, FleetSources, TargetSettings};
 use crate::health::probe::Manner;
 use crate::postgres::connect::Endpoint;
 use crate::postgres::conninfo::{ConnInfo, ProcessEnvironment};
 use crate::postgres::meter::ResultLimits;
-use crate::scrape::{Config, RowHandlers, Scraper, Surroundings};
-use crate::self_metrics::Telemetry;
+use crate::scrape::Config;
 use crate::web;
 
 /// What every command starts from.
@@ -59,12 +57,12 @@ impl Setup {
         security.map_err(Stop::usage)
     }
 
-    /// What the web server answers, and how long it lets a scrape take.
+    /// What the web server answers.
     pub(crate) fn web_options(&self) -> web::Options {
         web::Options {
             telemetry_path: self.settings.telemetry_path.clone(),
-            scrape_timeout: self.settings.scrape_timeout,
             disable_reload: self.settings.disable_reload,
+            external_address: self.settings.external_address.clone(),
         }
     }
 
@@ -89,27 +87,37 @@ impl Setup {
         };
         let given = self.settings.connect_timeout.or(info.connect_timeout());
         let endpoint = Endpoint::new(info, given.unwrap_or(settings::CONNECT_TIMEOUT));
-        let results = ResultLimits {
-            rows: self.settings.max_result_rows as u64,
-            bytes: self.settings.max_result_bytes as u64,
-        };
         Ok(endpoint
             .with_max_connections(self.settings.max_connections)
-            .with_result_limits(results))
+            .with_result_limits(self.results()))
+    }
+
+    fn results(&self) -> ResultLimits {
+        ResultLimits {
+            rows: self.settings.max_result_rows as u64,
+            bytes: self.settings.max_result_bytes as u64,
+        }
     }
 
     fn config(&self, endpoint: &Endpoint) -> Config {
+        self.config_of(endpoint.info.is_pgbouncer())
+    }
+
+    fn config_of(&self, is_pgbouncer: bool) -> Config {
         let settings = &self.settings;
         Config {
-            namespace: settings.namespace(endpoint.info.is_pgbouncer()).to_owned(),
+            target: None,
+            namespace: settings.namespace(is_pgbouncer).to_owned(),
             labels: settings.labels.clone(),
-            tags: Arc::new(settings.tags.iter().cloned().collect()),
+            tags: self.tags(),
+            skips: Arc::default(),
+            shares_process: false,
             cache: !settings.disable_cache,
             intro: !settings.disable_intro,
             parallel: settings.parallel,
             max_label_bytes: settings.max_label_bytes,
             max_encoded_bytes: settings.max_result_bytes.saturating_mul(2),
-            auto_discovery: settings.auto_discovery && !endpoint.info.is_pgbouncer(),
+            auto_discovery: settings.auto_discovery && !is_pgbouncer,
             exclude: settings.exclude_databases.clone(),
             include: settings.include_databases.clone(),
         }
@@ -137,29 +145,43 @@ impl Setup {
         move |name| config.is_wanted(name)
     }
 
-    /// Starts the scrape thread.
-    pub(crate) fn scraper(
-        &self,
-        endpoint: &Endpoint,
-        catalog: Arc<Catalog>,
-        health: &Health,
-        rows: RowHandlers,
-    ) -> Result<(Scraper, Arc<Telemetry>), Stop> {
-        let config = self.config(endpoint);
-        let telemetry = Telemetry::new().map_err(Stop::failure)?;
-        let telemetry = Arc::new(telemetry);
-        let surroundings = Surroundings {
-            telemetry: Arc::clone(&telemetry),
-            health: health.clone(),
-            rows,
+    /// Where the targets come from that files name; `None` where there is one target, of flags and environment.
+    pub(crate) fn fleet(&self) -> Option<FleetSources> {
+        let settings = &self.settings;
+        let base = Base {
+            config: self.config_of(false),
+            namespace: settings.namespace.clone(),
+            connect_timeout: settings.connect_timeout.unwrap_or(settings::CONNECT_TIMEOUT),
+            max_connections: settings.max_connections,
+            results: self.results(),
+            scrape_timeout: settings.scrape_timeout,
+            health_interval: settings.health_interval,
+            health_connect_interval: settings.health_connect_interval,
+            health_write: settings.health_write,
+            files: settings.files.clone(),
         };
-        let (scraper, _thread) =
-            Scraper::start(endpoint.clone(), config, catalog, surroundings).map_err(Stop::failure)?;
-        Ok((scraper, telemetry))
+        (!settings.targets.is_empty()).then(|| FleetSources {
+            paths: settings.targets.clone(),
+            shard: settings.shard,
+            base,
+        })
+    }
+
+    /// The target that flags and environment name.
+    pub(crate) fn target(&self) -> Result<TargetSettings, Stop> {
+        let endpoint = self.endpoint()?;
+        Ok(TargetSettings {
+            name: None,
+            labels: Vec::new(),
+            config: self.config(&endpoint),
+            manner: self.manner(&endpoint),
+            scrape_timeout: self.settings.scrape_timeout,
+            endpoint,
+        })
     }
 
     /// How the health probe goes about it. Few connections are few: a new one takes the old one's place then.
-    pub(crate) fn manner(&self, endpoint: &Endpoint) -> Manner {
+    fn manner(&self, endpoint: &Endpoint) -> Manner {
         let settings = &self.settings;
         Manner {
             interval: settings.health_interval,
@@ -167,15 +189,5 @@ impl Setup {
             has_two: endpoint.permits().of_probe() > 1,
             writes: settings.health_write,
         }
-    }
-
-    /// A view of the probe that is not yet running.
-    pub(crate) fn health(&self, endpoint: &Endpoint) -> Health {
-        let interval = self.settings.health_interval;
-        // At the default interval of 1 s a snapshot holds for 3 s.
-        let max_age = (interval * 2 + Duration::from_secs(1)).max(Duration::from_secs(3));
-        // A turn ends a connection, connects to each host, and asks; three of them are a stuck task.
-        let turn = (interval + endpoint.connect_timeout * 5 + endpoint.longest_connect()) * 3;
-        Health::new(max_age, turn.max(Duration::from_secs(10)))
     }
 }

@@ -35,7 +35,10 @@ impl Answers {
             ..
         } = request;
         let config = &target.config;
-        let is_own = |metric: &&Metric| config.intro || metric.prefix == Prefix::Process;
+        let is_own = |metric: &&Metric| match metric.prefix {
+            Prefix::Process => !config.shares_process,
+            Prefix::Target | Prefix::Exporter => config.intro,
+        };
         let own: Vec<_> = TABLE.iter().filter(is_own).collect();
         if self.pages.follow(target.catalog.live(), &own, &config.namespace) {
             self.collisions = Collisions::default();
@@ -75,8 +78,15 @@ impl Answers {
             };
             own_metrics::write(view, &mut own);
         }
-        self.process.usage().write(&mut own);
+        if !target.config.shares_process {
+            self.process.usage().write(&mut own);
+        }
         own.finish()
+    }
+
+    /// Gives up what is kept of pages: the next one is made anew.
+    pub(in crate::scrape) fn forget_renderings(&mut self) {
+        self.pages.forget_renderings();
     }
 
     /// What is wrong with what collectors yield, and what to do about it, a sentence for each.

@@ -1,7 +1,12 @@
 //! Scrapes, by stage: rows decoded (`rows`), encoded and put together to a page (`page`), who waits for which run
-//! (`schedule`), one target's run (`run`), what is told to people (`overview`), and the thread that does it (`scraper`).
+//! (`schedule`), one target's run (`run`), what is told to people (`overview`), where a target's clients ask (`scraper`, `desk`), and the
+//! thread that does it (`thread`).
 
 mod answers;
+mod desk;
+mod exporter_page;
+mod memory;
+mod message;
 pub mod overview;
 mod page;
 mod request;
@@ -9,7 +14,10 @@ mod rows;
 mod run;
 mod schedule;
 mod scraper;
+mod summary;
+mod thread;
 
+pub use exporter_page::{ExporterPage, TargetLine, TargetsLoad};
 pub use overview::{CollectorOverview, DatabaseOverview, Overview, ServerOverview};
 pub use page::format::Format;
 pub use page::published::{Published, Sample};
@@ -26,3 +34,5 @@ pub use run::history::Run;
 pub use run::target::Surroundings;
 pub use schedule::selection::Selection;
 pub use scraper::Scraper;
+pub use summary::Summary;
+pub use thread::ScrapeThread;

@@ -109,6 +109,26 @@ metrics! {
         "When the web server's certificate ends, in seconds since 1970.";
     HANDSHAKE_FAILURES: Exporter "http_tls_handshake_failures_total", Counter, [],
         "Client connections that ended before their TLS handshake did.";
+    TARGETS: Exporter "targets", Gauge, [],
+        "Targets of this process; on the exporter's own page, where it has many.";
+    TARGETS_RELOAD_SUCCESSFUL: Exporter "targets_last_reload_successful", Gauge, [],
+        "Whether the targets are in force as their files say now.";
+    TARGETS_RELOAD_TIME: Exporter "targets_last_reload_success_timestamp_seconds", Gauge, [],
+        "Unix time at which the targets in force were read.";
+    TARGET_UP: Exporter "target_up", Gauge, ["target"],
+        "Whether the target answers its health probe.";
+    TARGET_SERIES: Exporter "target_series", Gauge, ["target"],
+        "Series that the target's collectors served after its last scrape.";
+    TARGET_CONNECTIONS: Exporter "target_connections", Gauge, ["target"],
+        "Connections of scrapes to the target that are open, without the health probe's.";
+    TARGET_SCRAPE_ERRORS: Exporter "target_scrape_errors_total", Counter, ["target"],
+        "Scrapes of the target that ended with it down.";
+    TARGET_SCRAPE_DURATION: Exporter "target_scrape_duration_seconds", Gauge, ["target"],
+        "Seconds that the target's last scrape took.";
+    TARGET_SCRAPE_AGE: Exporter "target_scrape_age_seconds", Gauge, ["target"],
+        "Seconds since the target's last scrape ended.";
+    TARGET_HEALTH_STATE: Exporter "target_health_state", Gauge, ["target", "state"],
+        "1 for the state that the target's health probe reports, 0 for the others.";
     PROCESS_CPU: Process "cpu_seconds_total", Counter, [],
         "Processor time used, user and system.";
     PROCESS_RESIDENT: Process "resident_memory_bytes", Gauge, [],

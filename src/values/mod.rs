@@ -1,5 +1,6 @@
 //! Values as operators write them (on and off, durations, text that must never be shown), and as Prometheus reads them.
 
+mod about;
 mod boolean;
 pub(crate) mod duration;
 pub mod encoding;
@@ -7,5 +8,6 @@ pub(crate) mod exposition;
 pub mod name;
 pub mod text;
 
+pub use about::{about, tell_target, this_target};
 pub(crate) use boolean::boolean;
 pub use pg_exporter_schema::{MASK, Secret};

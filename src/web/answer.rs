@@ -16,8 +16,11 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// An answer that is there, or one that takes its time.
 pub(super) enum Answer {
     Now(Response<Body>),
-    Later(Pin<Box<dyn Future<Output = Response<Body>>>>),
+    Later(Making),
 }
+
+/// An answer in the making.
+pub(super) type Making = Pin<Box<dyn Future<Output = Response<Body>>>>;
 
 impl Answer {
     /// The answer, when it is there.

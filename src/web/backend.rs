@@ -1,22 +1,44 @@
-//! What the web server is told by the rest of the exporter.
+//! What the web server is told of a target by the rest of the exporter.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::time::Duration;
 
-use crate::catalog::Catalog;
+use tokio::sync::Semaphore;
+
+use crate::fleet::Target;
 use crate::health::{Health, Snapshot};
-use crate::scrape::{Gone, Overview, Page, Request, Scraper};
+use crate::scrape::{Gone, Overview, Page, Request, Summary};
 
-/// What the web server needs from the rest of the exporter.
+/// What the web server needs of a target.
 pub trait Backend: Send + Sync + 'static {
+    /// What requests call it; `None` where it is the only one.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    /// Labels of its own.
+    fn labels(&self) -> &[(String, String)] {
+        &[]
+    }
+
+    /// Places for pages of it in the making; `None` where no other target could want them.
+    fn places(&self) -> Option<&Semaphore> {
+        None
+    }
+
+    /// Longest scrape when the client names no limit.
+    fn scrape_timeout(&self) -> Duration;
+
     /// The target's state as the probe saw it last. Never waits.
     fn health(&self) -> Snapshot;
 
     /// Whether the probe runs. Never waits.
     fn is_alive(&self) -> bool;
 
-    /// The set of collectors in force.
-    fn catalog(&self) -> &Arc<Catalog>;
+    /// The target after its last scrape, in figures. Never waits.
+    fn summary(&self) -> Summary {
+        Summary::default()
+    }
 
     /// A metrics page.
     ///
@@ -34,30 +56,33 @@ pub trait Backend: Send + Sync + 'static {
     fn overview(&self) -> impl Future<Output = Result<Overview, Gone>> + Send;
 }
 
-/// The backend of a running exporter: its scrape thread and its probe.
-#[derive(Clone, Debug)]
-pub struct Live {
-    /// Makes metrics pages.
-    pub scraper: Scraper,
-    /// What is collected.
-    pub catalog: Arc<Catalog>,
-    /// Knows the target's state.
-    pub health: Health,
-    /// Host, port and database of the target, without secrets.
-    pub server: Arc<str>,
-}
+impl Backend for Target {
+    fn name(&self) -> Option<&str> {
+        self.settings.name.as_deref()
+    }
 
-impl Backend for Live {
+    fn labels(&self) -> &[(String, String)] {
+        &self.settings.labels
+    }
+
+    fn places(&self) -> Option<&Semaphore> {
+        self.settings.name.as_ref().map(|_| &self.places)
+    }
+
+    fn scrape_timeout(&self) -> Duration {
+        self.settings.scrape_timeout
+    }
+
     fn health(&self) -> Snapshot {
         self.health.snapshot()
     }
 
     fn is_alive(&self) -> bool {
-        self.health.is_alive()
+        Health::is_alive(&self.health)
     }
 
-    fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+    fn summary(&self) -> Summary {
+        self.scraper.summary()
     }
 
     fn server(&self) -> &str {

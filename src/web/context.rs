@@ -1,7 +1,6 @@
 //! What requests are answered from.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -10,6 +9,8 @@ use super::excess::Excess;
 use super::held::Held;
 use super::limits::Limits;
 use super::security::Security;
+use crate::catalog::Catalog;
+use crate::fleet::{Fleet, Targets};
 use crate::self_metrics::Telemetry;
 use crate::service::Manager;
 
@@ -18,23 +19,27 @@ use crate::service::Manager;
 pub struct Options {
     /// Path of the metrics page.
     pub telemetry_path: String,
-    /// Longest scrape when the client names no limit.
-    pub scrape_timeout: Duration,
     /// Whether reloads over HTTP are refused.
     pub disable_reload: bool,
+    /// Host and port under which others find this exporter; as they call it, where it is not given.
+    pub external_address: Option<String>,
 }
 
 /// What requests are answered from.
 #[derive(Debug)]
 pub struct Context<B> {
-    /// The rest of the exporter.
-    pub backend: B,
+    /// What is scraped and probed.
+    pub targets: Arc<Targets<B>>,
+    /// What keeps the targets up to date, where files name them.
+    pub fleet: Option<Arc<Fleet>>,
+    /// What is collected.
+    pub catalog: Arc<Catalog>,
     /// Path of the metrics page.
     pub telemetry_path: String,
-    /// Longest scrape when the client names no limit.
-    pub scrape_timeout: Duration,
     /// Whether reloads over HTTP are refused.
     pub disable_reload: bool,
+    /// Host and port under which others find this exporter; as they call it, where it is not given.
+    pub external_address: Option<String>,
     /// Counts what is answered.
     pub telemetry: Arc<Telemetry>,
     /// Pages that may be in the making at the same time.
@@ -56,7 +61,8 @@ pub struct Context<B> {
 impl<B> Context<B> {
     /// A context as the operator wants it. Raises the process' limit of open files.
     pub fn new(
-        backend: B,
+        targets: Arc<Targets<B>>,
+        catalog: Arc<Catalog>,
         options: Options,
         telemetry: Arc<Telemetry>,
         manager: Manager,
@@ -64,10 +70,12 @@ impl<B> Context<B> {
     ) -> Self {
         let limits = Limits::within(descriptors::raise());
         Self {
-            backend,
+            targets,
+            fleet: None,
+            catalog,
             telemetry_path: options.telemetry_path,
-            scrape_timeout: options.scrape_timeout,
             disable_reload: options.disable_reload,
+            external_address: options.external_address,
             telemetry,
             pages: Semaphore::new(limits.pages),
             people: Arc::new(Semaphore::new(1)),
@@ -77,5 +85,11 @@ impl<B> Context<B> {
             security: Arc::new(security),
             limits,
         }
+    }
+
+    /// The same, whose targets are kept up to date.
+    #[must_use]
+    pub fn with_fleet(self, fleet: Option<Arc<Fleet>>) -> Self {
+        Self { fleet, ..self }
     }
 }

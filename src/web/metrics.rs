@@ -24,16 +24,20 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Answers with a page, from the run that is on or from a new one.
-pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+pub(super) async fn answer<B: Backend>(
+    context: Arc<Context<B>>,
+    target: Arc<B>,
+    request: Parts,
+) -> Response<Body> {
     let query = request.uri.query().unwrap_or_default();
     let map = request.headers;
-    let selection = match selection::read(query, &context.backend.catalog().live()) {
+    let selection = match selection::read(query, &context.catalog.live()) {
         Ok(selection) => selection,
         Err(advice) => return answer::text(map, StatusCode::BAD_REQUEST, advice),
     };
-    let deadline = Instant::now() + time(&map, context.scrape_timeout);
+    let deadline = Instant::now() + time(&map, target.scrape_timeout());
     let negotiate::Offer { format, content_type } = negotiate::offer(&map);
-    let page = context.backend.page(Request {
+    let page = target.page(Request {
         deadline,
         format,
         encoding: negotiate::encoding(&map),
@@ -48,14 +52,21 @@ pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts)
         }
     };
     let mut response = answer::with_type(map, StatusCode::OK, content_type, page.chunks);
-    let headers = response.headers_mut();
-    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-    let coding = match page.encoding {
+    let vary = HeaderValue::from_static("Accept, Accept-Encoding");
+    response.headers_mut().insert(VARY, vary);
+    coded(response, page.encoding)
+}
+
+/// Says how the body is compressed.
+pub(super) fn coded(mut response: Response<Body>, encoding: Encoding) -> Response<Body> {
+    let coding = match encoding {
         Encoding::Identity => return response,
         Encoding::Gzip => "gzip",
         Encoding::Zstd => "zstd",
     };
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+    response
+        .headers_mut()
+        .insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
     response
 }
 

@@ -12,7 +12,9 @@ mod body;
 mod connection;
 mod context;
 mod descriptors;
+mod discovery;
 mod excess;
+mod exporter;
 mod health;
 mod held;
 mod limits;
@@ -31,6 +33,7 @@ mod route;
 mod security;
 mod selection;
 mod shutdown;
+mod subject;
 mod telemetry_path;
 #[cfg(test)]
 mod tests;
@@ -39,7 +42,7 @@ mod transport;
 mod version;
 
 pub use accept::{serve, serve_connection};
-pub use backend::{Backend, Live};
+pub use backend::Backend;
 pub use context::{Context, Options};
 pub use excess::Excess;
 pub use held::Held;

@@ -7,15 +7,15 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 
-use super::backend::Backend;
 use super::body::Body;
 use super::context::Context;
 use super::{answer, query};
-use crate::catalog::{Change, LoadError};
+use crate::catalog::{Change, reload_in_background};
+use crate::fleet::TargetChange;
 use crate::scrape::overview::time;
 use crate::values::boolean;
 
-pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+pub(super) async fn answer<B>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
     let map = request.headers;
     if context.disable_reload {
         let message = "reload over HTTP is off (--web.disable-reload); send the process SIGHUP instead";
@@ -30,16 +30,34 @@ pub(super) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts)
         Err(message) => return failed(map, StatusCode::BAD_REQUEST, &message),
     };
     match reload(context, dry_run).await {
-        Ok(change) => succeeded(map, &change, dry_run),
-        Err(error) => failed(map, StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        Ok((change, targets)) => succeeded(map, &change, targets.as_ref(), dry_run),
+        Err(error) => failed(map, StatusCode::INTERNAL_SERVER_ERROR, &error),
     }
 }
 
 /// Files are read and compiled on a thread of their own: probes are answered meanwhile.
-async fn reload<B: Backend>(context: Arc<Context<B>>, dry_run: bool) -> Result<Change, LoadError> {
-    let catalog = Arc::clone(context.backend.catalog());
+/// Collectors and targets are swapped only if both are sound.
+async fn reload<B>(
+    context: Arc<Context<B>>,
+    dry_run: bool,
+) -> Result<(Change, Option<TargetChange>), String> {
+    let catalog = Arc::clone(&context.catalog);
     let _told = (!dry_run).then(|| context.manager.reloading());
-    crate::catalog::reload_in_background(catalog, dry_run, "HTTP").await
+    let Some(fleet) = context.fleet.clone() else {
+        let change = reload_in_background(catalog, dry_run, "HTTP").await;
+        return change
+            .map(|change| (change, None))
+            .map_err(|error| error.to_string());
+    };
+    let tried = Arc::clone(&fleet).reload_in_background(true, "HTTP").await;
+    let tried = tried.map_err(|error| error.to_string())?;
+    let change = reload_in_background(catalog, dry_run, "HTTP").await;
+    let change = change.map_err(|error| error.to_string())?;
+    if dry_run {
+        return Ok((change, Some(tried)));
+    }
+    let targets = fleet.reload_in_background(false, "HTTP").await;
+    Ok((change, Some(targets.map_err(|error| error.to_string())?)))
 }
 
 /// Whether a browser asks for a page that is not ours: with the password that its user once gave, if there is one.
@@ -60,7 +78,12 @@ fn dry_run(query: &str) -> Result<bool, String> {
     }
 }
 
-fn succeeded(map: HeaderMap, change: &Change, dry_run: bool) -> Response<Body> {
+fn succeeded(
+    map: HeaderMap,
+    change: &Change,
+    targets: Option<&TargetChange>,
+    dry_run: bool,
+) -> Response<Body> {
     let message = if dry_run {
         "Configuration is valid, nothing was changed"
     } else {
@@ -69,9 +92,14 @@ fn succeeded(map: HeaderMap, change: &Change, dry_run: bool) -> Response<Body> {
     let now = time(SystemTime::now());
     // Lists of strings always serialise.
     let changed = serde_json::to_string(change).unwrap_or_default();
+    let targets = targets.map(|targets| serde_json::to_string(targets).unwrap_or_default());
+    let targets = targets
+        .map(|targets| format!(r#","targets":{targets}"#))
+        .unwrap_or_default();
     // Written out, since the contract has a blank that a JSON library would not write.
-    let body =
-        format!(r#"{{"status":"success","message":"{message}","timestamp":"{now}", "changed":{changed}}}"#);
+    let body = format!(
+        r#"{{"status":"success","message":"{message}","timestamp":"{now}", "changed":{changed}{targets}}}"#
+    );
     answer::with_type(map, StatusCode::OK, answer::JSON, body)
 }
 

@@ -31,11 +31,16 @@ pub(super) enum Report {
 }
 
 impl Report {
-    pub(super) async fn answer<B: Backend>(self, context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+    pub(super) async fn answer<B: Backend>(
+        self,
+        context: Arc<Context<B>>,
+        target: Arc<B>,
+        request: Parts,
+    ) -> Response<Body> {
         let query = request.uri.query().unwrap_or_default();
         let wants_json = negotiate::wants_json(&request.headers, query);
         let map = request.headers;
-        let selection = match selection::read(query, &context.backend.catalog().live()) {
+        let selection = match selection::read(query, &context.catalog.live()) {
             Ok(selection) => selection,
             Err(advice) => return answer::text(map, StatusCode::BAD_REQUEST, advice),
         };
@@ -48,7 +53,7 @@ impl Report {
             Ok(turn) => turn,
             Err(why) => return answer::later(format!("{why}\n")),
         };
-        let overview = match timeout(PATIENCE, self.overview(&context.backend)).await {
+        let overview = match timeout(PATIENCE, self.overview(&*target)).await {
             Ok(Ok(overview)) => overview,
             Ok(Err(gone)) => return answer::text(map, StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
             Err(_) => {

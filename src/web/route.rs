@@ -5,9 +5,10 @@ use std::sync::Arc;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
+use tokio::sync::Semaphore;
 
 use super::answer;
-use super::answer::Answer;
+use super::answer::{Answer, Making};
 use super::backend::Backend;
 use super::body::Body;
 use super::context::Context;
@@ -15,7 +16,8 @@ use super::health;
 use super::held::{Full, Held};
 use super::report::Report;
 use super::security::Refusal;
-use super::{metrics, pages, reload, version};
+use super::subject::{NoSubject, Subject};
+use super::{discovery, exporter, metrics, pages, reload, subject, version};
 use crate::health::{PATHS, Question};
 use crate::self_metrics::Page;
 
@@ -30,7 +32,12 @@ enum Route {
     Version,
     Report(Report),
     Reload,
+    /// Where there are many targets.
+    Discovery,
 }
+
+/// Where Prometheus finds out about many targets.
+const DISCOVERY: &str = "/sd";
 
 /// Every path but that of the metrics page and those of health.
 const FIXED: [(&str, Route); 5] = [
@@ -69,7 +76,7 @@ fn fixed() -> impl Iterator<Item = (&'static str, Route)> {
 
 /// Answers a request and counts it.
 pub(super) fn answer<B: Backend>(context: &Arc<Context<B>>, request: Parts) -> Answer {
-    let route = Route::at(request.uri.path(), &context.telemetry_path);
+    let route = Route::of(context, request.uri.path());
     let page = route.map_or(Page::Unknown, Route::page);
     match dispatch(context, route, request) {
         Answer::Now(response) => {
@@ -92,7 +99,7 @@ pub(super) fn answer<B: Backend>(context: &Arc<Context<B>>, request: Parts) -> A
 
 /// Answers and counts a request that is not let in.
 pub(super) fn refuse<B>(context: &Context<B>, request: Parts, refusal: &Refusal) -> Response<Body> {
-    let route = Route::at(request.uri.path(), &context.telemetry_path);
+    let route = Route::of(context, request.uri.path());
     let response = refusal.answer(request.headers);
     let status = response.status().as_u16();
     context
@@ -107,7 +114,7 @@ fn dispatch<B: Backend>(context: &Arc<Context<B>>, route: Option<Route>, request
             request.headers,
             &request.method,
             request.uri.path(),
-            &context.telemetry_path,
+            context,
         ));
     };
     match request.method {
@@ -124,6 +131,11 @@ fn dispatch<B: Backend>(context: &Arc<Context<B>>, route: Option<Route>, request
 }
 
 impl Route {
+    fn of<B>(context: &Context<B>, path: &str) -> Option<Self> {
+        let at = Self::at(path, &context.telemetry_path);
+        at.or_else(|| (path == DISCOVERY && context.targets.are_many()).then_some(Self::Discovery))
+    }
+
     fn at(path: &str, telemetry_path: &str) -> Option<Self> {
         if path == telemetry_path {
             return Some(Self::Metrics);
@@ -139,15 +151,53 @@ impl Route {
     }
 
     fn answer<B: Backend>(self, context: &Arc<Context<B>>, request: Parts) -> Answer {
-        let shared = || Arc::clone(context);
         match self {
-            Self::Health(question) => Answer::Now(health::answer(&context.backend, question, request)),
-            Self::Version => Answer::Now(version::answer(request)),
-            Self::Metrics => Answer::Later(Box::pin(metrics::answer(shared(), request))),
-            Self::Home => Answer::Later(Box::pin(pages::home(shared(), request))),
-            Self::Collector => Answer::Later(Box::pin(pages::collector(shared(), request))),
-            Self::Report(report) => Answer::Later(Box::pin(report.answer(shared(), request))),
-            Self::Reload => Answer::Later(Box::pin(reload::answer(shared(), request))),
+            Self::Version => return Answer::Now(version::answer(request)),
+            Self::Reload => return Answer::Later(Box::pin(reload::answer(Arc::clone(context), request))),
+            Self::Discovery => {
+                return Answer::Later(Box::pin(discovery::answer(Arc::clone(context), request)));
+            }
+            _ => {}
+        }
+        match subject::of(&context.targets, request.uri.query().unwrap_or_default()) {
+            Ok(Subject::Target(target)) => self.of_target(context, target, request),
+            Ok(Subject::Exporter) => self.of_exporter(context, request),
+            Err(why) => Answer::Now(why.answer(request.headers)),
+        }
+    }
+
+    fn of_target<B: Backend>(self, context: &Arc<Context<B>>, target: Arc<B>, request: Parts) -> Answer {
+        let shared = Arc::clone(context);
+        let page: Making = match self {
+            Self::Health(question) => return Answer::Now(health::answer(&*target, question, request)),
+            Self::Metrics => Box::pin(metrics::answer(shared, Arc::clone(&target), request)),
+            Self::Home => Box::pin(pages::home(shared, Arc::clone(&target), request)),
+            Self::Collector => Box::pin(pages::collector(shared, Arc::clone(&target), request)),
+            Self::Report(report) => Box::pin(report.answer(shared, Arc::clone(&target), request)),
+            Self::Version | Self::Reload | Self::Discovery => return self.of_exporter(context, request),
+        };
+        if target.places().is_none() {
+            return Answer::Later(page);
+        }
+        Answer::Later(Box::pin(async move {
+            match target.places().map(Semaphore::try_acquire).transpose() {
+                Ok(_place) => page.await,
+                Err(_) => {
+                    answer::later("too many pages of this target are being made, come back in a second\n")
+                }
+            }
+        }))
+    }
+
+    fn of_exporter<B: Backend>(self, context: &Arc<Context<B>>, request: Parts) -> Answer {
+        let shared = Arc::clone(context);
+        match self {
+            Self::Health(question) => Answer::Now(exporter::health(context, question, request)),
+            Self::Metrics => Answer::Later(Box::pin(exporter::metrics(shared, request))),
+            Self::Home => Answer::Later(Box::pin(pages::fleet(shared, request))),
+            Self::Collector | Self::Report(_) | Self::Version | Self::Reload | Self::Discovery => {
+                Answer::Now(NoSubject::Unnamed.answer(request.headers))
+            }
         }
     }
 
@@ -155,7 +205,12 @@ impl Route {
         match self {
             Self::Metrics => Page::Metrics,
             Self::Health(_) => Page::Health,
-            Self::Home | Self::Collector | Self::Version | Self::Report(_) | Self::Reload => Page::Other,
+            Self::Home
+            | Self::Collector
+            | Self::Version
+            | Self::Report(_)
+            | Self::Reload
+            | Self::Discovery => Page::Other,
         }
     }
 }
@@ -173,13 +228,13 @@ fn counted<B>(context: &Context<B>, response: Response<Body>) -> Response<Body> 
 }
 
 /// `OPTIONS *` asks about the server as a whole; all else is unknown.
-fn not_found(map: HeaderMap, method: &Method, path: &str, telemetry_path: &str) -> Response<Body> {
+fn not_found<B>(map: HeaderMap, method: &Method, path: &str, context: &Context<B>) -> Response<Body> {
     if path == "*" && method == Method::OPTIONS {
         return answer::methods(map, StatusCode::OK, READ);
     }
     let mut body = String::from("there is no such page; there are ");
-    body.push_str(telemetry_path);
-    for path in fixed_paths() {
+    body.push_str(&context.telemetry_path);
+    for path in fixed_paths().chain(context.targets.are_many().then_some(DISCOVERY)) {
         body.push(' ');
         body.push_str(path);
     }

@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use super::{Backend, Context, Limits, Security, serve};
 use crate::catalog::compiled::COLLECTORS;
 use crate::catalog::{Catalog, Sources};
+use crate::fleet::Targets;
 use crate::health::{Lag, Snapshot, State};
 use crate::scrape::{Gone, Overview, Page, Request};
 use crate::self_metrics::{Telemetry, Writer};
@@ -42,7 +43,6 @@ struct Told {
     /// What a page takes to make.
     page_time: Duration,
     asked: Mutex<Vec<Request>>,
-    catalog: Arc<Catalog>,
     /// `None` when the scrape thread is gone.
     overview: Option<Overview>,
 }
@@ -67,13 +67,6 @@ impl Default for Told {
             fresh: None,
             page_time: Duration::ZERO,
             asked: Mutex::default(),
-            catalog: Arc::new(
-                Catalog::open(Sources {
-                    base: COLLECTORS,
-                    ..Sources::default()
-                })
-                .unwrap(),
-            ),
             overview: Some(Overview::default()),
         }
     }
@@ -88,8 +81,8 @@ impl Backend for Told {
         self.alive.load(Relaxed)
     }
 
-    fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+    fn scrape_timeout(&self) -> Duration {
+        Duration::from_secs(10)
     }
 
     fn server(&self) -> &str {
@@ -132,6 +125,7 @@ fn snapshot(state: State, lag: Lag) -> Snapshot {
 struct Server {
     address: SocketAddr,
     context: Arc<Context<Told>>,
+    backend: Arc<Told>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<std::io::Result<()>>,
 }
@@ -149,10 +143,18 @@ impl Server {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
+        let targets = Targets::one(backend);
+        let backend = Arc::clone(targets.now().iter().next().unwrap());
+        let sources = Sources {
+            base: COLLECTORS,
+            ..Sources::default()
+        };
         let context = Arc::new(Context {
-            backend,
+            targets: Arc::new(targets),
+            catalog: Arc::new(Catalog::open(sources).unwrap()),
+            fleet: None,
+            external_address: None,
             telemetry_path: "/metrics".to_owned(),
-            scrape_timeout: Duration::from_secs(10),
             disable_reload: false,
             telemetry: Arc::new(Telemetry::new().unwrap()),
             pages: Semaphore::new(limits.pages),
@@ -171,6 +173,7 @@ impl Server {
         Self {
             address,
             context,
+            backend,
             stop: Some(stop),
             task,
         }
@@ -204,7 +207,7 @@ impl Server {
     }
 
     fn set(&self, state: State, lag: Lag) {
-        *self.context.backend.snapshot.lock().unwrap() = snapshot(state, lag);
+        *self.backend.snapshot.lock().unwrap() = snapshot(state, lag);
     }
 
     fn counted(&self) -> String {

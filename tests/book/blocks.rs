@@ -5,10 +5,11 @@
 //! | `sh` | bash, shellcheck, the exporter's own command line; what is asked for by curl is served |
 //! | `sql` | a server, in a transaction that is rolled back |
 //! | `yaml collectors` | `pg_exporter check --strict` |
+//! | `yaml targets` | `pg_exporter check --targets` |
 //! | `yaml prometheus` | `promtool check config` |
 //! | `yaml kubernetes` | Kubernetes' schemas |
 //! | `yaml web` | `pg_exporter check --web.config.file` |
-//! | `yaml ansible`, `yaml alertmanager` | a parser of YAML |
+//! | `yaml ansible`, `yaml alertmanager`, `yaml operator` | a parser of YAML |
 //! | `haproxy`, `nginx`, `keepalived` | the program itself |
 //! | `json` | a parser |
 //! | `conninfo` | the parser of connection strings, one a line |
@@ -56,10 +57,12 @@ fn error(result: Result<String, String>) -> Vec<String> {
     result.err().into_iter().collect()
 }
 
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 16] = [
     "sh",
     "sql",
     "yaml collectors",
+    "yaml targets",
+    "yaml operator",
     "yaml prometheus",
     "yaml kubernetes",
     "yaml ansible",
@@ -115,6 +118,15 @@ fn collectors() {
 }
 
 #[test]
+fn targets() {
+    each("yaml targets", |text| {
+        let folder = Folder::new();
+        let file = folder.write("targets.yml", text);
+        error(run(Command::new(PROGRAM).args(["check", "--targets"]).arg(file)))
+    });
+}
+
+#[test]
 fn prometheus() {
     each("yaml prometheus", |text| {
         let folder = Folder::new();
@@ -138,7 +150,7 @@ fn kubernetes() {
 
 #[test]
 fn yaml_of_others() {
-    for kind in ["yaml ansible", "yaml alertmanager"] {
+    for kind in ["yaml ansible", "yaml alertmanager", "yaml operator"] {
         each(kind, |text| {
             let parsed = serde_yaml::from_multiple::<serde_json::Value>(text);
             parsed.err().map(|error| error.to_string()).into_iter().collect()

@@ -284,3 +284,37 @@ fn everything_has_one_version() {
     assert!(read("packaging/compose/compose.yaml").contains(&format!("pg_exporter:{version}}}")));
     assert!(read("CHANGELOG.md").contains(&format!("\n## [{version}] ")));
 }
+
+#[test]
+fn a_fleet_is_as_many_pods_as_shards_each_with_its_number() {
+    let chart = chart();
+    let objects = crate::support::documents(&rendered(&chart, "release", &values("full")));
+    let sets = of_kind(&objects, "StatefulSet");
+    let [set] = &sets[..] else { panic!("{sets:?}") };
+    assert_eq!(set["spec"]["replicas"], 3);
+    let container = &set["spec"]["template"]["spec"]["containers"][0];
+    let arguments = container["args"].as_array().unwrap();
+    assert!(
+        arguments.contains(&json!("--shard=$(ORDINAL)/3")),
+        "{arguments:?}"
+    );
+    assert!(arguments.contains(&json!("--targets=/etc/pg_exporter/targets")));
+    let ordinal = container["env"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "ORDINAL")
+        .unwrap();
+    assert_eq!(
+        ordinal["valueFrom"]["fieldRef"]["fieldPath"],
+        "metadata.labels['apps.kubernetes.io/pod-index']"
+    );
+    let services = of_kind(&objects, "Service");
+    assert!(
+        services
+            .iter()
+            .any(|one| one["metadata"]["name"] == set["spec"]["serviceName"])
+    );
+    let minimal = crate::support::documents(&rendered(&chart, "release", &values("minimal")));
+    assert!(of_kind(&minimal, "StatefulSet").is_empty());
+}

@@ -4,6 +4,7 @@ mod attributes;
 mod introduction;
 mod knock;
 pub(in crate::postgres) mod names;
+mod pace;
 mod pending;
 mod secrets;
 mod startup;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use knock::Knock;
+pub use pace::Pace;
 
 use attributes::passes;
 use names::Names;
@@ -46,6 +48,8 @@ pub struct Endpoint {
     results: ResultLimits,
     /// Connects that hang: no other is begun beside them.
     waiting: Arc<Waiting>,
+    /// How connects take turns with those of other targets.
+    pace: Pace,
 }
 
 /// A host that answered: its place among the hosts, and which of its addresses it was.
@@ -70,7 +74,14 @@ impl Endpoint {
             purpose: Purpose::Scrape,
             results: ResultLimits::default(),
             waiting: Arc::default(),
+            pace: Pace::default(),
         }
+    }
+
+    /// The same, whose connects take turns with those of others.
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// The same with at most that many connections to each server, of all that share it, at least two.
@@ -275,7 +286,12 @@ impl Endpoint {
         if let Some(warning) = &secrets.warning {
             tracing::warn!("{warning}");
         }
+        if let Some(reason) = &secrets.failure {
+            return Err(Failure::connection(reason.clone()).at(host));
+        }
         let secrets = Arc::new(secrets);
+        let turn = within(until, self.pace.turn(host)).await;
+        let _turn = turn.map_err(|_| Failure::timeout("too many other connects are before it").at(host))?;
         let addresses = self.addresses(host, until).await;
         let addresses = addresses.map_err(|failure| failure.at(host))?;
         let mut failures: Vec<Failure> = Vec::new();

@@ -46,8 +46,27 @@ pub(in crate::postgres) enum Position {
         path: Option<PathBuf>,
         line: Option<usize>,
     },
+    /// A key of a targets file, which knows where it stands there.
+    Key(&'static str),
     /// Nowhere: a default of the system.
     System,
+}
+
+impl ConnInfoError {
+    /// The key of a targets file that is wrong; none when it is something else.
+    #[must_use]
+    pub fn key(&self) -> Option<&'static str> {
+        match self.place {
+            Position::Key(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What is wrong, without where.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        self.problem.to_string()
+    }
 }
 
 impl fmt::Display for Position {
@@ -62,6 +81,7 @@ impl fmt::Display for Position {
                 }
                 line.map_or(Ok(()), |line| write!(f, ", line {line}"))
             }
+            Self::Key(name) => write!(f, "key `{name}`"),
             Self::System => f.write_str("operating system"),
         }
     }

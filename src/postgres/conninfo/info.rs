@@ -12,6 +12,7 @@ use super::host::{Host, Hosts};
 use super::keywords::Keyword;
 use super::session::{Keepalives, LoadBalanceHosts, SessionParameters, TargetSessionAttrs};
 use super::settings::{Setting, Settings};
+use super::source::PasswordSource;
 use super::tls::Tls;
 use super::{keyvalue, service, url};
 use crate::files::Files;
@@ -27,8 +28,10 @@ pub struct ConnInfo {
     pub(super) user: String,
     pub(super) database: String,
     pub(super) password: Option<Secret>,
+    /// Where it comes from, where nothing of this holds it.
+    pub(super) password_source: Option<PasswordSource>,
     /// Whether the connection string itself holds a password or a pass phrase.
-    has_secret: bool,
+    pub(super) has_secret: bool,
     /// Where the password comes from if a service file gave it.
     pub(super) password_section: Option<service::Section>,
     /// The section of a service file that the pass phrase of the client's key came from.
@@ -65,7 +68,7 @@ impl ConnInfo {
         Self::from_settings(&settings, environment, section.as_ref(), printable)
     }
 
-    fn from_settings(
+    pub(super) fn from_settings(
         settings: &Settings,
         environment: &dyn Environment,
         section: Option<&service::Section>,
@@ -100,6 +103,7 @@ impl ConnInfo {
                 .into_iter()
                 .flatten()
                 .any(|setting| matches!(setting.place, Position::Text { .. })),
+            password_source: None,
             password_section: of_service(password),
             key_section: of_service(settings.get(Keyword::SslPassword)),
             password_file,

@@ -8,6 +8,7 @@ use super::info::ConnInfo;
 use super::keywords::Keyword;
 use super::passfile;
 use super::passfile::PasswordWarning;
+use super::source::Wanted;
 use super::tls::Tls;
 use crate::values::Secret;
 
@@ -18,6 +19,8 @@ pub struct PasswordLookup {
     pub password: Option<Secret>,
     /// For the log.
     pub warning: Option<PasswordWarning>,
+    /// Why there is none, where there must be one: without it no connection is tried.
+    pub failure: Option<String>,
 }
 
 impl ConnInfo {
@@ -36,6 +39,7 @@ impl ConnInfo {
                     path: passfile::printable(path),
                     reason,
                 }),
+                failure: None,
             },
         }
     }
@@ -80,8 +84,22 @@ impl ConnInfo {
     fn find_password(&self, host: &Host) -> PasswordLookup {
         let given = |password| PasswordLookup {
             password: Some(password),
-            warning: None,
+            ..PasswordLookup::default()
         };
+        if let Some(source) = &self.password_source {
+            let wanted = Wanted {
+                host,
+                user: &self.user,
+                database: &self.database,
+            };
+            return match source.password(wanted, &self.files) {
+                Ok(password) => given(password),
+                Err(reason) => PasswordLookup {
+                    failure: Some(reason),
+                    ..PasswordLookup::default()
+                },
+            };
+        }
         match (&self.password_section, &self.password) {
             (Some(section), known) => match section.secret(Keyword::Password, &self.files) {
                 Ok(Some(password)) => given(password),
@@ -91,6 +109,7 @@ impl ConnInfo {
                     PasswordLookup {
                         password: known.clone(),
                         warning,
+                        failure: None,
                     }
                 }
             },
@@ -113,11 +132,11 @@ impl ConnInfo {
         match passfile::look_up(path, &wanted, &self.files) {
             Ok(password) => PasswordLookup {
                 password,
-                warning: None,
+                ..PasswordLookup::default()
             },
             Err(warning) => PasswordLookup {
-                password: None,
                 warning: Some(warning),
+                ..PasswordLookup::default()
             },
         }
     }

@@ -175,7 +175,7 @@ impl Settings {
 /// us and by the server: `host=h;password=p`, or `user=name:password`.
 fn check_disguised_secret(keyword: Keyword, setting: &Setting) -> Result<(), ConnInfoError> {
     const ASSIGNMENTS: [&[u8]; 4] = [b"password=", b"passwd=", b"pwd=", b"pass="];
-    if keyword.is_secret() || !matches!(setting.place, Position::Text { .. }) {
+    if keyword.is_secret() || !matches!(setting.place, Position::Text { .. } | Position::Key(_)) {
         return Ok(());
     }
     let value = setting.bytes.to_ascii_lowercase();

@@ -15,6 +15,16 @@ pub struct Flags {
     #[arg(short, long, value_name = "URL")]
     pub url: Option<Secret>,
 
+    /// Scrape the servers that a file names, or the files of a folder, instead of one; may be given several times
+    /// [env: PG_EXPORTER_TARGETS]
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
+    pub targets: Option<Vec<PathBuf>>,
+
+    /// Which of those are this exporter's, where several share them: its number from 0, and how many there are
+    /// [env: PG_EXPORTER_SHARD]
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+
     /// Collector definitions to load over the compiled-in ones, a file or a directory
     /// [env: PG_EXPORTER_CONFIG]
     /// [default: the first of ./pg_exporter.yml, /etc/pg_exporter.yml, /etc/pg_exporter]
@@ -135,6 +145,11 @@ pub struct Flags {
     /// [default: plain HTTP for everybody]
     #[arg(long = "web.config.file", value_name = "PATH")]
     pub web_config_file: Option<PathBuf>,
+
+    /// Where others find this exporter, for service discovery of its targets
+    /// [default: as they call it]
+    #[arg(long = "web.external-url", value_name = "URL")]
+    pub external_url: Option<String>,
 
     /// Serve the sockets that systemd passes on instead of --web.listen-address
     /// [default: false]

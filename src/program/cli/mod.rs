@@ -52,13 +52,17 @@ Examples:
 /// What to do instead of serving.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Look for mistakes in collector definitions; with --url also prepare each statement on that server
+    /// Look for mistakes in collector definitions; with --url also prepare each statement on that server; with --targets
+    /// look for mistakes in the files that name servers instead
     Check {
         /// Files or directories; the configuration in use when there is none
         paths: Vec<PathBuf>,
         /// Count warnings as mistakes
         #[arg(long)]
         strict: bool,
+        /// Connect once to each server that --targets names, a few at a time
+        #[arg(long)]
+        connect: bool,
         /// How findings are written
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
         format: ReportFormat,
@@ -70,7 +74,7 @@ pub enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Write the JSON Schema of the collector language to standard output
+    /// Write the JSON Schema of the collector language to standard output; with --targets that of targets files
     Schema,
     /// Plan on the target: which collector runs on which database, and why the others do not
     Explain {

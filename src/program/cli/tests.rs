@@ -90,6 +90,7 @@ fn subcommands() {
     let expected = Command::Check {
         paths: vec!["a.yml".into(), "b".into()],
         strict: true,
+        connect: false,
         format: ReportFormat::Json,
     };
     assert_eq!(check.command, Some(expected));

@@ -8,13 +8,17 @@ pub(crate) mod new;
 pub(crate) mod probe;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::cli::{ReportFormat, write_stdout};
 use super::setup::Setup;
 use super::stop::Stop;
 use crate::scrape::overview::{Explain, Statistics};
-use crate::scrape::{Encoding, Format, Overview, Page, Request, RowHandlers, Selection};
+use crate::scrape::{
+    Encoding, Format, Overview, Page, Request, RowHandlers, ScrapeThread, Scraper, Selection, Surroundings,
+};
+use crate::self_metrics::Telemetry;
 
 /// A runtime of one thread.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
@@ -24,9 +28,13 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
         .map_err(Stop::failure)
 }
 
-/// `schema`: the JSON Schema of the collector language.
-pub(crate) fn schema() -> Result<ExitCode, Stop> {
-    write_stdout(pg_exporter_schema::json_schema().as_bytes()).map_err(Stop::failure)?;
+/// `schema`: the JSON Schema of the collector language, or of targets files.
+pub(crate) fn schema(of_targets: bool) -> Result<ExitCode, Stop> {
+    let schema = match of_targets {
+        true => pg_exporter_schema::targets_schema(),
+        false => pg_exporter_schema::json_schema(),
+    };
+    write_stdout(schema.as_bytes()).map_err(Stop::failure)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,13 +105,20 @@ fn overview(setup: &Setup, selection: Selection) -> Result<Overview, Stop> {
 
 /// One page and what is known after it.
 pub(crate) fn scraped(setup: &Setup, selection: Selection) -> Result<(Page, Overview), Stop> {
-    let endpoint = setup.endpoint()?;
-    let (scraper, _telemetry) = setup.scraper(
-        &endpoint,
+    let target = setup.target()?;
+    let surroundings = Surroundings {
+        telemetry: Arc::new(Telemetry::new().map_err(Stop::failure)?),
+        health: target.health(),
+        rows: RowHandlers::default(),
+    };
+    let thread = ScrapeThread::start("scrape").map_err(Stop::failure)?;
+    let scraper = Scraper::start(
+        &thread,
+        target.endpoint,
+        target.config,
         setup.catalog()?,
-        &setup.health(&endpoint),
-        RowHandlers::default(),
-    )?;
+        surroundings,
+    );
     let deadline = Instant::now() + setup.settings.scrape_timeout;
     runtime()?.block_on(async {
         let page = scraper

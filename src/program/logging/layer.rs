@@ -12,6 +12,7 @@ use super::choice::Format;
 use super::limit::{Limit, is_of_client};
 use super::line::Line;
 use super::queue::{Queue, Reminder};
+use crate::values::tell_target;
 
 /// Makes lines of one form, of some of each kind.
 pub(super) struct Lines {
@@ -71,6 +72,7 @@ impl<S: Subscriber> Layer<S> for ToQueue {
         if !target.starts_with("pg_exporter") && !is_of_client(target) {
             line.text("library", target.split("::").next().unwrap_or_default());
         }
+        tell_target(|name| line.text("target", name));
         if held_back > 0 {
             line.number("held_back", held_back);
         }

@@ -11,6 +11,7 @@ pub use source::{Error, VARIABLES};
 use super::cli::Flags;
 use super::logging::{Format, Level};
 use crate::files::Files;
+use crate::fleet::Shard;
 use crate::scrape::NamePattern;
 use crate::values::Secret;
 use crate::web::{Listen, check_telemetry_path};
@@ -34,6 +35,10 @@ pub struct Settings {
     pub url_origin: &'static str,
     /// The file that `url` was read from, if it was; its password is read again for each connection.
     pub url_file: Option<PathBuf>,
+    /// Files and folders that name the servers to scrape; none where `url` does.
+    pub targets: Vec<PathBuf>,
+    /// Which of them are this exporter's.
+    pub shard: Option<Shard>,
     /// Collector definitions to load over the compiled-in ones; `None` when none are named and none are found.
     pub config: Option<PathBuf>,
     /// Whether the compiled-in collectors are used.
@@ -82,6 +87,8 @@ pub struct Settings {
     pub telemetry_path: String,
     /// Addresses to listen on, at least one.
     pub listen: Vec<Listen>,
+    /// Host and port under which others find this exporter.
+    pub external_address: Option<String>,
     /// Serve the sockets that the service manager passes on, instead of `listen`.
     pub systemd_socket: bool,
     /// TLS and authentication of the web server, a file; `None` means plain HTTP for everybody.
@@ -117,6 +124,17 @@ impl Settings {
         let (labels, mut notes) = labels::parse(&texts);
         let log_level = Level::or_default(flags.log_level.as_deref(), &mut notes);
         let log_format = Format::or_default(flags.log_format.as_deref(), &mut notes);
+        let targets = source.targets(flags.targets);
+        if !targets.is_empty() && url_origin == "--url" {
+            return Err(Error::UrlAndTargets);
+        }
+        if !targets.is_empty() && url_origin != "default" {
+            notes.push(format!("{url_origin} is not used: --targets names the servers"));
+        }
+        let shard = source.shard(flags.shard)?;
+        if shard.is_some() && targets.is_empty() {
+            notes.push("--shard is not used: it is of --targets".to_owned());
+        }
         let excluded = ["template0", "template1", "postgres"].map(|name| NamePattern::Exact(name.to_owned()));
         let telemetry_path = source
             .text(flags.telemetry_path, "PG_EXPORTER_TELEMETRY_PATH")
@@ -130,6 +148,8 @@ impl Settings {
             url_file: source.url_file().filter(|_| url_origin == URL_FILE),
             url,
             url_origin,
+            targets,
+            shard,
             config: config_path(flags.config, &source),
             builtin: flags.builtin.unwrap_or(true),
             labels,
@@ -205,6 +225,7 @@ impl Settings {
             )?,
             telemetry_path,
             listen: addresses(flags.listen_address)?,
+            external_address: flags.external_url.as_deref().map(external_address).transpose()?,
             systemd_socket,
             web_config: flags.web_config_file.filter(|path| !path.as_os_str().is_empty()),
             disable_reload: flags.disable_reload.unwrap_or(false),
@@ -265,6 +286,25 @@ fn addresses(flag: Option<Vec<String>>) -> Result<Vec<Listen>, Error> {
     } else {
         Ok(listen)
     }
+}
+
+/// Host and port of a URL: of the rest, service discovery takes nothing.
+fn external_address(url: &str) -> Result<String, Error> {
+    let url = url.trim().trim_end_matches('/');
+    let (address, port) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+        (Some(address), _) => (address, 80),
+        (None, Some(address)) => (address, 443),
+        (None, None) => (url, 9630),
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    if address.is_empty() || !address.bytes().all(is_plain) {
+        return Err(Error::ExternalUrl);
+    }
+    let behind = address.rsplit(']').next().unwrap_or_default();
+    Ok(match behind.contains(':') {
+        true => address.to_owned(),
+        false => format!("{address}:{port}"),
+    })
 }
 
 #[cfg(test)]

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::files::{FileError, Files};
+use crate::fleet::Shard;
 use crate::scrape::{NamePattern, database_names};
 use crate::values::{Secret, boolean, duration};
 use crate::web::TelemetryPathError;
 
 /// Every variable that settings are read from.
-pub const VARIABLES: [&str; 24] = [
+pub const VARIABLES: [&str; 26] = [
     "PG_EXPORTER_URL",
     "PGURL",
     "PG_EXPORTER_URL_FILE",
+    "PG_EXPORTER_TARGETS",
+    "PG_EXPORTER_SHARD",
     "PG_EXPORTER_CONFIG",
     "PG_EXPORTER_LABEL",
     "PG_EXPORTER_TAG",
@@ -91,6 +94,22 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// One server and many are named at the same time.
+    #[error("--url and --targets exclude each other: give one server, or the files that name many")]
+    UrlAndTargets,
+    /// Which targets are this exporter's is not said well.
+    #[error("{origin}: {reason}")]
+    Shard {
+        /// Flag or variable.
+        origin: &'static str,
+        /// What to write.
+        reason: &'static str,
+    },
+    /// Where others find this exporter is not said well.
+    #[error(
+        "--web.external-url: write http://host:port or https://host:port; Prometheus takes no more of it"
+    )]
+    ExternalUrl,
     /// There is no address to listen on.
     #[error("--web.listen-address is empty: write host:port or :port")]
     NoListen,
@@ -244,6 +263,24 @@ impl<'a> Source<'a> {
                 expected: "letters, digits and _, no digit first",
             }),
         }
+    }
+
+    /// Files and folders that name targets, comma separated in the variable.
+    pub(super) fn targets(&self, flag: Option<Vec<PathBuf>>) -> Vec<PathBuf> {
+        let of_variable = || {
+            let texts = self.list(None, "PG_EXPORTER_TARGETS").unwrap_or_default();
+            texts.into_iter().map(PathBuf::from).collect()
+        };
+        // One that is empty is told of when it is read: it must not mean that there is one server.
+        flag.unwrap_or_else(of_variable)
+    }
+
+    pub(super) fn shard(&self, flag: Option<String>) -> Result<Option<Shard>, Error> {
+        let Some((text, origin)) = self.named(flag, "--shard", "PG_EXPORTER_SHARD") else {
+            return Ok(None);
+        };
+        let shard = Shard::parse(&text).map_err(|reason| Error::Shard { origin, reason })?;
+        Ok(Some(shard))
     }
 
     fn named(

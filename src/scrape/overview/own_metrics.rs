@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::build_info::BUILD_INFO;
+use crate::catalog::Catalog;
 use crate::catalog::facts::Kind;
 use crate::health::State;
 use crate::postgres::failure::Reason;
@@ -33,12 +34,19 @@ pub(in crate::scrape) fn write(view: View<'_>, page: &mut Writer<'_>) {
     let View { target, .. } = view;
     let databases = target.databases.distinct();
     server(view, page);
+    if !target.config.shares_process {
+        build(page);
+    }
     exporter(view, page);
     scrapes(&databases, page);
     collectors(view, &databases, page);
-    configuration(target, page);
+    if !target.config.shares_process {
+        configuration(&target.catalog, page);
+    }
     health(target, page);
-    target.surroundings.telemetry.write(page);
+    if !target.config.shares_process {
+        target.surroundings.telemetry.write(page);
+    }
 }
 
 fn server(View { target, run, .. }: View<'_>, page: &mut Writer<'_>) {
@@ -53,13 +61,8 @@ fn server(View { target, run, .. }: View<'_>, page: &mut Writer<'_>) {
     }
 }
 
-fn exporter(
-    View {
-        target, duplicates, ..
-    }: View<'_>,
-    page: &mut Writer<'_>,
-) {
-    let runs = target.runs.borrow();
+/// What the exporter was built from.
+pub(in crate::scrape) fn build(page: &mut Writer<'_>) {
     let build = [
         BUILD_INFO.version,
         BUILD_INFO.revision,
@@ -71,6 +74,15 @@ fn exporter(
         BUILD_INFO.distribution,
     ];
     page.family(&own::BUILD_INFO).sample(&build, 1.0);
+}
+
+fn exporter(
+    View {
+        target, duplicates, ..
+    }: View<'_>,
+    page: &mut Writer<'_>,
+) {
+    let runs = target.runs.borrow();
     page.single(&own::EXPORTER_UP, 1.0);
     page.single(&own::UPTIME, target.created.elapsed().as_secs_f64());
     page.single(&own::LAST_SCRAPE_TIME, unix(SystemTime::now()).floor());
@@ -188,8 +200,9 @@ fn counts(
     });
 }
 
-fn configuration(target: &Target, page: &mut Writer<'_>) {
-    let (status, live) = (target.catalog.status(), target.catalog.live());
+/// The collectors in force, and how they were loaded.
+pub(in crate::scrape) fn configuration(catalog: &Catalog, page: &mut Writer<'_>) {
+    let (status, live) = (catalog.status(), catalog.live());
     page.single(&own::RELOAD_SUCCESSFUL, flag(status.successful));
     page.single(&own::RELOAD_TIME, unix(status.succeeded_at));
     page.family(&own::CONFIG_INFO).sample(&[&live.hash], 1.0);

@@ -85,6 +85,11 @@ impl Pages {
         all.filter(|(_, databases)| !databases.is_empty())
     }
 
+    /// Gives up what sections are in each format. Who owns a series stays as it was.
+    pub(in crate::scrape) fn forget_renderings(&mut self) {
+        self.sections.values_mut().for_each(Section::forget_renderings);
+    }
+
     /// Forgets the sections of collectors that are not installed.
     pub(in crate::scrape) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.sections.retain(|name, _| keep(name));

@@ -131,6 +131,11 @@ impl Section {
         self.owners.settle(&claims);
     }
 
+    /// Gives up what it is in each format.
+    pub(in crate::scrape) fn forget_renderings(&mut self) {
+        self.renderings = PerFormat::default();
+    }
+
     /// The databases that yield the same series.
     pub(in crate::scrape) fn involved(&self) -> &BTreeSet<String> {
         self.owners.involved()

@@ -8,12 +8,18 @@ use super::database_names::NamePattern;
 /// Settings of the scrapes of one target.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The target's name, where there are many.
+    pub target: Option<Arc<str>>,
     /// Prefix of the exporter's own metrics.
     pub namespace: String,
     /// Labels of every series.
     pub labels: Vec<(String, String)>,
     /// Tags the exporter was started with.
     pub tags: Arc<BTreeSet<String>>,
+    /// Collectors that are not run.
+    pub skips: Arc<BTreeSet<String>>,
+    /// Whether the process is of many targets: then what is about the process is on a page of its own.
+    pub shares_process: bool,
     /// Whether results are cached for their ttl.
     pub cache: bool,
     /// Whether the exporter's own metrics are on the page.

@@ -32,6 +32,12 @@ impl<T: Copy, const N: usize> Ring<T, N> {
         self.items.push_back(item);
     }
 
+    /// The last one.
+    #[must_use]
+    pub fn last(&self) -> Option<T> {
+        self.items.back().copied()
+    }
+
     /// All of it, oldest first.
     #[must_use]
     pub fn to_vec(&self) -> Vec<T> {

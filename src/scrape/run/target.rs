@@ -271,6 +271,11 @@ impl Target {
         self.pool.sweep(Instant::now().into_std());
     }
 
+    /// Closes every idle connection.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
     /// The last result of a definition on every database that has one. Results are kept from the first call on.
     pub fn rows(&self, wanted: &Collector) -> Vec<(String, Arc<Batch>)> {
         let mut kept = self.wanted.borrow_mut();

@@ -75,23 +75,27 @@ struct Execution<'a> {
     gaps: Option<String>,
 }
 
-pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+pub(in crate::web) async fn answer<B: Backend>(
+    context: Arc<Context<B>>,
+    target: Arc<B>,
+    request: Parts,
+) -> Response<Body> {
     let turn = match people::turn(&context).await {
         Ok(turn) => turn,
         Err(why) => return frame::show(request.headers, Err(why)),
     };
-    let overview = frame::overview(&context).await;
+    let overview = frame::overview(&*target).await;
     let uri = request.uri;
-    let made = people::make(turn, move || made(&context, &uri, overview));
+    let made = people::make(turn, move || made(&context, &*target, &uri, overview));
     frame::show(request.headers, made.await)
 }
 
-fn made<B: Backend>(context: &Context<B>, uri: &Uri, known: Option<Overview>) -> Made {
+fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, known: Option<Overview>) -> Made {
     // Names are plain words: they have one spelling, like all paths.
     let name = uri.path().strip_prefix(NAMES).unwrap_or_default();
-    let snapshot = context.backend.health();
-    let frame = Frame::new(context, &snapshot, uri.path());
-    let live = context.backend.catalog().live();
+    let snapshot = target.health();
+    let frame = Frame::new(context, target, &snapshot, uri.path());
+    let live = context.catalog.live();
     let branches: Vec<&Collector> = live
         .collectors
         .iter()

@@ -67,19 +67,62 @@ pub(super) struct Frame<'a> {
     pub(super) reason: Option<&'a str>,
     /// When the page was made.
     pub(super) now: String,
+    /// What requests call the target, where there are many.
+    pub(super) target: Option<&'a str>,
+    /// What links to pages of the target end with: `?target=NAME`, or nothing.
+    pub(super) query: String,
+    /// Whether the page is about the exporter, of many targets.
+    pub(super) is_exporter: bool,
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn new<B: Backend>(context: &'a Context<B>, snapshot: &'a Snapshot, path: &str) -> Self {
+    pub(super) fn new<B: Backend>(
+        context: &'a Context<B>,
+        target: &'a B,
+        snapshot: &'a Snapshot,
+        path: &str,
+    ) -> Self {
         Self {
             style: STYLE,
             script: SCRIPT,
             telemetry_path: &context.telemetry_path,
             root: root(path),
-            server: context.backend.server(),
+            server: target.server(),
             state: snapshot.state,
             reason: snapshot.reason.as_deref(),
             now: time(SystemTime::now()),
+            target: target.name(),
+            // A name has nothing that would have to be encoded.
+            query: target
+                .name()
+                .map(|name| format!("?target={name}"))
+                .unwrap_or_default(),
+            is_exporter: false,
+        }
+    }
+
+    /// Around a page about the exporter.
+    pub(super) fn of_exporter<B: Backend>(context: &'a Context<B>, path: &str) -> Self {
+        Self {
+            style: STYLE,
+            script: SCRIPT,
+            telemetry_path: &context.telemetry_path,
+            root: root(path),
+            server: "",
+            state: State::Primary,
+            reason: None,
+            now: time(SystemTime::now()),
+            target: None,
+            query: String::new(),
+            is_exporter: true,
+        }
+    }
+
+    /// What a link ends with to which a parameter is added.
+    pub(super) fn further(&self) -> String {
+        match self.query.is_empty() {
+            true => "?".to_owned(),
+            false => format!("{}&", self.query),
         }
     }
 
@@ -112,8 +155,8 @@ fn root(path: &str) -> String {
 }
 
 /// What the scrape thread knows; `None` when it does not tell in time. It answers between two steps of a scrape.
-pub(super) async fn overview<B: Backend>(context: &Context<B>) -> Option<Overview> {
-    let answer = timeout(PATIENCE, context.backend.overview()).await;
+pub(super) async fn overview<B: Backend>(target: &B) -> Option<Overview> {
+    let answer = timeout(PATIENCE, target.overview()).await;
     answer.ok().and_then(Result::ok)
 }
 

@@ -99,25 +99,32 @@ struct Configuration<'a> {
     failure: Option<(String, &'a str)>,
 }
 
-pub(in crate::web) async fn answer<B: Backend>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
+pub(in crate::web) async fn answer<B: Backend>(
+    context: Arc<Context<B>>,
+    target: Arc<B>,
+    request: Parts,
+) -> Response<Body> {
     let turn = match people::turn(&context).await {
         Ok(turn) => turn,
         Err(why) => return frame::show(request.headers, Err(why)),
     };
-    let overview = frame::overview(&context).await;
+    let overview = frame::overview(&*target).await;
     let uri = request.uri;
-    let made = people::make(turn, move || made(&context, &uri, overview.as_ref()));
+    let made = people::make(turn, move || made(&context, &*target, &uri, overview.as_ref()));
     frame::show(request.headers, made.await)
 }
 
-fn made<B: Backend>(context: &Context<B>, uri: &Uri, overview: Option<&Overview>) -> Made {
-    let snapshot = context.backend.health();
-    let catalog = context.backend.catalog();
+fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, overview: Option<&Overview>) -> Made {
+    let snapshot = target.health();
+    let catalog = &context.catalog;
     let (status, live) = (catalog.status(), catalog.live());
-    let options = Options::read(uri.query().unwrap_or_default());
+    let options = Options {
+        target: target.name().map(str::to_owned),
+        ..Options::read(uri.query().unwrap_or_default())
+    };
     let all = overview.map(rows::rows).unwrap_or_default();
     let home = Home {
-        frame: Frame::new(context, &snapshot, uri.path()),
+        frame: Frame::new(context, target, &snapshot, uri.path()),
         subtitle: overview.map(subtitle).unwrap_or_default(),
         is_known: overview.is_some(),
         tiles: tiles(overview, &snapshot, &all),

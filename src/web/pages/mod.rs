@@ -8,6 +8,8 @@
 mod collector;
 mod definition;
 mod figures;
+mod fleet;
+mod fleet_options;
 mod frame;
 mod home;
 mod metrics;
@@ -17,4 +19,5 @@ mod rows;
 mod tiles;
 
 pub(super) use collector::{NAMES, answer as collector};
+pub(super) use fleet::answer as fleet;
 pub(super) use home::answer as home;

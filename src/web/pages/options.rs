@@ -102,6 +102,8 @@ pub(super) struct Options {
     pub(super) group: Option<Group>,
     /// Whether all databases are listed, however many there are.
     pub(super) all_databases: bool,
+    /// What requests call the target, where there are many.
+    pub(super) target: Option<String>,
 }
 
 impl Options {
@@ -162,7 +164,7 @@ impl Options {
 
     /// Where this page is, seen from itself.
     pub(super) fn href(&self) -> String {
-        let mut query = Vec::new();
+        let mut query: Vec<_> = self.target.iter().map(|name| format!("target={name}")).collect();
         if self.sort != Sort::default() || self.reversed {
             query.push(format!("sort={}&order={}", self.sort.word(), self.order()));
         }

@@ -48,7 +48,7 @@ async fn liveness_is_about_the_exporter() {
     server.set(State::Down, Lag::default());
     assert_eq!(server.get("/liveness").await.status, 200);
     server.set(State::Primary, Lag::default());
-    server.context.backend.alive.store(false, Relaxed);
+    server.backend.alive.store(false, Relaxed);
     assert_eq!(server.get("/liveness").await.status, 503);
     assert_eq!(server.get("/up").await.status, 200);
 }

@@ -64,7 +64,7 @@ async fn what_prometheus_sends() {
         response.header("content-type"),
         Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
     );
-    let asked = server.context.backend.asked.lock().unwrap().remove(0);
+    let asked = server.backend.asked.lock().unwrap().remove(0);
     assert_eq!(
         (asked.format, asked.encoding),
         (Format::OpenMetrics, Encoding::Gzip)
@@ -132,7 +132,7 @@ async fn a_page_is_about_the_collectors_asked_for() {
     let server = Server::start(Told::default());
     let path = "/metrics?x=y&collect%5B%5D=pg_db&collect[]=pg_table&exclude[]=pg_table";
     assert_eq!(server.get(path).await.status, 200);
-    let asked = server.context.backend.asked.lock().unwrap().remove(0);
+    let asked = server.backend.asked.lock().unwrap().remove(0);
     let expected = Selection::new(["pg_db", "pg_table"].map(String::from), ["pg_table".to_owned()]);
     assert_eq!(asked.selection, expected);
     let unknown = server.get("/metrics?exclude[]=pg_dd").await;
@@ -143,7 +143,7 @@ async fn a_page_is_about_the_collectors_asked_for() {
         "{text}"
     );
     assert!(
-        server.context.backend.asked.lock().unwrap().is_empty(),
+        server.backend.asked.lock().unwrap().is_empty(),
         "nothing is scraped"
     );
 }
@@ -319,7 +319,7 @@ async fn the_page_for_people_shows_all_and_escapes_it() {
         }),
         ..Told::default()
     });
-    server.context.backend.snapshot.lock().unwrap().reason = Some("<b>because</b>".into());
+    server.backend.snapshot.lock().unwrap().reason = Some("<b>because</b>".into());
     let response = server.get("/").await;
     assert_eq!(
         (response.status, response.header("content-type")),

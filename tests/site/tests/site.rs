@@ -13,7 +13,9 @@ use pg_exporter::catalog::{Catalog, Sources};
 use pg_exporter::health::Health;
 use pg_exporter::postgres::connect::Endpoint;
 use pg_exporter::postgres::conninfo::{ConnInfo, ProcessEnvironment};
-use pg_exporter::scrape::{Config, Encoding, Format, Request, RowHandlers, Scraper, Selection, Surroundings};
+use pg_exporter::scrape::{
+    Config, Encoding, Format, Request, RowHandlers, ScrapeThread, Scraper, Selection, Surroundings,
+};
 use pg_exporter::self_metrics::Telemetry;
 use pg_exporter_lab::{Cluster, Exporter, newest_major, shared};
 use shop_exporter::ShopTables;
@@ -136,9 +138,12 @@ fn scraper(url: &str, rows: RowHandlers) -> Scraper {
     let info = ConnInfo::parse(url, &ProcessEnvironment::default()).unwrap();
     let endpoint = Endpoint::new(info, PATIENCE).with_max_connections(2);
     let config = Config {
+        target: None,
         namespace: "shop".to_owned(),
         labels: Vec::new(),
         tags: Arc::default(),
+        skips: Arc::default(),
+        shares_process: false,
         cache: true,
         intro: true,
         parallel: 1,
@@ -158,7 +163,8 @@ fn scraper(url: &str, rows: RowHandlers) -> Scraper {
         rows,
     };
     let catalog = Arc::new(Catalog::open(sources).unwrap());
-    Scraper::start(endpoint, config, catalog, surroundings).unwrap().0
+    let thread = ScrapeThread::start("scrape").unwrap();
+    Scraper::start(&thread, endpoint, config, catalog, surroundings)
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod place;
 mod server;
+mod targets;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use crate::program::setup::Setup;
 use crate::program::stop::Stop;
 use crate::values::text::on_one_line;
 use crate::web;
+
+pub(crate) use targets::targets;
 
 /// Writes every finding about the paths, or about the configuration in use. A server is asked when the command line
 /// names one: a check must not contact the production server that the environment may name.

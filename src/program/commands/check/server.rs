@@ -85,6 +85,7 @@ impl Inspection<'_> {
             kind: session.kind(),
             discovered,
             tags: self.setup.tags(),
+            skips: Arc::default(),
         };
         self.place = if discovered {
             format!(" in database {}", facts.database)

@@ -42,6 +42,7 @@ impl Database {
             kind: session.kind(),
             discovered: self.discovered,
             tags: Arc::clone(&env.config.tags),
+            skips: Arc::clone(&env.config.skips),
         };
         let plan = plan::plan(&env.live.collectors, &facts, &context);
         let state = &mut *state;

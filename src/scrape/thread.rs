@@ -1,0 +1,78 @@
+//! A scrape thread: targets live on it, each a task of its own.
+
+use std::fmt;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+use tokio::task::{LocalSet, spawn_local};
+
+use crate::health::Beat;
+
+/// How often the thread says that it turns.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// A thread that has not turned for so long hangs. Rendering the largest page takes less than a second.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What a target does on its thread, made there.
+type Life = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()> + Send>;
+
+/// A handle on a scrape thread, cheap to clone. The thread ends when the last handle is dropped.
+#[derive(Clone)]
+pub struct ScrapeThread {
+    lives: mpsc::UnboundedSender<Life>,
+    beat: Beat,
+}
+
+impl ScrapeThread {
+    /// Starts a thread of that name.
+    ///
+    /// # Errors
+    /// When the thread or its runtime cannot be made.
+    pub fn start(name: &str) -> io::Result<Self> {
+        let (lives, mut inbox) = mpsc::unbounded_channel::<Life>();
+        let beat = Beat::new(LONGEST);
+        let own = beat.clone();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            LocalSet::new().block_on(&runtime, async move {
+                let mut pulse = tokio::time::interval(PULSE);
+                loop {
+                    tokio::select! {
+                        life = inbox.recv() => match life {
+                            Some(life) => drop(spawn_local(life())),
+                            None => return,
+                        },
+                        _ = pulse.tick() => own.beat(),
+                    }
+                }
+            });
+        })?;
+        Ok(Self { lives, beat })
+    }
+
+    /// Whether the thread turns.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.beat.is_alive() && !self.lives.is_closed()
+    }
+
+    /// Makes a task there.
+    pub(in crate::scrape) fn spawn(
+        &self,
+        life: impl FnOnce() -> LocalBoxFuture<'static, ()> + Send + 'static,
+    ) {
+        // Where the thread is gone, its targets say so to who asks.
+        let _ = self.lives.send(Box::new(life));
+    }
+}
+
+impl fmt::Debug for ScrapeThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScrapeThread").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! What is wrong with one target is that target's: the others answer, and are right.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::{FaultProxy, Mode, wait_until};
+
+use crate::broken::{Broken, Way};
+use crate::support::{Fleet, SOON, server, target};
+
+const HEALTHY: [&str; 4] = ["well-1", "well-2", "well-3", "well-4"];
+
+fn healthy() -> String {
+    HEALTHY.map(|name| target(name, server().port(), "")).concat()
+}
+
+/// Each healthy target is up, by its health and by its page, again and again.
+fn all_is_well(fleet: &Fleet, time: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        for name in HEALTHY {
+            assert_eq!(
+                fleet.get(&format!("/primary?target={name}")).status,
+                200,
+                "{name}"
+            );
+            let page = fleet.page(name);
+            assert_eq!(page.value("pg_up", &[]), Some(1.0), "{name}");
+            assert!(
+                page.value("pg_setting_max_connections", &[]).is_some(),
+                "{name}: no gap"
+            );
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn targets_that_do_everything_wrong_move_nobody_else() {
+    let broken = Way::ALL.map(Broken::start);
+    let mut targets = healthy();
+    for (way, server) in Way::ALL.iter().zip(&broken) {
+        let name = format!("{way:?}").to_lowercase();
+        targets += &format!(
+            "  - {{ name: {name}, host: 127.0.0.1, port: {}, dbname: x, connect_timeout: 1s }}\n",
+            server.port
+        );
+    }
+    targets += "  - { name: refuses, host: 127.0.0.1, port: 1, dbname: x }\n";
+    targets += "  - { name: nowhere, host: no-such-host.invalid, dbname: x }\n";
+    let fleet = Fleet::start(&targets);
+    for name in HEALTHY {
+        fleet.wait_for(&format!("/primary?target={name}"), 200);
+    }
+    // Somebody scrapes the broken ones all the time.
+    let port = fleet.exporter.port();
+    let names: Vec<String> = Way::ALL
+        .iter()
+        .map(|way| format!("{way:?}").to_lowercase())
+        .chain(["refuses".to_owned(), "nowhere".to_owned()])
+        .collect();
+    let scrapes: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let path = format!("/metrics?target={name}");
+            thread::spawn(move || {
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_secs(12) {
+                    let headers = [("X-Prometheus-Scrape-Timeout-Seconds", "3")];
+                    let answer = pg_exporter_lab::http::request(port, "GET", &path, &headers).unwrap();
+                    assert!(
+                        answer.status == 200 || answer.status == 503,
+                        "{path} {}",
+                        answer.status
+                    );
+                }
+            })
+        })
+        .collect();
+    all_is_well(&fleet, Duration::from_secs(10));
+    scrapes.into_iter().for_each(|scrape| scrape.join().unwrap());
+    for name in &names {
+        assert_eq!(fleet.get(&format!("/up?target={name}")).status, 503, "{name}");
+        assert_eq!(fleet.page(name).value("pg_up", &[]), Some(0.0), "{name}");
+        let page = fleet.own_page();
+        assert_eq!(
+            page.value("pg_exporter_target_up", &[("target", name)]),
+            Some(0.0),
+            "{name}"
+        );
+    }
+    assert!(
+        broken.iter().all(|server| server.connections() > 0),
+        "all were tried"
+    );
+    assert_eq!(fleet.get("/liveness").status, 200);
+}
+
+#[test]
+fn one_that_freezes_and_thaws_is_down_and_up_alone() {
+    let proxy = FaultProxy::start(server().port());
+    let fleet = Fleet::start(&(healthy() + &target("freezes", proxy.port(), ", connect_timeout: 1s")));
+    fleet.wait_for("/primary?target=freezes", 200);
+    fleet.page("freezes");
+    proxy.mode(Mode::Hang);
+    fleet.wait_for("/primary?target=freezes", 503);
+    all_is_well(&fleet, Duration::from_secs(5));
+    proxy.mode(Mode::Pass);
+    fleet.wait_for("/primary?target=freezes", 200);
+    wait_until("its page is whole again", SOON, || {
+        fleet.page("freezes").value("pg_up", &[]) == Some(1.0)
+    });
+}
+
+#[test]
+fn a_slow_one_is_slow_alone() {
+    let proxy = FaultProxy::start(server().port());
+    proxy.latency(Duration::from_millis(150));
+    let fleet = Fleet::start(&(healthy() + &target("slow", proxy.port(), "")));
+    fleet.wait_for("/primary?target=slow", 200);
+    all_is_well(&fleet, Duration::from_secs(3));
+    assert_eq!(fleet.page("slow").value("pg_up", &[]), Some(1.0));
+}
+
+#[test]
+fn no_target_takes_all_places() {
+    let silent = Broken::start(Way::Silent);
+    let fleet = Fleet::start(&(healthy() + &target("silent", silent.port, "")));
+    for name in HEALTHY {
+        fleet.wait_for(&format!("/primary?target={name}"), 200);
+    }
+    let port = fleet.exporter.port();
+    let crowd: Vec<_> = (0..60)
+        .map(|_| {
+            thread::spawn(move || {
+                pg_exporter_lab::http::request(port, "GET", "/metrics?target=silent", &[])
+                    .unwrap()
+                    .status
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(300));
+    all_is_well(&fleet, Duration::from_secs(1));
+    let statuses: Vec<_> = crowd.into_iter().map(|one| one.join().unwrap()).collect();
+    assert!(statuses.contains(&503) && statuses.contains(&200), "{statuses:?}");
+}
+
+#[test]
+fn a_server_gets_few_connections_of_each_target() {
+    let names: Vec<String> = (0..12).map(|number| format!("few-{number}")).collect();
+    let targets: String = names
+        .iter()
+        .map(|name| {
+            target(
+                name,
+                server().port(),
+                &format!(", application_name: {name}, max_connections: 2"),
+            )
+        })
+        .collect();
+    let fleet = Fleet::start(&targets);
+    for name in &names {
+        fleet.wait_for(&format!("/primary?target={name}"), 200);
+    }
+    for _ in 0..5 {
+        names.iter().for_each(|name| {
+            fleet.page(name);
+        });
+        let most = server().psql(
+            "select coalesce(max(n), 0) from (select count(*) n from pg_stat_activity where application_name like 'few-%' \
+             group by application_name) x",
+        );
+        assert!(most.parse::<u32>().unwrap() <= 2, "{most}");
+    }
+}

@@ -1,0 +1,19 @@
+//! One process, many targets: over real servers, among servers that do everything wrong, with the real Prometheus and HAProxy.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(clippy::print_stderr, reason = "measured figures, shown with --nocapture")]
+
+mod broken;
+mod credentials;
+mod files;
+mod isolation;
+mod many;
+mod names;
+mod pages;
+mod peers;
+mod reload;
+mod support;

@@ -1,0 +1,133 @@
+//! Files that change: as a whole or not at all, and what means the same goes on.
+
+use pg_exporter_lab::process::Signal;
+use pg_exporter_lab::wait_until;
+use serde_json::Value;
+
+use crate::support::{Fleet, SOON, server, target};
+
+/// Backends of the sessions of a name, with their beginnings.
+fn sessions(name: &str) -> String {
+    server().psql(&format!(
+        "select string_agg(pid || ' ' || backend_start, ',' order by pid) from pg_stat_activity where application_name = '{name}'"
+    ))
+}
+
+fn named(name: &str, more: &str) -> String {
+    target(
+        name,
+        server().port(),
+        &format!(", application_name: {name}{more}"),
+    )
+}
+
+#[test]
+fn what_means_the_same_goes_on() {
+    // Connections of the probe that come and go are rare here.
+    let same = named("reload-same", ", health_connect_interval: 1h");
+    let fleet = Fleet::start(&(same.clone() + &named("reload-other", "")));
+    for name in ["reload-same", "reload-other"] {
+        fleet.wait_for(&format!("/primary?target={name}"), 200);
+        fleet.page(name);
+    }
+    let (before, count) = (
+        sessions("reload-same"),
+        fleet
+            .page("reload-same")
+            .value("pg_exporter_scrape_total_count", &[]),
+    );
+    assert!(!before.is_empty());
+    // Another order, another spelling, a target more, one that is another.
+    let spelled = same.replace("dbname: postgres", "dbname: \"postgres\"");
+    let more = named("reload-more", "");
+    fleet.rewrite(&(more + "  # a comment\n" + &named("reload-other", ", labels: { a: b }") + &spelled));
+    wait_until("the new one is there", SOON, || {
+        fleet.get("/primary?target=reload-more").status == 200
+    });
+    assert_eq!(sessions("reload-same"), before, "the same sessions");
+    let again = fleet
+        .page("reload-same")
+        .value("pg_exporter_scrape_total_count", &[]);
+    assert_eq!(again, count.map(|count| count + 1.0), "the same counts");
+    wait_until("the other has its label", SOON, || {
+        fleet.page("reload-other").value("pg_up", &[("a", "b")]) == Some(1.0)
+    });
+}
+
+#[test]
+fn what_is_removed_is_gone_at_once_and_leaves_no_session() {
+    let fleet = Fleet::start(&(named("reload-stays", "") + &named("reload-goes", "")));
+    fleet.wait_for("/primary?target=reload-goes", 200);
+    fleet.page("reload-goes");
+    assert!(!sessions("reload-goes").is_empty());
+    fleet.rewrite(&named("reload-stays", ""));
+    fleet.wait_for("/metrics?target=reload-goes", 404);
+    assert_eq!(fleet.get("/primary?target=reload-goes").status, 404);
+    wait_until("its sessions are closed", SOON, || {
+        sessions("reload-goes").is_empty()
+    });
+    assert_eq!(fleet.own_page().value("pg_exporter_targets", &[]), Some(1.0));
+}
+
+#[test]
+fn a_broken_file_changes_nothing_and_is_told_of() {
+    let fleet = Fleet::start(&named("reload-kept", ", health_connect_interval: 1h"));
+    fleet.wait_for("/primary?target=reload-kept", 200);
+    fleet.page("reload-kept");
+    let before = sessions("reload-kept");
+    for broken in [
+        named("reload-kept", ", sslmode: verify-ful"),
+        named("reload-kept", "") + "  - { nam: x }\n",
+        "targets: [".to_owned(),
+        named("reload-kept", "") + &named("reload-kept", ""),
+    ] {
+        fleet.rewrite(&broken);
+        wait_until("the mistake is told of", SOON, || {
+            fleet
+                .own_page()
+                .value("pg_exporter_targets_last_reload_successful", &[])
+                == Some(0.0)
+        });
+        assert_eq!(fleet.get("/primary?target=reload-kept").status, 200);
+        assert!(fleet.get("/").text().contains("targets.yml:"), "people see where");
+        let answer = fleet.exporter.request("POST", "/reload", &[]);
+        assert!(
+            answer.status == 500 && answer.text().contains("targets.yml:"),
+            "{}",
+            answer.text()
+        );
+        fleet.rewrite(&named("reload-kept", ", health_connect_interval: 1h"));
+        wait_until("it is mended", SOON, || {
+            fleet
+                .own_page()
+                .value("pg_exporter_targets_last_reload_successful", &[])
+                == Some(1.0)
+        });
+    }
+    assert_eq!(sessions("reload-kept"), before);
+}
+
+#[test]
+fn a_dry_run_tells_the_difference() {
+    let fleet = Fleet::start(&(named("dry-a", "") + &named("dry-b", "")));
+    fleet.wait_for("/primary?target=dry-a", 200);
+    // Compared with what was in force when it was asked for: a look at the files may come between.
+    fleet.rewrite(&(named("dry-a", ", parallel: 2") + &named("dry-c", "")));
+    let answer = fleet.exporter.request("POST", "/reload?dry_run=1", &[]);
+    let told: Value = serde_json::from_str(&answer.text()).unwrap();
+    let (added, removed, modified) = (
+        &told["targets"]["added"],
+        &told["targets"]["removed"],
+        &told["targets"]["modified"],
+    );
+    let is_seen = *added == serde_json::json!(["dry-c"])
+        && *removed == serde_json::json!(["dry-b"])
+        && *modified == serde_json::json!(["dry-a"]);
+    let is_done = *added == serde_json::json!([])
+        && *removed == serde_json::json!([])
+        && *modified == serde_json::json!([]);
+    assert!(is_seen || is_done, "{told}");
+    fleet.exporter.signal(Signal::HUP);
+    fleet.wait_for("/primary?target=dry-c", 200);
+    assert_eq!(fleet.get("/primary?target=dry-b").status, 404);
+}
