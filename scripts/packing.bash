@@ -25,6 +25,8 @@ stage_common() { # FOLDER
     install -m 644 LICENSE "$to/LICENSE"
     # Rules and dashboards for Prometheus and Grafana.
     copy_observability "$to/observability"
+    # The names of postgres_exporter's default metrics, for those who come from there.
+    install -D -m 644 -t "$to/compat/postgres_exporter" collectors/compat/postgres_exporter/*.yml
 }
 
 copy_observability() { # FOLDER
@@ -50,7 +52,7 @@ stage_system() { # FOLDER UNITS ZSH DOCS
         gzip -9n "$to/usr/share/man/man1/${file##*/}"
     done
     mkdir -p -- "$to/usr/share/pg_exporter" "$to$docs"
-    cp -r -- "$common/observability" "$to/usr/share/pg_exporter/"
+    cp -r -- "$common/observability" "$common/compat" "$to/usr/share/pg_exporter/"
     cp -r -- "$common/doc/." "$to$docs/"
 }
 
