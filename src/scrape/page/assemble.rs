@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::compress::{Codec, Stream, gzip, zstd};
+use super::compress::{Codec, Made, Stream, gzip, zstd};
 use super::format::{Format, Names};
 use super::section::{Part, Rendering, Section};
 use super::shared::{Gathered, Shared};
@@ -145,7 +145,7 @@ impl Pages {
 /// Calls with the rendering of each collector on the page, until one fails.
 type Each<'a> = dyn FnMut(&mut dyn FnMut(&mut Rendering) -> io::Result<()>) -> io::Result<()> + 'a;
 
-fn pack<C: Codec>(
+fn pack<C: Codec + 'static>(
     codec: &mut C,
     own: &[Bytes],
     format: Format,
@@ -156,7 +156,14 @@ fn pack<C: Codec>(
     own.iter().cloned().for_each(|chunk| stream.push(chunk));
     each(&mut |rendering| add(rendering, &mut stream))?;
     format.end().into_iter().for_each(|chunk| stream.push(chunk));
-    stream.finish()
+    let Made { chunks, work } = stream.finish()?;
+    if !work.is_empty() {
+        // Nobody waits for it. Without a runtime, in tests, it is left.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(|| work.run());
+        }
+    }
+    Ok(chunks)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::{io, iter};
 use bytes::Bytes;
 use pg_exporter_schema::{Collector, Column, Usage};
 
+use super::compress::kept::Kept;
 use super::compress::{Codec, Stream, gzip, zstd};
 use super::format::{Family, Format, Head, Names, PerFormat, Role, SMALL};
 use super::owners::{Keys, Owners};
@@ -85,8 +86,10 @@ pub(in crate::scrape) struct Rendering {
     pub(in crate::scrape) chunks: Vec<Bytes>,
     /// Series left out because another row or another database has the same labels.
     pub(in crate::scrape) duplicates: u64,
-    gzip: Option<<gzip::Compressor as Codec>::Segment>,
-    zstd: Option<<zstd::Compressor as Codec>::Segment>,
+    /// Whether it is of earlier samples: only what is kept of it in compressed form is of use.
+    is_outdated: bool,
+    gzip: Kept<gzip::Compressor>,
+    zstd: Kept<zstd::Compressor>,
 }
 
 impl Section {
@@ -102,7 +105,7 @@ impl Section {
         let ids = || parts.iter().map(|part| (&part.database, id(part)));
         if !self.ids.iter().map(|(database, id)| (database, *id)).eq(ids()) {
             self.ids = ids().map(|(database, id)| (Rc::clone(database), id)).collect();
-            self.renderings = PerFormat::default();
+            self.renderings.each_mut().for_each(Rendering::outdate);
             self.settle(parts);
         }
         let Self {
@@ -111,9 +114,19 @@ impl Section {
             keys,
             ..
         } = self;
-        renderings
-            .get_mut(format)
-            .get_or_insert_with(|| Rendering::new(parts, keys, owners, format, names))
+        let rendering = renderings.get_mut(format);
+        match rendering.take() {
+            Some(known) if !known.is_outdated => rendering.insert(known),
+            known => {
+                let known = known.unwrap_or_default();
+                let new = Rendering::new(parts, keys, owners, format, names);
+                rendering.insert(Rendering {
+                    gzip: known.gzip,
+                    zstd: known.zstd,
+                    ..new
+                })
+            }
+        }
     }
 
     fn settle(&mut self, parts: &[Part]) {
@@ -143,7 +156,8 @@ impl Section {
 
     /// What was made of it last in a format.
     pub(in crate::scrape) fn rendering(&mut self, format: Format) -> Option<&mut Rendering> {
-        self.renderings.get_mut(format).as_mut()
+        let rendering = self.renderings.get_mut(format).as_mut();
+        rendering.filter(|rendering| !rendering.is_outdated)
     }
 }
 
@@ -186,6 +200,20 @@ impl Rendering {
         }
     }
 
+    /// The samples have changed. One that nobody asked for since the last time is forgotten.
+    fn outdate(known: &mut Option<Self>) {
+        *known = known.take().filter(|known| !known.is_outdated).map(|mut known| {
+            known.gzip.outdate();
+            known.zstd.outdate();
+            Self {
+                is_outdated: true,
+                gzip: known.gzip,
+                zstd: known.zstd,
+                ..Self::default()
+            }
+        });
+    }
+
     /// Adds it to a gzip page.
     pub(in crate::scrape) fn gzip(&mut self, stream: &mut Stream<'_, gzip::Compressor>) -> io::Result<()> {
         compress(&self.chunks, &mut self.gzip, stream)
@@ -198,11 +226,7 @@ impl Rendering {
 }
 
 /// Adds chunks to a compressed page; the compressed form of large ones is kept.
-fn compress<C: Codec>(
-    chunks: &[Bytes],
-    kept: &mut Option<C::Segment>,
-    stream: &mut Stream<'_, C>,
-) -> io::Result<()> {
+fn compress<C: Codec>(chunks: &[Bytes], kept: &mut Kept<C>, stream: &mut Stream<'_, C>) -> io::Result<()> {
     if chunks.iter().map(Bytes::len).sum::<usize>() < SMALL {
         chunks.iter().cloned().for_each(|chunk| stream.push(chunk));
         return Ok(());

@@ -6,13 +6,25 @@ use bytes::Bytes;
 
 use super::Codec;
 
-/// The fastest of the library's regular levels: less time than gzip's fastest, and a smaller result.
-const LEVEL: i32 = 1;
+/// The fastest of the library's regular levels: on pages it comes out as small as the default, level 3, in less time.
+const FAST: i32 = 1;
+
+/// A tenth less than that, for six times the time.
+const DENSE: i32 = 9;
 
 /// Compresses frames; keeps its tables between them. Made when the first client asks for it.
-#[derive(Default)]
 pub struct Compressor {
+    level: i32,
     state: Option<zstd::bulk::Compressor<'static>>,
+}
+
+impl Default for Compressor {
+    fn default() -> Self {
+        Self {
+            level: FAST,
+            state: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Compressor {
@@ -24,10 +36,20 @@ impl std::fmt::Debug for Compressor {
 impl Codec for Compressor {
     type Segment = Bytes;
 
+    /// A collector's share as a rule: matches are found however far back.
+    const BLOCK: usize = 4 << 20;
+
+    fn dense() -> Self {
+        Self {
+            level: DENSE,
+            state: None,
+        }
+    }
+
     fn segment(&mut self, chunks: &[Bytes]) -> io::Result<Bytes> {
         let state = match &mut self.state {
             Some(state) => state,
-            None => self.state.insert(zstd::bulk::Compressor::new(LEVEL)?),
+            None => self.state.insert(zstd::bulk::Compressor::new(self.level)?),
         };
         // In one piece: the length is in the frame's head, and the tables are sized by it.
         let frame = state.compress(&chunks.concat())?;

@@ -38,6 +38,10 @@ pub(in crate::scrape) struct PerFormat<T> {
 }
 
 impl<T> PerFormat<T> {
+    pub(in crate::scrape) fn each_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        [&mut self.text, &mut self.open_metrics, &mut self.protobuf].into_iter()
+    }
+
     pub(in crate::scrape) fn get_mut(&mut self, format: Format) -> &mut T {
         match format {
             Format::Text => &mut self.text,
