@@ -5,10 +5,12 @@
 //! Where they are *dear*, because of very many locks or a slow server, looks so often would cost too much. Then no session idles
 //! in a discovered database: each is closed at the end of its scrape. Looks are as rare as they are dear, but while sessions
 //! are in use for long, and tell when they are cheap again. Either way a session leaves 2 seconds and a look after a claim at the latest.
+//! Where looks are cheap and nothing of ours can be in the way, nobody looks, and nothing wakes until the next scrape.
 
 use std::cell::Cell;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::databases::Databases;
@@ -42,6 +44,8 @@ pub(in crate::scrape) struct DropGuard {
     blind_until: Cell<Option<Instant>>,
     /// Since when sessions have been in use without a break, as far as was seen.
     busy_since: Cell<Option<Instant>>,
+    /// Tells that sessions are about to be used.
+    stirred: Notify,
 }
 
 impl DropGuard {
@@ -53,6 +57,7 @@ impl DropGuard {
             last: Cell::default(),
             blind_until: Cell::default(),
             busy_since: Cell::default(),
+            stirred: Notify::new(),
         }
     }
 
@@ -60,6 +65,9 @@ impl DropGuard {
     /// read the facts.
     pub(in crate::scrape) async fn keep_looking(&self, databases: &Databases, pool: &Pool) {
         loop {
+            if !self.is_dear() && !pool.may_be_in_the_way() && !databases.has_left_ones() {
+                self.stirred.notified().await;
+            }
             sleep(if self.is_dear() { PAUSE } else { self.pause() }).await;
             let now = Instant::now();
             let is_due = if self.is_dear() {
@@ -71,6 +79,11 @@ impl DropGuard {
                 self.look(databases, pool, now + self.limit).await;
             }
         }
+    }
+
+    /// Sessions are about to be used.
+    pub(in crate::scrape) fn stir(&self) {
+        self.stirred.notify_one();
     }
 
     /// A scrape is about to use its sessions: it looks, where looks are cheap.

@@ -210,6 +210,7 @@ impl Target {
         // To plan only is no scrape.
         runs.count += u64::from(*selection != Selection::nothing());
         runs.on.insert(run.id);
+        self.drop_guard.stir();
         for database in self.databases.all() {
             database.prepare(run.id, &runs.on);
         }
