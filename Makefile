@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rust run test soak fleet bench fuzz lint deny release packages docs servers clean
+.PHONY: help rust run test soak fleet bench instructions fuzz lint deny release packages docs servers clean
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,6 +29,9 @@ fleet: rust servers ## scrape 300 targets for five minutes, some of them broken;
 
 bench: rust servers ## measure a release build: time, CPU and memory per scrape, health requests per second
 	$(CARGO) bench --package pg_exporter --bench scrape -- $(ARGS)
+
+instructions: rust servers ## count the instructions of decoding, encoding and compressing; fail where they grew by a tenth
+	CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_LTO=off $(CARGO) test --release --package pg_exporter --lib scrape::instructions -- --nocapture $(ARGS)
 
 fuzz: rust ## drive the web server with random requests for a minute; ARGS=600 for ten
 	@scripts/fuzz $(ARGS)

@@ -5,6 +5,8 @@
 mod answers;
 mod desk;
 mod exporter_page;
+#[cfg(test)]
+mod instructions;
 mod memory;
 mod message;
 pub mod overview;

@@ -1,5 +1,6 @@
 //! Rows to a batch: each column's place and reading is resolved once per statement, not per cell.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::number;
 use super::number::Wire;
 use super::timestamp;
 use crate::postgres::failure::{Failure, Reason};
-use crate::postgres::rows::{Format, ResultColumn, Row};
+use crate::postgres::rows::{Format, ResultColumn};
 use crate::values::encoding::TextReader;
 
 /// How the rows of one statement on one connection are read.
@@ -126,13 +127,18 @@ impl Decoder {
         )
     }
 
-    /// Adds a row to a batch of [its shape](Self::batch).
+    /// Adds a row to a batch of [its shape](Self::batch): its cells by their places, `None` for NULL.
     ///
     /// # Errors
     /// When a histogram's observation is not a finite number, or a label is longer than it may be.
-    pub fn push(&self, row: &Row, longest: usize, batch: &mut Batch) -> Result<(), Failure> {
+    pub fn push<'a>(
+        &self,
+        cell: impl Fn(usize) -> Option<Cow<'a, [u8]>>,
+        longest: usize,
+        batch: &mut Batch,
+    ) -> Result<(), Failure> {
         for label in &self.labels {
-            if let Some(bytes) = row.cell(label.index) {
+            if let Some(bytes) = cell(label.index) {
                 if bytes.len() > longest {
                     return Err(too_long(bytes.len(), longest));
                 }
@@ -146,7 +152,7 @@ impl Decoder {
             batch.end_label();
         }
         for (at, value) in self.values.iter().enumerate() {
-            let number = self.value(value, row)?;
+            let number = self.value(value, value.index.and_then(&cell))?;
             if number.is_none() {
                 batch.mark_unreadable(at);
             }
@@ -167,8 +173,8 @@ impl Decoder {
     }
 
     /// The number of a cell; `None` when what is there is none.
-    fn value(&self, value: &Value, row: &Row) -> Result<Option<f64>, Failure> {
-        let Some(bytes) = value.index.and_then(|index| row.cell(index)) else {
+    fn value(&self, value: &Value, cell: Option<Cow<'_, [u8]>>) -> Result<Option<f64>, Failure> {
+        let Some(bytes) = cell else {
             return Ok(Some(value.null));
         };
         let number = match self.format {

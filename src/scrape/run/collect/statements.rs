@@ -188,7 +188,7 @@ async fn receive(
                 first
             }
         };
-        decoder.push(&row, config.max_label_bytes, &mut batch)?;
+        decoder.push(|index| row.cell(index), config.max_label_bytes, &mut batch)?;
     }
     let (length, most) = (batch.encoded_len(), config.max_encoded_bytes);
     if length > most {
