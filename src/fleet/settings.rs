@@ -126,6 +126,7 @@ impl Reader<'_> {
             shares_process: true,
             cache: !switch(target, "disable_cache").unwrap_or(!base.cache),
             parallel: self.count(target, "parallel", 1).unwrap_or(base.parallel),
+            follows_room: base.follows_room && target.get("max_connections").is_none(),
             auto_discovery: discovers && !info.is_pgbouncer(),
             exclude: self
                 .databases(target, "exclude_databases")

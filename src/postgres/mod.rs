@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod pool;
 mod readable;
 pub mod remedies;
+pub mod room;
 pub mod rows;
 pub mod search_path;
 pub mod session;

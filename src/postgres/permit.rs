@@ -4,6 +4,9 @@
 //! sessions to be closed. *Held*: by the socket of a connection, from before it opens. *Stuck*: still held, but nobody has any
 //! use for the connection: the server hangs while it lets it in, or does not end what it runs. The socket's task gives it back when
 //! the server has closed its end, which a backend does with its last breath.
+//!
+//! The number of permits may change while they are used: more are there at once; where they become fewer, those that are held stay
+//! so, and are taken away when they are given back and the number is told again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +33,7 @@ pub struct Permits(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    cap: usize,
+    cap: AtomicUsize,
     /// By the host's place in the connection string.
     hosts: Mutex<HashMap<usize, Arc<Host>>>,
     /// Told whenever a session becomes idle.
@@ -41,6 +44,8 @@ struct Shared {
 struct Host {
     all: Arc<Semaphore>,
     scrapes: Arc<Semaphore>,
+    /// How many permits there are on this host, held or not.
+    size: AtomicUsize,
     /// Permits of scrapes that are stuck.
     stuck: AtomicUsize,
 }
@@ -80,29 +85,49 @@ impl Permits {
     #[must_use]
     pub fn new(cap: usize) -> Self {
         Self(Arc::new(Shared {
-            cap: cap.clamp(2, Semaphore::MAX_PERMITS / 2),
+            cap: AtomicUsize::new(cap.clamp(2, Semaphore::MAX_PERMITS / 2)),
             hosts: Mutex::default(),
             idle: Notify::new(),
         }))
     }
 
+    /// How many there are on a host.
+    #[must_use]
+    pub fn cap(&self) -> usize {
+        self.0.cap.load(Ordering::Relaxed)
+    }
+
+    /// There are to be so many on a host from now on. From four on, as the probe's part is the same then.
+    pub fn set_cap(&self, cap: usize) {
+        let cap = cap.clamp(ENOUGH, Semaphore::MAX_PERMITS / 2);
+        if self.cap() < ENOUGH {
+            return;
+        }
+        self.0.cap.store(cap, Ordering::Relaxed);
+        let hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.values().for_each(|host| host.resize(cap));
+    }
+
     /// How many of them are for scrapes.
     #[must_use]
     pub fn of_scrapes(&self) -> usize {
-        self.0.cap - self.of_probe()
+        self.cap() - self.of_probe()
     }
 
     /// How many of them are left for the probe: a kept one and, where there are enough, one that comes and goes.
     #[must_use]
     pub fn of_probe(&self) -> usize {
-        if self.0.cap < ENOUGH { 1 } else { 2 }
+        if self.cap() < ENOUGH { 1 } else { 2 }
     }
 
     /// How many of those for scrapes are held now, on all hosts.
     #[must_use]
     pub fn held_by_scrapes(&self) -> usize {
         let hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = |host: &Arc<Host>| self.of_scrapes().saturating_sub(host.scrapes.available_permits());
+        let held = |host: &Arc<Host>| {
+            let size = host.size.load(Ordering::Relaxed).saturating_sub(self.of_probe());
+            size.saturating_sub(host.scrapes.available_permits())
+        };
         hosts.values().map(held).sum()
     }
 
@@ -154,12 +179,30 @@ impl Permits {
         let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let host = hosts.entry(place).or_insert_with(|| {
             Arc::new(Host {
-                all: Arc::new(Semaphore::new(self.0.cap)),
+                all: Arc::new(Semaphore::new(self.cap())),
                 scrapes: Arc::new(Semaphore::new(self.of_scrapes())),
+                size: AtomicUsize::new(self.cap()),
                 stuck: AtomicUsize::new(0),
             })
         });
         Arc::clone(host)
+    }
+}
+
+impl Host {
+    /// As many permits as that, as far as they are not held.
+    fn resize(&self, cap: usize) {
+        let size = self.size.load(Ordering::Relaxed);
+        if let Some(more) = cap.checked_sub(size) {
+            self.all.add_permits(more);
+            self.scrapes.add_permits(more);
+            self.size.store(cap, Ordering::Relaxed);
+        } else {
+            // What a scrape holds of the one it holds of the other, too.
+            let fewer = self.scrapes.forget_permits(size - cap);
+            self.all.forget_permits(fewer);
+            self.size.store(size - fewer, Ordering::Relaxed);
+        }
     }
 }
 
@@ -236,6 +279,32 @@ mod tests {
         let (permit, ()) = tokio::join!(wait, others);
         assert!(permit.is_ok());
         assert!(asked.get() > 2, "at once, in vain, and then");
+    }
+
+    #[tokio::test]
+    async fn there_may_be_more_of_them_and_fewer_again() {
+        let permits = Permits::new(4);
+        let mut held = vec![scrape(&permits).await, scrape(&permits).await];
+        assert!(scrape(&permits).now_or_never().is_none());
+        permits.set_cap(7);
+        for _ in 0..3 {
+            held.push(scrape(&permits).now_or_never().unwrap_or(Err(AllStuck)));
+        }
+        assert!(held.iter().all(Result::is_ok));
+        assert!(scrape(&permits).now_or_never().is_none());
+        assert_eq!((permits.held_by_scrapes(), permits.of_scrapes()), (5, 5));
+        permits.set_cap(4);
+        assert_eq!(permits.held_by_scrapes(), 5, "what is held is held");
+        held.truncate(1);
+        permits.set_cap(4);
+        assert_eq!(permits.held_by_scrapes(), 1);
+        held.push(scrape(&permits).await);
+        assert!(scrape(&permits).now_or_never().is_none(), "two again");
+        let probes = [(); 2].map(|()| permits.acquire(0, Purpose::Probe, || false).now_or_never());
+        assert!(
+            probes.iter().all(Option::is_some),
+            "the probe's are never taken away"
+        );
     }
 
     #[tokio::test]

@@ -63,6 +63,21 @@ impl Pool {
         self.permits.of_scrapes()
     }
 
+    /// The permits of these connections and of the health probe's.
+    pub fn permits(&self) -> &Permits {
+        &self.permits
+    }
+
+    /// Most connections at a time, with those of the health probe, are so many from now on: idle ones above it are closed.
+    pub fn set_cap(&self, all: usize) {
+        self.permits.set_cap(all);
+        for _ in self.cap()..self.open() {
+            if !self.close_latest() {
+                break;
+            }
+        }
+    }
+
     /// The idle session of a database, if it has one that is of use.
     pub fn take(&self, database: &str) -> Option<Session> {
         let idle = self.idle.borrow_mut().remove(database)?;

@@ -115,6 +115,7 @@ impl Setup {
             cache: !settings.disable_cache,
             intro: !settings.disable_intro,
             parallel: settings.parallel,
+            follows_room: !settings.max_connections_given,
             max_label_bytes: settings.max_label_bytes,
             max_encoded_bytes: settings.max_result_bytes.saturating_mul(2),
             auto_discovery: settings.auto_discovery && !is_pgbouncer,

@@ -111,7 +111,8 @@ pub struct Flags {
     #[arg(long, value_name = "N")]
     pub parallel: Option<String>,
 
-    /// Connections to the server, all together, the health probe's included
+    /// Connections to the server, all together, the health probe's included; not given, more where it has more databases and room:
+    /// up to a quarter of its max_connections
     /// [env: PG_EXPORTER_MAX_CONNECTIONS] [default: 8]
     #[arg(long, value_name = "N")]
     pub max_connections: Option<String>,

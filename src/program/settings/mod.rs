@@ -77,6 +77,8 @@ pub struct Settings {
     pub parallel: usize,
     /// Connections to the server, all together, at least 2.
     pub max_connections: usize,
+    /// Whether someone said so: otherwise there may be more.
+    pub max_connections_given: bool,
     /// Rows of a result, at least 1.
     pub max_result_rows: usize,
     /// Bytes of a result, at least 1024.
@@ -195,6 +197,13 @@ impl Settings {
             )?,
             health_write: source.switch(flags.health_write, "PG_EXPORTER_HEALTH_WRITE", false)?,
             parallel: source.count(flags.parallel, "--parallel", "PG_EXPORTER_PARALLEL", 4, 1)?,
+            max_connections_given: source
+                .named(
+                    flags.max_connections.clone(),
+                    "--max-connections",
+                    "PG_EXPORTER_MAX_CONNECTIONS",
+                )
+                .is_some(),
             max_connections: source.count(
                 flags.max_connections,
                 "--max-connections",

@@ -283,7 +283,7 @@ impl<'a> Source<'a> {
         Ok(Some(shard))
     }
 
-    fn named(
+    pub(super) fn named(
         &self,
         flag: Option<String>,
         flag_name: &'static str,

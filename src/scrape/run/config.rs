@@ -26,6 +26,8 @@ pub struct Config {
     pub intro: bool,
     /// Databases scraped at the same time, at least 1.
     pub parallel: usize,
+    /// Whether the server's room for connections decides how many are ours, where it has more databases than that.
+    pub follows_room: bool,
     /// Bytes of a label.
     pub max_label_bytes: usize,
     /// Bytes of a collector's lines on one database.

@@ -9,5 +9,6 @@ pub(in crate::scrape) mod databases;
 pub(in crate::scrape) mod drop_guard;
 pub(in crate::scrape) mod env;
 pub(in crate::scrape) mod history;
+pub(in crate::scrape) mod share;
 pub(in crate::scrape) mod target;
 pub(in crate::scrape) mod turn;

@@ -18,6 +18,7 @@ use super::databases::Databases;
 use super::drop_guard::DropGuard;
 use super::env::Env;
 use super::history::{RUNS, Ring, Run};
+use super::share::Share;
 use super::turn;
 use crate::catalog::Catalog;
 use crate::catalog::facts::Facts;
@@ -46,6 +47,7 @@ pub struct Target {
     pub(in crate::scrape) surroundings: Surroundings,
     endpoint: Endpoint,
     drop_guard: DropGuard,
+    share: Option<Share>,
     encoder: RefCell<Encoder>,
     keys: Cell<u64>,
     /// The definitions whose last results are kept.
@@ -97,6 +99,7 @@ impl Target {
             encoder: RefCell::new(Encoder::new(labels)),
             databases: Databases::new(endpoint.clone()),
             drop_guard: DropGuard::new(endpoint.connect_timeout),
+            share: config.follows_room.then(|| Share::new(endpoint.permits().cap())),
             endpoint,
             config,
             catalog,
@@ -126,7 +129,7 @@ impl Target {
     }
 
     /// Databases that one run scrapes at a time: it leaves a connection to each of the other runs.
-    fn share(&self) -> usize {
+    fn at_a_time(&self) -> usize {
         let others = self.slots() - 1;
         self.config.parallel.clamp(1, self.pool.cap() - others)
     }
@@ -171,6 +174,9 @@ impl Target {
                 self.databases.discover(&facts, &self.config, &self.pool);
                 self.scrape_all(Some(turn::finish(main, session, &env)), Some(&facts), &env)
                     .await;
+                if let Some(share) = self.share.as_ref().filter(|_| !env.is_over()) {
+                    share.follow(&self.databases, &self.pool).await;
+                }
             }
             // The server answers, just not for the URL's database: the others may be well, those at least that are connected.
             Err(failure) if failure.sqlstate.is_some() && !failure.is_starting() => {
@@ -195,7 +201,7 @@ impl Target {
             .iter()
             .map(|database| Either::Right(turn::take(database, main, env)));
         let mut running: FuturesUnordered<_> = first.map(Either::Left).into_iter().collect();
-        let free = self.share() - running.len();
+        let free = self.at_a_time() - running.len();
         running.extend(waiting.by_ref().take(free));
         while running.next().await.is_some() {
             running.extend(waiting.next());

@@ -70,6 +70,58 @@ fn only_the_surplus_over_the_cap_is_connected_to_anew() {
 }
 
 #[test]
+fn more_databases_have_more_connections_where_the_server_has_room() {
+    let (cluster, opened) = of_twenty();
+    let own = Own::with(&cluster, "postgres", NAMED, &[]);
+    let there = || cluster.psql(OURS).parse::<usize>().unwrap();
+    own.scrape();
+    own.scrape();
+    let before = opened(&cluster);
+    for _ in 0..3 {
+        assert_eq!(label_values(&own.scrape(), "named_one", "datname").len(), 21);
+    }
+    assert_eq!(opened(&cluster) - before, 0, "each database keeps its session");
+    // A quarter of 97, which the server has for others than superusers.
+    assert!((21..=24).contains(&there()), "{}", there());
+}
+
+#[test]
+fn a_server_without_room_is_asked_for_no_more_than_eight() {
+    let cluster = Cluster::builder(newest_major())
+        .set("max_connections", "24")
+        .start();
+    (1..=20).for_each(|number| cluster.create_database(&format!("db{number:02}")));
+    let own = Own::with(&cluster, "postgres", NAMED, &[]);
+    for _ in 0..3 {
+        assert_eq!(label_values(&own.scrape(), "named_one", "datname").len(), 21);
+        let there: u32 = cluster.psql(OURS).parse().unwrap();
+        assert!(there <= 8, "{there}");
+    }
+}
+
+#[test]
+fn a_role_that_is_limited_keeps_within_its_limit() {
+    let (cluster, _) = of_twenty();
+    cluster.psql("create role few login connection limit 10 in role pg_monitor");
+    let url = cluster.url("postgres").replace("postgres@", "few@");
+    let layer = super::Layer::new(NAMED);
+    let exporter = super::exporter(&url)
+        .arg("--no-builtin")
+        .arg("--config")
+        .arg(layer.path());
+    let exporter = exporter.start();
+    for _ in 0..3 {
+        let page = exporter.scrape();
+        assert_eq!(label_values(&page, "named_one", "datname").len(), 21);
+        let there: u32 = cluster
+            .psql("select count(*) from pg_stat_activity where usename = 'few'")
+            .parse()
+            .unwrap();
+        assert!(there <= 10, "{there}");
+    }
+}
+
+#[test]
 fn a_database_in_which_nothing_is_due_is_not_connected_to() {
     let (cluster, opened) = of_twenty();
     let kept = NAMED.replace("{ query", "{ ttl: 600, query");

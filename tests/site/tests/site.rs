@@ -147,6 +147,7 @@ fn scraper(url: &str, rows: RowHandlers) -> Scraper {
         cache: true,
         intro: true,
         parallel: 1,
+        follows_room: false,
         max_label_bytes: 1 << 16,
         max_encoded_bytes: 1 << 25,
         auto_discovery: false,

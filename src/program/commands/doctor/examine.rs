@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use super::findings::{Collector, Findings, Problem};
+use super::findings::{Collector, Connections, Findings, Problem};
 use crate::catalog::Live;
 use crate::catalog::facts::Kind;
 use crate::catalog::facts::{Facts, Wanted};
@@ -14,6 +14,7 @@ use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::identity;
 use crate::postgres::identity::Identity;
 use crate::postgres::remedies::{Denied, remedies};
+use crate::postgres::room::Room;
 use crate::postgres::session::Session;
 use crate::program::commands;
 use crate::program::commands::scraped;
@@ -46,6 +47,7 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
             ),
         };
         let mut findings = findings(&facts, identity.as_ref(), &overview);
+        findings.connections = connections(setup, &endpoint, &mut session, overview.databases.len()).await;
         findings
             .problems
             .extend(role(setup, &endpoint, identity.as_ref()));
@@ -104,6 +106,7 @@ fn findings(facts: &Facts, identity: Option<&Identity>, overview: &Overview) -> 
         is_superuser: known.is_superuser,
         extensions: known.extensions,
         clock_skew_seconds: identity.map(|identity| identity.clock_skew),
+        connections: None,
         databases: overview
             .databases
             .iter()
@@ -112,6 +115,28 @@ fn findings(facts: &Facts, identity: Option<&Identity>, overview: &Overview) -> 
         collectors,
         problems: Vec::new(),
     }
+}
+
+/// How many connections scrapes and health may have, and why. Where the server cannot tell, what the settings say.
+async fn connections(
+    setup: &Setup,
+    endpoint: &Endpoint,
+    session: &mut Session,
+    databases: usize,
+) -> Option<Connections> {
+    let (cap, besides) = (endpoint.permits().cap(), Room::besides(endpoint.permits()));
+    let room = Room::read(session, Duration::from_secs(1)).await.ok().flatten();
+    let most = match room {
+        Some(room) if !setup.settings.max_connections_given => room.share(0, cap, databases + besides),
+        _ => cap,
+    };
+    Some(Connections {
+        most,
+        is_given: setup.settings.max_connections_given,
+        usable: room.map(|room| room.usable),
+        taken: room.map(|room| room.taken),
+        anew: (databases + besides).saturating_sub(most),
+    })
 }
 
 fn cost(database: &DatabaseOverview, collector: &CollectorOverview) -> Collector {

@@ -24,10 +24,27 @@ pub(super) struct Findings {
     pub(super) extensions: Vec<String>,
     /// The server's clock less this machine's.
     pub(super) clock_skew_seconds: Option<f64>,
+    /// How many connections scrapes and health may have.
+    pub(super) connections: Option<Connections>,
     pub(super) databases: Vec<String>,
     /// The most expensive first.
     pub(super) collectors: Vec<Collector>,
     pub(super) problems: Vec<Problem>,
+}
+
+/// How many connections to the server are ours.
+#[derive(Debug, Serialize)]
+pub(super) struct Connections {
+    /// At most, all together.
+    pub(super) most: usize,
+    /// Whether `--max-connections` says so, rather than the server's room.
+    pub(super) is_given: bool,
+    /// Those that others than superusers may have, where the server tells.
+    pub(super) usable: Option<u32>,
+    /// Those that are there now.
+    pub(super) taken: Option<u32>,
+    /// Databases that each scrape connects to anew, as there are more of them than connections.
+    pub(super) anew: usize,
 }
 
 /// What one collector cost and yielded on one database.
@@ -77,10 +94,42 @@ impl Findings {
             let side = if skew < 0.0 { "behind" } else { "ahead of" };
             let _ = writeln!(text, "Clock: {} {side} this machine's", seconds(skew.abs()));
         }
+        self.write_connections(&mut text);
         let _ = writeln!(text, "Databases: {}\n", on_one_line(&self.databases.join(", ")));
         self.costs(&mut text);
         self.write_problems(&mut text);
         text
+    }
+
+    fn write_connections(&self, text: &mut String) {
+        let Some(connections) = &self.connections else {
+            return;
+        };
+        let Connections {
+            most,
+            is_given,
+            usable,
+            taken,
+            anew,
+        } = connections;
+        let _ = write!(text, "Connections: at most {most} of ours");
+        if let (Some(usable), Some(taken)) = (usable, taken) {
+            let _ = write!(
+                text,
+                ", of {usable} that the server has for clients, {taken} taken"
+            );
+        }
+        if *is_given {
+            text.push_str("; --max-connections says so");
+        }
+        if *anew > 0 {
+            let _ = write!(
+                text,
+                "; each scrape connects anew to {anew} databases, which costs the server more than --max-connections={} would",
+                most + anew
+            );
+        }
+        text.push('\n');
     }
 
     fn costs(&self, text: &mut String) {
