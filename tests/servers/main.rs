@@ -16,6 +16,7 @@
 //! | [`revocations`] | a function or view that is denied costs those collectors only that need it |
 //! | [`hostile`] | no statement can be made to mean somebody's look-alike of what it uses |
 //! | [`encodings`] | names in any encoding, each a series of its own |
+//! | [`given`] | servers before 10, where some are given |
 //! | [`flavours`] | managed services are recognised, and what is theirs is left alone |
 //! | [`engine`] | cache, back-off, predicates, duplicates, limits, discovery, labels |
 #![allow(
@@ -36,6 +37,7 @@ mod encodings;
 mod engine;
 mod expected;
 mod flavours;
+mod given;
 mod hostile;
 mod large;
 mod layer;

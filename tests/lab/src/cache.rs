@@ -1,5 +1,6 @@
 //! What the fetch scripts brought: servers and programs. The scripts' `common.bash` follows the same rules.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::Write;
@@ -9,6 +10,7 @@ use std::sync::{LazyLock, Once};
 
 use crate::account::{account, is_root};
 use crate::error::{Context, Error, OrFail, Result};
+use crate::given::servers_of;
 
 /// Every major that the project supports.
 const MAJORS: std::ops::RangeInclusive<u32> = 10..=18;
@@ -77,7 +79,8 @@ fn can_be_entered(folder: &Path) -> Result<bool> {
         .success())
 }
 
-/// The majors that can be started here, ascending.
+/// The majors that can be started here, ascending: those of the cache, and those of 10 and later that
+/// `PG_EXPORTER_TEST_SERVERS` gives.
 ///
 /// # Panics
 /// When there is none, or, with `CI=true`, when one of 10 to 18 is missing: a test run that leaves majors out
@@ -85,7 +88,10 @@ fn can_be_entered(folder: &Path) -> Result<bool> {
 #[must_use]
 #[track_caller]
 pub fn majors() -> Vec<u32> {
-    let (there, missing): (Vec<u32>, Vec<u32>) = MAJORS.partition(|&major| install(major).is_ok());
+    let (mut there, missing): (Vec<u32>, Vec<u32>) = MAJORS.partition(|&major| install(major).is_ok());
+    let more = given().or_fail().keys().copied();
+    there.extend(more.filter(|major| !MAJORS.contains(major) && *major >= 10));
+    there.sort_unstable();
     let complete = env::var_os("CI").is_some_and(|value| value == "true");
     if there.is_empty() || (complete && !missing.is_empty()) {
         panic!("PostgreSQL {missing:?} is not in the cache: run scripts/fetch-postgres");
@@ -105,6 +111,17 @@ fn tell_missing(missing: &[u32]) {
     });
 }
 
+/// Releases before 10 that `PG_EXPORTER_TEST_SERVERS` gives, by their second number: 6 stands for 9.6. Nothing fetches them.
+///
+/// # Panics
+/// When the variable cannot be read.
+#[must_use]
+#[track_caller]
+pub fn legacy_majors() -> Vec<u32> {
+    let given = given().or_fail().keys().copied();
+    given.filter(|major| *major < 10).collect()
+}
+
 /// The newest major that can be started here.
 ///
 /// # Panics
@@ -120,12 +137,19 @@ pub fn newest_major() -> u32 {
 /// # Errors
 /// When there is none.
 pub fn newest_installed() -> Result<u32> {
-    let newest = MAJORS.rev().find(|&major| install(major).is_ok());
+    let last = given()?.keys().last().copied();
+    let newest = last
+        .into_iter()
+        .chain(MAJORS.rev())
+        .find(|&major| install(major).is_ok());
     newest.ok_or_else(|| Error::new("no PostgreSQL is in the cache: run scripts/fetch-postgres"))
 }
 
 /// The files of one major.
 pub(crate) fn install(major: u32) -> Result<Install> {
+    if let Some(home) = given()?.get(&major) {
+        return installed_at(major, home);
+    }
     let folder = cache()?.join("postgres").join(major.to_string());
     let home = folder.join("home");
     if !home.join("bin/postgres").is_file() {
@@ -142,6 +166,43 @@ pub(crate) fn install(major: u32) -> Result<Install> {
         version: version.trim().into(),
         home,
         libraries,
+    })
+}
+
+fn given() -> Result<&'static BTreeMap<u32, PathBuf>> {
+    static GIVEN: LazyLock<Result<BTreeMap<u32, PathBuf>>> = LazyLock::new(|| {
+        let text = env::var("PG_EXPORTER_TEST_SERVERS").unwrap_or_default();
+        servers_of(&text)
+    });
+    GIVEN.as_ref().map_err(Clone::clone)
+}
+
+/// What a server that was given says that it is.
+fn installed_at(major: u32, home: &Path) -> Result<Install> {
+    let program = home.join("bin/postgres");
+    let said = account()?.command(&program).arg("--version").output();
+    let said = said.context(|| program.display().to_string())?;
+    let text = String::from_utf8_lossy(&said.stdout);
+    let version = text.split_whitespace().nth(2).unwrap_or_default();
+    let wanted = if major < 10 {
+        format!("9.{major}")
+    } else {
+        major.to_string()
+    };
+    let is_it = version
+        .strip_prefix(&wanted)
+        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+    if !is_it {
+        let place = program.display();
+        return Err(Error::new(format!(
+            "PG_EXPORTER_TEST_SERVERS: {place} is {version:?}, not PostgreSQL {wanted}"
+        )));
+    }
+    Ok(Install {
+        major,
+        version: format!("{version}, given"),
+        home: home.into(),
+        libraries: Some(home.join("libraries")).filter(|libraries| libraries.is_dir()),
     })
 }
 

@@ -38,6 +38,7 @@ pub mod chromium;
 pub mod cluster;
 mod copy;
 mod error;
+mod given;
 pub mod exporter;
 pub mod haproxy;
 pub mod http;
@@ -54,7 +55,7 @@ pub mod session;
 mod template;
 mod wait;
 
-pub use cache::{majors, newest_installed, newest_major, tool};
+pub use cache::{legacy_majors, majors, newest_installed, newest_major, tool};
 pub use chromium::Chromium;
 pub use cluster::{Cluster, rewind_major, shared};
 pub use error::{Error, Result};

@@ -14,11 +14,14 @@ impl Cluster {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         settings.push(("port".into(), self.port().to_string()));
-        settings.push((
-            "unix_socket_directories".into(),
-            self.sandbox.path().display().to_string(),
-        ));
-        settings.push(("cluster_name".into(), name.into()));
+        let folders = match self.install.major < 3 {
+            true => "unix_socket_directory",
+            false => "unix_socket_directories",
+        };
+        settings.push((folders.into(), self.sandbox.path().display().to_string()));
+        if self.install.major >= 5 {
+            settings.push(("cluster_name".into(), name.into()));
+        }
         settings.extend_from_slice(extra);
         self.append_settings(&settings)
     }
@@ -41,15 +44,26 @@ fn lab_settings(install: &Install) -> Vec<(&'static str, &'static str)> {
         ("shared_buffers", "16MB"),
         ("max_connections", "100"),
         ("fsync", "off"),
-        // In the data folder, so that a server that was killed leaves nothing behind.
-        ("dynamic_shared_memory_type", "mmap"),
-        ("wal_level", "logical"),
         ("max_wal_senders", "10"),
-        ("max_replication_slots", "10"),
         ("hot_standby", "on"),
-        ("track_io_timing", "on"),
         ("track_functions", "all"),
     ];
+    // Of releases before 10 the major is the second number.
+    let since = |major: u32, more: &[(&'static str, &'static str)]| match install.major >= major {
+        true => more.to_vec(),
+        false => Vec::new(),
+    };
+    settings.extend(since(2, &[("track_io_timing", "on")]));
+    // In the data folder, so that a server that was killed leaves nothing behind.
+    let of_slots = [
+        ("dynamic_shared_memory_type", "mmap"),
+        ("wal_level", "logical"),
+        ("max_replication_slots", "10"),
+    ];
+    settings.extend(since(4, &of_slots));
+    if install.major < 4 {
+        settings.push(("wal_level", "hot_standby"));
+    }
     if install.has_library("pg_stat_statements") {
         settings.push(("shared_preload_libraries", "pg_stat_statements"));
     }
