@@ -4,8 +4,8 @@ use pg_exporter_lab::Cluster;
 
 use super::{some_majors, watch};
 use crate::agree::{Check, agree, columns};
-use crate::layer::Layer;
-use crate::support::{assert_healthy, value};
+use crate::layer::{Layer, patience};
+use crate::support::{assert_healthy, thorough, value};
 
 #[test]
 fn statements_are_summed_over_roles_and_without_the_superusers() {
@@ -39,6 +39,49 @@ fn statements_are_summed_over_roles_and_without_the_superusers() {
             [13.0],
             "{shop:?}"
         );
+    }
+}
+
+/// How many are shown is a setting: of a layer for the one collector, of the role for both.
+#[test]
+fn how_many_statements_are_shown_is_a_setting() {
+    for major in some_majors(&[10, 13, 18]) {
+        let cluster = Cluster::start(major);
+        cluster.psql("create extension pg_stat_statements; create role anna; create role reader login in role pg_monitor");
+        for column in [
+            "oid",
+            "datname",
+            "datdba",
+            "encoding",
+            "datallowconn",
+            "datconnlimit",
+        ] {
+            let statement = format!("select {column} from pg_database;");
+            cluster.psql(&format!("set role anna; {}", statement.repeat(6)));
+        }
+        let count = |url: &str, of_texts: &str| {
+            let patience = patience(&["pg_query_text"]);
+            let layer = Layer::new(&patience.replace(
+                "pg_query_text: { timeout: 30",
+                &format!("pg_query_text: {{ {of_texts}timeout: 30"),
+            ));
+            let exporter = thorough(url, &layer);
+            let page = exporter.scrape();
+            assert_healthy(&exporter, &page);
+            [
+                page.all("pg_query_calls").count(),
+                page.all("pg_query_text_info").count(),
+            ]
+        };
+        let url = cluster.url("postgres").replace("postgres@", "reader@");
+        let [all, texts] = count(&url, "");
+        assert!(all >= 6 && texts >= 6, "{major}: {all}, {texts}");
+        let [all, texts] = count(&url, "settings: { pg_exporter.top_statements: 2 }, ");
+        assert!(all >= 6 && (2..=4).contains(&texts), "{major}: {all}, {texts}");
+        cluster.psql("alter role reader set pg_exporter.top_statements = 1");
+        for shown in count(&url, "") {
+            assert!((1..=2).contains(&shown), "{major}: {shown}");
+        }
     }
 }
 
