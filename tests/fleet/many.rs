@@ -77,9 +77,11 @@ fn many_targets_some_of_them_broken() {
     );
     let prometheus = Prometheus::start_scraping(&scrape);
     let all = count as f64;
-    wait_until("all are scraped", SOON.max(Duration::from_secs(60)), || {
-        value(&prometheus, "count(pg_up == 1)") == Some(all)
-    });
+    wait_until(
+        "all are scraped",
+        SOON + Duration::from_secs(30 + count as u64),
+        || value(&prometheus, "count(pg_up == 1)") == Some(all),
+    );
     let (cpu, begin) = (fleet.exporter.cpu(), Instant::now());
     thread::sleep(Duration::from_secs(seconds as u64));
     let busy = (fleet.exporter.cpu() - cpu).as_secs_f64() / begin.elapsed().as_secs_f64();
