@@ -172,6 +172,7 @@ fn each_version_and_role_gets_one_branch_of_what_it_can_have() {
                 kind: Kind::Postgres,
                 discovered: false,
                 tags: Arc::default(),
+                skips: Arc::default(),
             };
             let plan = plan(&collectors, &facts, &context);
             let mut installed: Vec<&str> = plan.installed().map(|collector| &*collector.name).collect();

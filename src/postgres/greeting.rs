@@ -119,7 +119,11 @@ mod tests {
             names: Some((Vec::new(), Vec::new())),
             ..Greeting::default()
         };
-        for bytes in [&b""[..], b"\0\0\0\x08", &message(b"user")[..9]] {
+        for bytes in [
+            &b""[..],
+            b"\0\0\0\x08",
+            message(b"user").get(..9).unwrap_or_default(),
+        ] {
             assert!(!greeting.takes(bytes));
         }
     }
