@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rust run test soak fleet bench instructions fuzz lint deny release packages docs servers clean
+.PHONY: help rust run test soak fleet record bench instructions fuzz lint deny release packages docs servers clean
 
 help: ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,6 +26,9 @@ soak: rust servers ## scrape 5,000 times under random faults, twenty times a sec
 
 fleet: rust servers ## scrape 300 targets for five minutes, some of them broken; print memory, CPU, descriptors, health
 	PG_EXPORTER_FLEET=$${PG_EXPORTER_FLEET:-300} PG_EXPORTER_FLEET_SECONDS=$${PG_EXPORTER_FLEET_SECONDS:-300} $(CARGO) test --release --package pg_exporter --test fleet -- many:: --nocapture $(ARGS)
+
+record: rust servers ## write collectors/statements.lock anew: what PostgreSQL 10 to 18 and pgbouncer say to the shipped statements
+	PG_EXPORTER_LOCK=off PG_EXPORTER_RECORD=1 $(CARGO) test --package pg_exporter --test recorded -- the_lock_of --nocapture $(ARGS)
 
 bench: rust servers ## measure a release build: time, CPU and memory per scrape, health requests per second
 	$(CARGO) bench --package pg_exporter --bench scrape -- $(ARGS)

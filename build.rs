@@ -11,13 +11,15 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pg_exporter_schema::{
-    Severity, Source, Strictness, compile, inexact, read_dir, rerun_if_changed, write_file,
+    LOCK_FILE, LockStrictness, Locks, Severity, Source, Strictness, compile, inexact, read_dir, read_lock,
+    rerun_if_changed, write_file,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     for input in [
         "PG_EXPORTER_COLLECTORS",
         "PG_EXPORTER_DISTRIBUTION",
+        "PG_EXPORTER_LOCK",
         "SOURCE_DATE_EPOCH",
     ] {
         println!("cargo::rerun-if-env-changed={input}");
@@ -30,9 +32,25 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Writes `OUT_DIR/collectors.rs`. After mistakes it is written all the same, so that they are the only errors.
 fn collectors() -> Result<(), Box<dyn Error>> {
-    let outcome = compile(&sources()?, Strictness::Strict);
-    // Whoever builds the shipped set cannot do anything about its warnings; `check` shows them to those who can.
     let is_site = env::var_os("PG_EXPORTER_COLLECTORS").is_some_and(|paths| !paths.is_empty());
+    // What is shipped was prepared on every server that it is for; a site says itself how much it wants to be sure.
+    let otherwise = if is_site {
+        LockStrictness::Warn
+    } else {
+        LockStrictness::Require
+    };
+    let strictness = LockStrictness::parse(env::var("PG_EXPORTER_LOCK").ok().as_deref(), otherwise)?;
+    let (sources, locks) = sources()?;
+    let mut outcome = compile(&sources, Strictness::Strict);
+    if !outcome.has_errors() {
+        let found = locks.judge(&outcome, &sources, strictness);
+        outcome.diagnostics.extend(found);
+        if strictness != LockStrictness::Off {
+            outcome.diagnostics.extend(locks.leftovers(&outcome));
+        }
+    }
+    locks.attach(&mut outcome.collectors);
+    // Whoever builds the shipped set cannot do anything about its warnings; `check` shows them to those who can.
     for found in &outcome.diagnostics {
         match found.severity {
             Severity::Error => println!("cargo::error={found}"),
@@ -49,17 +67,20 @@ fn collectors() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-cfg=site_collectors");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set; build with Cargo")?);
-    let mut text = write_file(&outcome.collectors);
+    let mut text = write_file(&outcome.collectors, &locks);
     text.push_str("\n/// Whether the set is the project's own, not a site's.\n");
     text.push_str(&format!("pub(crate) const IS_SHIPPED: bool = {};\n", !is_site));
     std::fs::write(out.join("collectors.rs"), text)?;
     Ok(())
 }
 
-fn sources() -> Result<Vec<Source>, Box<dyn Error>> {
+/// The definitions, and what servers said to their statements. That is read even where no difference is looked for: the types of
+/// fields are in it.
+fn sources() -> Result<(Vec<Source>, Locks), Box<dyn Error>> {
     let directories = env::var_os("PG_EXPORTER_COLLECTORS").filter(|paths| !paths.is_empty());
     let directories = directories.unwrap_or_else(|| "collectors".into());
     let mut sources = Vec::new();
+    let mut locks = Vec::new();
     for (rank, directory) in env::split_paths(&directories).enumerate() {
         println!("{}", rerun_if_changed(&directory));
         let files = match read_dir(&directory, &shown(&directory)) {
@@ -79,8 +100,9 @@ fn sources() -> Result<Vec<Source>, Box<dyn Error>> {
             directory: rank,
             ..source
         }));
+        locks.extend(read_lock(&directory, &shown(&directory), LOCK_FILE)?);
     }
-    Ok(sources)
+    Ok((sources, Locks::read(&locks)))
 }
 
 /// The directory as the binary may name it: a path of the machine that builds must not reach it.

@@ -92,4 +92,4 @@ pub mod web;
 pub use pg_exporter_macros::{Row, collectors};
 pub use pg_exporter_schema as schema;
 pub use program::Exporter;
-pub use scrape::{DatabaseRows, Row, RowView};
+pub use scrape::{DatabaseRows, Row, RowView, Unfit, Value};

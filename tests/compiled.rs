@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use pg_exporter::build_info::BUILD_INFO;
 use pg_exporter::catalog::compiled::COLLECTORS;
-use pg_exporter::schema::{Collector, Source, Strictness, compile, dump, layer, read_dir};
+use pg_exporter::schema::{
+    Collector, LOCK_FILE, Locks, Source, Strictness, compile, dump, layer, read_dir, read_lock,
+};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,7 +36,9 @@ fn this_is_the_standard_distribution() {
 fn every_shipped_file_means_at_run_time_what_was_compiled() {
     let sources = shipped();
     assert!(sources.len() > 20, "only {} files were found", sources.len());
-    let read = sound(&sources);
+    let mut read = sound(&sources);
+    let lock = read_lock(&root().join("collectors"), "collectors", LOCK_FILE).unwrap();
+    Locks::read(&[lock.unwrap()]).attach(&mut read);
     for (compiled, read) in COLLECTORS.iter().zip(&read) {
         assert_eq!(compiled, read, "compiled and read differ in {}", read.branch);
     }

@@ -9,9 +9,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
-use pg_exporter::schema::{Collector, OPEN, Usage};
+use pg_exporter::schema::{Collector, Column, LOCK_FILE, Locks, OPEN, Source, Usage, shown_releases};
 
 const INTRODUCTION: &str = "\
 # Collector reference
@@ -19,7 +20,8 @@ const INTRODUCTION: &str = "\
 Generated from the definitions in `collectors/` by `UPDATE_GOLDEN=1 cargo test --test reference`: do not edit. Metrics about the exporter
 itself: [Metrics of the exporter](metrics-of-the-exporter.md).
 
-Versions are majors of the server; *from-to* includes both ends. A collector without the tag `cluster` runs on every
+Versions are majors of the server; *from-to* includes both ends. *Proven* are those that the statement was prepared on when it was recorded
+in `collectors/statements.lock`; types are those that the servers named then. A collector without the tag `cluster` runs on every
 database. `skip` means defined but not run unless a run-time layer says `skip: false`. Times are seconds.
 ";
 
@@ -67,7 +69,9 @@ fn cell(text: &str) -> String {
 }
 
 fn branches(text: &mut String, branches: &[&Collector]) {
-    text.push_str("\n| branch | versions | tags | ttl | timeout | |\n|---|---|---|---|---|---|\n");
+    text.push_str(
+        "\n| branch | versions | proven | tags | ttl | timeout | |\n|---|---|---|---|---|---|---|\n",
+    );
     for branch in branches {
         let tags: Vec<_> = branch.tags.iter().map(ToString::to_string).collect();
         let timeout = branch
@@ -79,14 +83,50 @@ fn branches(text: &mut String, branches: &[&Collector]) {
             .map(|(_, m)| *m)
             .collect();
         let (ttl, versions) = (branch.ttl.as_secs_f64(), versions(branch));
+        let proven = proven(branch);
         let (branch, tags, marks) = (&branch.branch, tags.join(" "), marks.join(" "));
         writeln!(
             text,
-            "| {branch} | {versions} | {tags} | {ttl} | {timeout} | {marks} |"
+            "| {branch} | {versions} | {proven} | {tags} | {ttl} | {timeout} | {marks} |"
         )
         .unwrap();
     }
 }
+
+/// The releases that prove a branch, or why none does.
+fn proven(branch: &Collector) -> String {
+    match LOCKS.unproven(branch) {
+        Some(why) => format!("no: {}", cell(why)),
+        None => shown_releases(&branch.origin.proven),
+    }
+}
+
+/// What servers call a column in these branches.
+fn types(branches: &[&Collector], is_it: impl Fn(&Column) -> bool) -> String {
+    let mut types: Vec<String> = Vec::new();
+    for branch in branches {
+        for column in branch.columns.iter().filter(|column| is_it(column)) {
+            for kind in LOCKS
+                .sql_type(branch, column)
+                .iter()
+                .flat_map(|kinds| kinds.split("; "))
+            {
+                let kind = kind.split(' ').next().unwrap_or(kind).to_owned();
+                if kind != "unknown" && !types.contains(&kind) {
+                    types.push(kind);
+                }
+            }
+        }
+    }
+    types.join(", ")
+}
+
+/// What was recorded of the shipped set.
+static LOCKS: LazyLock<Locks> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("collectors");
+    let text = std::fs::read(folder.join(LOCK_FILE)).unwrap();
+    Locks::read(&[Source::new(format!("collectors/{LOCK_FILE}"), text)])
+});
 
 fn metrics(text: &mut String, branches: &[&Collector]) {
     struct Metric {
@@ -117,10 +157,16 @@ fn metrics(text: &mut String, branches: &[&Collector]) {
             }
         }
     }
-    text.push_str("\n| metric | type | versions | meaning |\n|---|---|---|---|\n");
+    text.push_str("\n| metric | type | SQL type | versions | meaning |\n|---|---|---|---|---|\n");
     for name in order {
         let Metric { kind, help, versions } = &metrics[&name];
-        writeln!(text, "| `{name}` | {kind} | {} | {help} |", versions.join(", ")).unwrap();
+        let types = types(branches, |column| column.usage.is_value() && *column.name == name);
+        writeln!(
+            text,
+            "| `{name}` | {kind} | {types} | {} | {help} |",
+            versions.join(", ")
+        )
+        .unwrap();
     }
 }
 
@@ -130,7 +176,15 @@ fn labels(text: &mut String, branches: &[&Collector]) {
         if !seen.contains(&&label.name) {
             seen.push(&label.name);
             let intro = if seen.len() == 1 { "\nLabels:\n" } else { "" };
-            writeln!(text, "{intro}- `{}`: {}", label.name, cell(&label.help)).unwrap();
+            let types = types(branches, |column| {
+                column.usage == Usage::Label && column.name == label.name
+            });
+            let types = if types.is_empty() {
+                types
+            } else {
+                format!(" ({types})")
+            };
+            writeln!(text, "{intro}- `{}`{types}: {}", label.name, cell(&label.help)).unwrap();
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct Origin {
     pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) query_line: u32,
+    pub(crate) proven: Vec<u32>,
 }
 
 impl<'a> Definition<'a> {
@@ -131,7 +132,23 @@ fn origin(item: &Item) -> Origin {
         file: text(items, "file").unwrap_or_default(),
         line: number("line"),
         query_line: number("query_line"),
+        proven: numbers(items, "proven"),
     }
+}
+
+fn numbers(items: &[Item], key: &str) -> Vec<u32> {
+    let values = items
+        .iter()
+        .filter(|item| item.key == key)
+        .flat_map(|item| match &item.value {
+            Value::List(values, _) => values.as_slice(),
+            Value::Scalar(..) | Value::Items(..) => &[],
+        });
+    let number = |value: &Value| match value {
+        Value::Scalar(text, _) => text.parse().ok(),
+        Value::List(..) | Value::Items(..) => None,
+    };
+    values.filter_map(number).collect()
 }
 
 fn text(items: &[Item], key: &str) -> Option<String> {

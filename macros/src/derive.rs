@@ -1,12 +1,15 @@
 //! `#[derive(Row)]`: a struct and its attributes become a definition, which is compiled as a file's would be.
 
-use pg_exporter_schema::{Collector, Severity, Usage, compile_node, constant, constant_origin};
-use proc_macro2::{Span, TokenStream};
+use pg_exporter_schema::{
+    Collector, LockStrictness, Outcome, Severity, Usage, compile_node, constant, constant_origin,
+};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{DeriveInput, Generics, Lifetime};
 
 use crate::definition::{Definition, Origin};
+use crate::lock;
 use crate::tree::Spans;
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
@@ -29,7 +32,12 @@ fn implementation(input: &DeriveInput) -> syn::Result<TokenStream> {
     check_generics(&input.generics)?;
     let mut spans = Spans::default();
     let definition = Definition::read(input, &mut spans)?;
-    let outcome = compile_node(&definition.branch, &definition.node);
+    let mut outcome = compile_node(&definition.branch, &definition.node);
+    let mut noted = TokenStream::new();
+    // What the definition compiler wrote was compared with its lock already.
+    if definition.origin.is_none() && !outcome.has_errors() {
+        noted = proven(&input.ident, &mut outcome, &spans)?;
+    }
     let errors = outcome
         .diagnostics
         .iter()
@@ -40,12 +48,46 @@ fn implementation(input: &DeriveInput) -> syn::Result<TokenStream> {
     });
     match (error, outcome.collectors.first()) {
         (Some(error), _) => Err(error),
-        (None, Some(collector)) => Ok(implement(input, collector, &definition)),
+        (None, Some(collector)) => {
+            let implementation = implement(input, collector, &definition);
+            Ok(quote!(#noted #implementation))
+        }
         (None, None) => Err(syn::Error::new(
             input.ident.span(),
             "no definition came of this struct",
         )),
     }
+}
+
+/// Compares a struct with the lock that lies beside its file: what is wrong is added to the outcome, or told as warnings.
+fn proven(name: &Ident, outcome: &mut Outcome, spans: &Spans) -> syn::Result<TokenStream> {
+    let strictness = lock::strictness()?;
+    let mut tokens = lock::tracked();
+    if strictness == LockStrictness::Off {
+        return Ok(tokens);
+    }
+    let Some((locks, tracked)) = lock::beside(name.span())? else {
+        return match strictness {
+            LockStrictness::Require => Err(syn::Error::new(
+                name.span(),
+                "nothing is recorded of this statement, and PG_EXPORTER_LOCK=require: run your exporter's `check --record \
+                 --url URL`, which writes statements.lock beside this file",
+            )),
+            _ => Ok(tokens),
+        };
+    };
+    tokens.extend(tracked);
+    for found in locks.judge(outcome, &[], strictness) {
+        // A place in the lock itself is none in this file.
+        let (span, message) = if found.file.is_empty() {
+            (spans.span(found.line), found.message.clone())
+        } else {
+            (name.span(), found.to_string())
+        };
+        tokens.extend(lock::told(&found, span, &message));
+    }
+    locks.attach(&mut outcome.collectors);
+    Ok(tokens)
 }
 
 fn check_generics(generics: &Generics) -> syn::Result<()> {
@@ -64,8 +106,17 @@ fn implement(input: &DeriveInput, collector: &Collector, definition: &Definition
             file,
             line,
             query_line,
-        }) => constant_origin(&quote!(#file), &quote!(#line), &quote!(#query_line)),
-        None => constant_origin(&quote!(::core::file!()), &quote!(::core::line!()), &quote!(0)),
+            proven,
+        }) => constant_origin(&quote!(#file), &quote!(#line), &quote!(#query_line), proven),
+        None => {
+            let proven = &collector.origin.proven;
+            constant_origin(
+                &quote!(::core::file!()),
+                &quote!(::core::line!()),
+                &quote!(0),
+                proven,
+            )
+        }
     };
     let constant = constant(collector, &origin);
     let position = |usage: fn(Usage) -> bool, name: &str| {
@@ -77,14 +128,14 @@ fn implement(input: &DeriveInput, collector: &Collector, definition: &Definition
         let label = position(|usage| usage == Usage::Label, name);
         let value = match (label, position(Usage::is_value, name)) {
             (Some(index), _) => quote_spanned!(span=> row.label(#index)),
-            (None, Some(index)) => quote_spanned!(span=> row.value(#index)),
+            (None, Some(index)) => quote_spanned!(span=> row.value(#index)?),
             (None, None) => quote_spanned!(span=> ::core::compile_error!("a DISCARD column has no field; write `discard(…)`")),
         };
         quote!(#ident: #value)
     });
     implement_with(input, &constant, &{
         let name = &input.ident;
-        quote!(#name { #(#fields),* })
+        quote!(::core::result::Result::Ok(#name { #(#fields),* }))
     })
 }
 
@@ -95,7 +146,7 @@ fn stub(input: &DeriveInput) -> TokenStream {
         skip: true,
         ..Collector::default()
     };
-    let constant = constant(&blank, &constant_origin(&quote!(""), &quote!(0), &quote!(0)));
+    let constant = constant(&blank, &constant_origin(&quote!(""), &quote!(0), &quote!(0), &[]));
     implement_with(
         input,
         &constant,
@@ -127,7 +178,9 @@ fn implement_with(input: &DeriveInput, constant: &TokenStream, body: &TokenStrea
 
             type Of<#row> = #of;
 
-            fn from_row<#row>(row: ::pg_exporter::RowView<#row>) -> #of {
+            fn from_row<#row>(
+                row: ::pg_exporter::RowView<#row>,
+            ) -> ::core::result::Result<#of, ::pg_exporter::Unfit> {
                 #body
             }
         }

@@ -2,12 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use pg_exporter_schema::{Severity, Source, Strictness, compile, read_dir, write};
+use pg_exporter_schema::{
+    Diagnostic, LOCK_FILE, LockStrictness, Locks, Severity, Source, Strictness, compile, read_dir, read_lock,
+    write,
+};
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::{LitStr, Token};
+
+use crate::lock;
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     match items(input) {
@@ -30,30 +35,55 @@ fn items(input: TokenStream) -> syn::Result<TokenStream> {
     let root = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let root =
         root.ok_or_else(|| syn::Error::new(span, "CARGO_MANIFEST_DIR is not set; build with Cargo"))?;
+    let strictness = lock::strictness()?;
     let mut sources = Vec::new();
+    let mut locks = Vec::new();
     for (rank, directory) in directories.iter().enumerate() {
         sources.extend(read(&root, directory, rank)?);
+        locks.extend(read_lock_of(&root, directory)?);
     }
-    let outcome = compile(&sources, Strictness::Strict);
-    let tracked = sources.iter().map(tracked);
-    let errors = outcome
-        .diagnostics
-        .iter()
-        .filter(|found| found.severity == Severity::Error);
-    let errors = errors.map(|found| {
-        let message = found.to_string();
-        let literal = directories
-            .iter()
+    let tracked = lock::tracked()
+        .into_iter()
+        .chain(sources.iter().chain(&locks).flat_map(tracked));
+    let tracked: TokenStream = tracked.collect();
+    let locks = Locks::read(&locks);
+    let mut outcome = compile(&sources, Strictness::Strict);
+    let mut found: Vec<Diagnostic> = outcome.diagnostics.clone();
+    found.retain(|found| found.severity == Severity::Error);
+    // A definition with a mistake has no statement to compare.
+    if found.is_empty() {
+        found = locks.judge(&outcome, &sources, strictness);
+        if strictness != LockStrictness::Off {
+            found.extend(locks.leftovers(&outcome));
+        }
+    }
+    let told = found.iter().map(|found| {
+        let mut literals = directories.iter();
+        let literal = literals
             .find(|literal| is_of(&found.file, literal))
             .unwrap_or(first);
-        quote_spanned!(literal.span()=> ::core::compile_error!(#message);)
+        lock::told(found, literal.span(), &found.to_string())
     });
-    let body = if outcome.has_errors() {
+    let body = if found.iter().any(|found| found.severity == Severity::Error) {
         stub()
     } else {
-        write(&outcome.collectors)
+        locks.attach(&mut outcome.collectors);
+        write(&outcome.collectors, &locks)
     };
-    Ok(quote!(#(#tracked)* #(#errors)* #body))
+    Ok(quote!(#tracked #(#told)* #body))
+}
+
+/// The lock of a directory. It is read even where no difference is looked for: the types of fields are in it.
+fn read_lock_of(root: &Path, directory: &LitStr) -> syn::Result<Option<Source>> {
+    let shown = directory.value();
+    let shown = shown.trim_end_matches('/');
+    read_lock(&root.join(shown), shown, LOCK_FILE).map_err(|cause| {
+        let message = format!(
+            "cannot read `{shown}/{LOCK_FILE}` under the crate's root: {}",
+            cause.kind()
+        );
+        syn::Error::new(directory.span(), message)
+    })
 }
 
 fn read(root: &Path, directory: &LitStr, rank: usize) -> syn::Result<Vec<Source>> {

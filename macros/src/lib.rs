@@ -5,6 +5,7 @@ mod attributes;
 mod definition;
 mod derive;
 mod directory;
+mod lock;
 mod tree;
 
 use proc_macro::TokenStream;
@@ -21,6 +22,10 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
+/// Where a `statements.lock` lies beside the files (`pg_exporter check --record` writes it), what servers said to the
+/// statements is compared with them as well: with `PG_EXPORTER_LOCK=require` each difference is an error, without it a
+/// warning, with `off` nothing.
+///
 /// An edited file rebuilds the crate. A file that is added does not, because a macro cannot tell Cargo to watch a
 /// directory; a build script of one line does that:
 ///
@@ -35,7 +40,7 @@ pub fn collectors(input: TokenStream) -> TokenStream {
 /// Makes a collector of a struct: its definition and the conversion from a row of its result.
 ///
 /// The struct's attribute takes the keys of a definition, its fields' attributes the properties of a column. Fields
-/// are columns: `&'a str` for a label, `Option<f64>` for a value, `None` when it is NULL. A doc comment is the
+/// are columns: `&'a str` for a label, for a value `f64`, `i64`, `u64`, `bool` or `SystemTime`, or an `Option` of these that is `None` when it is NULL. A doc comment is the
 /// description where none is given; `branch` is the struct's name in snake case where it is absent.
 ///
 /// ```text

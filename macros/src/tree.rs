@@ -18,9 +18,14 @@ impl Spans {
 
     /// The mistake as a compile error where it was made.
     pub(crate) fn error(&self, diagnostic: &Diagnostic) -> syn::Error {
-        let index = usize::try_from(diagnostic.line).unwrap_or(0).checked_sub(1);
+        syn::Error::new(self.span(diagnostic.line), &diagnostic.message)
+    }
+
+    /// The span that a line stands for.
+    pub(crate) fn span(&self, line: u32) -> Span {
+        let index = usize::try_from(line).unwrap_or(0).checked_sub(1);
         let span = index.and_then(|index| self.0.get(index).copied());
-        syn::Error::new(span.unwrap_or_else(Span::call_site), &diagnostic.message)
+        span.unwrap_or_else(Span::call_site)
     }
 
     pub(crate) fn scalar(&mut self, text: impl Into<String>, span: Span) -> Node {

@@ -80,7 +80,7 @@ fn a_row_becomes_the_struct() {
         values: &[Some(2.0), None],
     };
     assert_eq!(
-        ShopOrders::from_row(row),
+        ShopOrders::from_row(row).unwrap(),
         ShopOrders {
             state: "open",
             open: Some(2.0),

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use futures_util::StreamExt as _;
 use postgres_types::{FromSql, Type};
-use tokio_postgres::{RowStream, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
+use tokio_postgres::{RowStream, SimpleColumn, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
 use super::failure::Failure;
 use crate::values::name;
@@ -27,16 +27,19 @@ pub struct ResultColumn {
     pub name: Box<str>,
     /// Type, as in `pg_type.oid`; 0 when not known (pgbouncer).
     pub oid: u32,
+    /// The type's name, of one that PostgreSQL does not bring.
+    pub foreign: Option<Box<str>>,
 }
 
 impl ResultColumn {
-    /// The type as SQL names it; its number when it is none that PostgreSQL brings.
+    /// The type by its internal name; `unknown` where the server does not tell.
     #[must_use]
     pub fn type_name(&self) -> String {
-        Type::from_oid(self.oid).map_or_else(
-            || format!("with OID {}", self.oid),
-            |known| known.name().to_owned(),
-        )
+        match (&self.foreign, Type::from_oid(self.oid)) {
+            (Some(name), _) => name.to_string(),
+            (None, Some(known)) => known.name().to_owned(),
+            (None, None) => "unknown".to_owned(),
+        }
     }
 }
 
@@ -92,25 +95,33 @@ impl Row {
     pub fn columns(&self) -> Vec<ResultColumn> {
         match &self.0 {
             Inner::Binary(row) => columns_of(row.columns()),
-            Inner::Text(row) => row
-                .columns()
-                .iter()
-                .map(|column| ResultColumn {
-                    name: column.name().into(),
-                    oid: 0,
-                })
-                .collect(),
+            Inner::Text(row) => untyped(row.columns()),
         }
     }
+}
+
+/// Columns of the simple protocol.
+fn untyped(columns: &[SimpleColumn]) -> Vec<ResultColumn> {
+    let column = |column: &SimpleColumn| ResultColumn {
+        name: column.name().into(),
+        oid: 0,
+        foreign: None,
+    };
+    columns.iter().map(column).collect()
 }
 
 /// The columns of a prepared statement or of a row.
 pub(in crate::postgres) fn columns_of(columns: &[tokio_postgres::Column]) -> Vec<ResultColumn> {
     columns
         .iter()
-        .map(|column| ResultColumn {
-            name: column.name().into(),
-            oid: column.type_().oid(),
+        .map(|column| {
+            let kind = column.type_();
+            let is_known = Type::from_oid(kind.oid()).is_some();
+            ResultColumn {
+                name: column.name().into(),
+                oid: kind.oid(),
+                foreign: (!is_known).then(|| kind.name().into()),
+            }
         })
         .collect()
 }
@@ -118,6 +129,8 @@ pub(in crate::postgres) fn columns_of(columns: &[tokio_postgres::Column]) -> Vec
 /// Rows as they arrive; nothing is buffered beyond what the driver holds.
 pub struct Rows {
     stream: Stream,
+    /// The columns of the simple protocol, once they have come: a result without rows has them too.
+    columns: Option<Vec<ResultColumn>>,
 }
 
 enum Stream {
@@ -129,13 +142,21 @@ impl Rows {
     pub(in crate::postgres) fn binary(stream: RowStream) -> Self {
         Self {
             stream: Stream::Binary(Box::pin(stream)),
+            columns: None,
         }
     }
 
     pub(in crate::postgres) fn text(stream: SimpleQueryStream) -> Self {
         Self {
             stream: Stream::Text(Box::pin(stream)),
+            columns: None,
         }
+    }
+
+    /// The columns of a result by the simple protocol, known once its first row, or its end, was read.
+    #[must_use]
+    pub fn columns(&self) -> Option<&[ResultColumn]> {
+        self.columns.as_deref()
     }
 
     /// The next row, `None` at the end.
@@ -150,11 +171,13 @@ impl Rows {
             },
             Stream::Text(stream) => loop {
                 match stream.next().await {
-                    Some(message) => {
-                        if let SimpleQueryMessage::Row(row) = message? {
-                            return Ok(Some(Row(Inner::Text(row))));
+                    Some(message) => match message? {
+                        SimpleQueryMessage::Row(row) => return Ok(Some(Row(Inner::Text(row)))),
+                        SimpleQueryMessage::RowDescription(columns) => {
+                            self.columns = Some(untyped(&columns));
                         }
-                    }
+                        _ => {}
+                    },
                     None => return Ok(None),
                 }
             },

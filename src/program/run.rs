@@ -62,10 +62,18 @@ fn execute(cli: Cli, exporter: Exporter) -> Result<ExitCode, Stop> {
             paths,
             strict,
             connect,
+            record,
             format,
         }) => match setup.fleet() {
             Some(sources) => check::targets(&setup, &sources, connect, format),
-            None => check::run(&setup, &paths, strict, format),
+            None => {
+                let manner = check::Manner {
+                    strict,
+                    record,
+                    format,
+                };
+                check::run(&setup, &paths, &manner)
+            }
         },
         Some(Command::Convert { files }) => convert::run(&files),
         Some(Command::Schema) => commands::schema(!setup.settings.targets.is_empty()),

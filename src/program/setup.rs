@@ -15,6 +15,7 @@ use crate::postgres::connect::Endpoint;
 use crate::postgres::conninfo::{ConnInfo, ProcessEnvironment};
 use crate::postgres::meter::ResultLimits;
 use crate::scrape::Config;
+use crate::values::Secret;
 use crate::web;
 
 /// What every command starts from.
@@ -68,10 +69,15 @@ impl Setup {
 
     /// Where to connect.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Stop> {
+        self.endpoint_of(&self.settings.url)
+    }
+
+    /// Where to connect to the server of that URL.
+    pub(crate) fn endpoint_of(&self, url: &Secret) -> Result<Endpoint, Stop> {
         let environment = ProcessEnvironment {
             files: self.settings.files.clone(),
         };
-        let text = self.settings.url.expose_text().unwrap_or_default();
+        let text = url.expose_text().unwrap_or_default();
         let info = ConnInfo::parse(text, &environment)
             .map_err(|error| Stop::usage(format!("{}: {error}", self.settings.url_origin)))?;
         if self.settings.url_origin == "--url" && info.has_secret() {

@@ -29,6 +29,7 @@ pub use rows::gaps::Gaps;
 pub use rows::mismatch::Mismatch;
 pub use rows::row::Row;
 pub use rows::typed::{DatabaseRows, RowHandlers};
+pub use rows::value::{Unfit, Value};
 pub use run::config::Config;
 pub(crate) use run::database_names;
 pub use run::database_names::NamePattern;

@@ -13,15 +13,17 @@ use crate::support::{PROGRAM, documents, nothing_wrong, read, run};
 const FOREIGN_FLAGS: [&str; 3] = ["--nocapture", "--enable-feature", "--auto-discover-databases"];
 
 /// Variables of builds and tests.
-const OTHER_VARIABLES: [&str; 8] = [
+const OTHER_VARIABLES: [&str; 10] = [
     "PG_EXPORTER_COLLECTORS",
     "PG_EXPORTER_DISTRIBUTION",
     "PG_EXPORTER_FLEET",
     "PG_EXPORTER_FLEET_SECONDS",
+    "PG_EXPORTER_LOCK",
     "PG_EXPORTER_OPTS",
     "PG_EXPORTER_PICTURES",
     "PG_EXPORTER_QUIET",
     "PG_EXPORTER_SOAK",
+    "PG_EXPORTER_TEST_SERVERS",
 ];
 
 /// Every flag of the program and its subcommands.

@@ -136,7 +136,7 @@ fn every_shipped_statement_can_be_prepared() {
 
 #[test]
 fn databases_that_refuse_are_told_and_the_others_are_checked() {
-    let url = database("check_main");
+    let url = database("check_refused");
     for name in ["check_open", "check_full", "check_locked"] {
         let _ = database(name);
     }

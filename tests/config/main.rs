@@ -11,6 +11,7 @@
 //! | [`selection`] | jobs of different collectors do not disturb each other |
 //! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |
+//! | [`record`] | what servers say is written beside the definitions, and told without a server from then on |
 //! | [`doctor`] | problems are named, and its statements put them right |
 //! | [`valid_pages`] | collectors that meet, results that lack columns, clients in a hurry |
 //! | [`reports`] | `/explain` and `/stat`, and the subcommands |
@@ -28,6 +29,7 @@ mod files_of_1x;
 mod load;
 mod mistakes;
 mod new;
+mod record;
 mod reload;
 mod reports;
 mod selection;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
-use pg_exporter::schema::{Collector, Severity, Strictness, Usage, compile, read_dir};
+use pg_exporter::schema::{
+    Collector, LOCK_FILE, Locks, Severity, Strictness, Usage, compile, read_dir, read_lock,
+};
 
 use crate::expected::{BRANCHES, Branch};
 
@@ -118,7 +120,9 @@ fn metrics_beyond_the_contract_have_names_of_their_own() {
 #[test]
 fn compiled_definitions_equal_the_files() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("collectors");
-    let outcome = compile(&read_dir(&directory, "collectors").unwrap(), Strictness::Strict);
+    let mut outcome = compile(&read_dir(&directory, "collectors").unwrap(), Strictness::Strict);
+    let lock = read_lock(&directory, "collectors", LOCK_FILE).unwrap();
+    Locks::read(&[lock.unwrap()]).attach(&mut outcome.collectors);
     let errors: Vec<_> = outcome
         .diagnostics
         .iter()

@@ -2,8 +2,8 @@
 //!
 //! The way of a file, a room each: `language` holds one row per key; `read` makes nodes and typed values with their
 //! positions of text; `resolve` makes the model of them, lays files over files, lets entries without a query tune what is
-//! there and checks the set as a whole; `render` writes the model as Rust, YAML, JSON Schema and documentation. Every
-//! mistake is collected, none ends a pass. Beside them are the readers of two other YAML files, [web_options] and
+//! there and checks the set as a whole; `lock` compares it with what servers said when they were asked; `render` writes the
+//! model as Rust, YAML, JSON Schema and documentation. Every mistake is collected, none ends a pass. Beside them are the readers of two other YAML files, [web_options] and
 //! [targets], since only this crate knows YAML.
 //!
 //! ```
@@ -17,6 +17,7 @@
 
 mod convert;
 mod language;
+mod lock;
 mod model;
 mod read;
 mod render;
@@ -26,6 +27,13 @@ mod web;
 
 pub use convert::conversion::{Converted, convert};
 pub use language::tag::FLAVOURS;
+pub use lock::fingerprint::fingerprint;
+pub use lock::kind::SqlKind;
+pub use lock::locks::{LockStrictness, Locks};
+pub use lock::position::place_in_query;
+pub use lock::record::{Answer, Lock, Part, ResultColumn, Statement};
+pub use lock::server::{Role, Server, shown_releases};
+pub use lock::text::LOCK_FILE;
 pub use model::{
     Bucket, Collector, Column, DEFAULT_TIMEOUT, Family, List, OPEN, Origin, Predicate, Setting, Tag, Text,
     Usage, search_path,
@@ -34,7 +42,7 @@ pub use read::diagnostic::{Diagnostic, Severity};
 pub use read::node::{Kind, Node};
 pub use read::position::{At, Location, Position};
 pub use read::report::Strictness;
-pub use read::source::{Source, definition_files, read_dir, read_path, rerun_if_changed};
+pub use read::source::{Source, definition_files, read_dir, read_lock, read_path, rerun_if_changed};
 pub use render::constant::{constant, constant_origin};
 pub use render::docs::key_tables;
 pub use render::dump::dump;

@@ -178,6 +178,9 @@ pub struct Origin {
     pub line: u32,
     /// Line on which the text of its query begins, from 1; 0 when it has none.
     pub query_line: u32,
+    /// The releases that its statement was prepared on when it was recorded, by their first version (140000, of pgbouncer
+    /// 12500), sorted. Empty when nothing is recorded.
+    pub proven: List<u32>,
 }
 
 impl Collector {

@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use pg_exporter_schema::{
-    Collector, Strictness, compile, dump, json_schema, key_tables, read_dir, write, write_file,
+    Collector, LOCK_FILE, LockStrictness, Locks, Strictness, compile, dump, json_schema, key_tables,
+    read_dir, read_lock, write, write_file,
 };
 
 #[path = "support/golden.rs"]
@@ -18,9 +19,18 @@ fn directory() -> PathBuf {
 }
 
 fn collectors() -> Vec<Collector> {
-    let outcome = compile(&read_dir(&directory(), "golden").unwrap(), Strictness::Strict);
+    let sources = read_dir(&directory(), "golden").unwrap();
+    let mut outcome = compile(&sources, Strictness::Strict);
     assert!(outcome.diagnostics.is_empty(), "{:?}", outcome.diagnostics);
+    let differences = locks().judge(&outcome, &sources, LockStrictness::Require);
+    assert!(differences.is_empty(), "{differences:?}");
+    locks().attach(&mut outcome.collectors);
     outcome.collectors
+}
+
+fn locks() -> Locks {
+    let lock = read_lock(&directory(), "golden", LOCK_FILE).unwrap();
+    Locks::read(&[lock.unwrap()])
 }
 
 fn assert_golden(name: &str, text: &str) {
@@ -31,7 +41,7 @@ fn assert_golden(name: &str, text: &str) {
 
 #[test]
 fn generated_code_is_as_reviewed() {
-    assert_golden("collectors.rs", &write_file(&collectors()));
+    assert_golden("collectors.rs", &write_file(&collectors(), &locks()));
 }
 
 #[test]
@@ -41,13 +51,13 @@ fn the_file_and_the_tokens_say_the_same() {
         let tokens: proc_macro2::TokenStream = text.parse().unwrap();
         tokens.to_string().replace(char::is_whitespace, "")
     };
-    assert!(tokens(write_file(&collectors)) == tokens(write(&collectors).to_string()));
+    assert!(tokens(write_file(&collectors, &locks())) == tokens(write(&collectors, &locks()).to_string()));
 }
 
 #[test]
 fn generated_code_names_no_path_of_this_machine() {
     let root = env!("CARGO_MANIFEST_DIR");
-    assert!(!write_file(&collectors()).contains(root));
+    assert!(!write_file(&collectors(), &locks()).contains(root));
 }
 
 #[test]

@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use pg_exporter_schema::{
-    Collector, Source, Strictness, compile, dump, layer, read_dir, web_options, write, write_file,
+    Collector, Locks, Source, Strictness, compile, dump, layer, read_dir, web_options, write, write_file,
 };
 use proptest::prelude::*;
 
@@ -39,8 +39,8 @@ fn through_all_passes(text: &[u8]) {
         for found in &outcome.diagnostics {
             assert!(!found.to_string().contains('\n'), "{found:?}");
         }
-        let _ = write(&outcome.collectors);
-        let _ = write_file(&outcome.collectors);
+        let _ = write(&outcome.collectors, &Locks::default());
+        let _ = write_file(&outcome.collectors, &Locks::default());
         let again = layer(&outcome.collectors, &sources, strictness);
         let _ = dump(&again.collectors);
     }

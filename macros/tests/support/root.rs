@@ -15,7 +15,7 @@ pub trait Row {
     /// The struct with labels that live as long as the row.
     type Of<'r>;
     /// Its row.
-    fn from_row(row: RowView<'_>) -> Self::Of<'_>;
+    fn from_row(row: RowView<'_>) -> Result<Self::Of<'_>, Unfit>;
 }
 
 /// A row.
@@ -34,7 +34,35 @@ impl<'a> RowView<'a> {
     }
 
     /// A value.
-    pub fn value(&self, index: usize) -> Option<f64> {
-        self.values.get(index).copied().flatten()
+    pub fn value<T: Value>(&self, index: usize) -> Result<T, Unfit> {
+        T::of(self.values.get(index).copied().flatten()).ok_or(Unfit)
+    }
+}
+
+/// Another value than the field's type has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfit;
+
+/// What a field may be.
+pub trait Value: Sized {
+    /// From a number.
+    fn of(number: Option<f64>) -> Option<Self>;
+}
+
+impl Value for f64 {
+    fn of(number: Option<f64>) -> Option<Self> {
+        number
+    }
+}
+
+impl Value for i64 {
+    fn of(number: Option<f64>) -> Option<Self> {
+        number.map(|number| number as Self)
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    fn of(number: Option<f64>) -> Option<Self> {
+        Some(number.and_then(|number| T::of(Some(number))))
     }
 }

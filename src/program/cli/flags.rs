@@ -13,7 +13,7 @@ pub struct Flags {
     /// [env: PG_EXPORTER_URL, PGURL, or the content of the file PG_EXPORTER_URL_FILE]
     /// [default: postgresql:///?sslmode=disable]
     #[arg(short, long, value_name = "URL")]
-    pub url: Option<Secret>,
+    pub url: Option<Vec<Secret>>,
 
     /// Scrape the servers that a file names, or the files of a folder, instead of one; may be given several times
     /// [env: PG_EXPORTER_TARGETS]

@@ -46,6 +46,8 @@ Examples:
   Look for mistakes in collectors of your own, on a server too:
     pg_exporter check my.yml
     pg_exporter check my.yml --url postgresql://monitor@db.example/postgres
+  Note what servers say to them, so that builds and checks know it without a server:
+    pg_exporter check collectors --record --url postgresql:///a --url postgresql:///b
   Is the server behind this exporter the primary?
     pg_exporter probe http://db.example:9630/primary";
 
@@ -63,6 +65,10 @@ pub enum Command {
         /// Connect once to each server that --targets names, a few at a time
         #[arg(long)]
         connect: bool,
+        /// Write what each server named by --url says into statements.lock, beside the definitions; --url may be given
+        /// several times
+        #[arg(long)]
+        record: bool,
         /// How findings are written
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
         format: ReportFormat,

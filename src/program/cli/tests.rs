@@ -69,7 +69,7 @@ fn short_forms_stand_for_their_flags() {
     let flags = read("-u U -c C -l a=1 -l b=2 -t x,y -x p -i q -n ns -f -T 250 -P /m -D -E")
         .unwrap()
         .flags;
-    assert_eq!(flags.url.unwrap().expose_text().unwrap(), "U");
+    assert_eq!(flags.url.unwrap()[0].expose_text().unwrap(), "U");
     assert_eq!(flags.config.unwrap().to_str(), Some("C"));
     assert_eq!(flags.label.unwrap(), ["a=1", "b=2"]);
     assert_eq!(flags.tag.unwrap(), ["x,y"]);
@@ -91,10 +91,11 @@ fn subcommands() {
         paths: vec!["a.yml".into(), "b".into()],
         strict: true,
         connect: false,
+        record: false,
         format: ReportFormat::Json,
     };
     assert_eq!(check.command, Some(expected));
-    assert_eq!(check.flags.url.unwrap().expose_text().unwrap(), "U");
+    assert_eq!(check.flags.url.unwrap()[0].expose_text().unwrap(), "U");
     assert_eq!(read("schema").unwrap().command, Some(Command::Schema));
     assert_eq!(read("-u U scrape").unwrap().command, Some(Command::Scrape));
     assert_eq!(read("").unwrap().command, None);

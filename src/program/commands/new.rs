@@ -81,7 +81,9 @@ pub(crate) fn run(directory: &Path, library: &Library) -> Result<ExitCode, Stop>
         fs::write(&path, text).map_err(|error| failed(&path, error))?;
     }
     let next = format!(
-        "Wrote {0}. Put definitions into {0}/collectors, then: cargo run --manifest-path {0}/Cargo.toml\n",
+        "Wrote {0}. Put definitions into {0}/collectors, then: cargo run --manifest-path {0}/Cargo.toml\n\
+         Ask a server once what it says to their statements (in {0}, and again after an edit): cargo run -- check --record --url URL\n\
+         Let no difference through, in CI without a server: PG_EXPORTER_LOCK=require cargo build\n",
         directory.display()
     );
     write_stdout(next.as_bytes()).map_err(Stop::failure)?;

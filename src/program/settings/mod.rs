@@ -31,6 +31,8 @@ const DEFAULT_URL: &str = "postgresql:///?sslmode=disable";
 pub struct Settings {
     /// Connection string of the server to scrape.
     pub url: Secret,
+    /// Every server that the command line names, in order: `check` asks all of them, others the last.
+    pub urls: Vec<Secret>,
     /// Where `url` came from: a flag's or a variable's name, or `default`.
     pub url_origin: &'static str,
     /// The file that `url` was read from, if it was; its password is read again for each connection.
@@ -118,8 +120,9 @@ impl Settings {
         let source = Source::new(variable);
         let connect_timeout = source.connect_timeout(flags.connect_timeout)?;
         let files = Files::new(connect_timeout.unwrap_or(CONNECT_TIMEOUT));
-        let (url, url_origin) = match flags.url {
-            Some(url) => (url, "--url"),
+        let urls = flags.url.unwrap_or_default();
+        let (url, url_origin) = match urls.last() {
+            Some(url) => (url.clone(), "--url"),
             None => source.url(&files)?.unwrap_or((DEFAULT_URL.into(), "default")),
         };
         let texts = source.texts(flags.label, "PG_EXPORTER_LABEL").unwrap_or_default();
@@ -149,6 +152,7 @@ impl Settings {
         Ok(Self {
             url_file: source.url_file().filter(|_| url_origin == URL_FILE),
             url,
+            urls,
             url_origin,
             targets,
             shard,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::figures::{duration, left_out};
 use super::protocol::{Protocol, is_pooled, remark};
+use crate::catalog::facts::Kind;
 use crate::catalog::plan::{Verdict, Why};
 use crate::scrape::Overview;
 use crate::values::text::{on_lines, on_one_line};
@@ -34,6 +35,9 @@ pub struct Explained<'a> {
     min_version: Option<u32>,
     /// The first version it is no longer for.
     max_version: Option<u32>,
+    /// The releases that its statement was prepared on when it was compiled, and whether this server's is one of them; `None` when
+    /// that was not recorded.
+    proven: Option<String>,
     /// The same on every database that it could run on; `None` where they differ.
     pub(crate) status: Option<String>,
     pub(crate) databases: Vec<Status<'a>>,
@@ -129,10 +133,23 @@ fn explained<'a>(overview: &'a Overview, at: usize, collector: &'a Collector) ->
         timeout_seconds: collector.timeout.map(|timeout| timeout.as_secs_f64()),
         min_version: (collector.min_version > 0).then_some(collector.min_version),
         max_version: (collector.max_version != OPEN).then_some(collector.max_version),
+        proven: collector.proof(of_its_kind(overview, collector)),
         status: common(collector, &verdicts),
         databases: verdicts.iter().zip(protocols).map(status).collect(),
         is_pooled: overview.databases.iter().any(is_pooled),
         definition: collector,
+    }
+}
+
+/// The server's version, 0 where the collector is for another kind of server.
+fn of_its_kind(overview: &Overview, collector: &Collector) -> u32 {
+    let main = overview.databases.first();
+    let is_console = main.and_then(|main| main.kind) == Some(Kind::Pgbouncer);
+    let version = main.map_or(0, |main| main.version);
+    if is_console == collector.has_tag(&Tag::Pgbouncer) {
+        version
+    } else {
+        0
     }
 }
 
@@ -199,6 +216,9 @@ impl Explained<'_> {
             duration(definition.ttl),
             definition.min_version,
         );
+        if let Some(proven) = &self.proven {
+            let _ = writeln!(text, "  Proven: {proven}");
+        }
         text.push_str(&remark(2, self.is_pooled));
         match &self.status {
             Some(status) => {

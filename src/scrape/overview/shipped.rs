@@ -1,4 +1,5 @@
-//! What the shipped collectors tell of the server, read from their typed rows.
+//! What the shipped collectors tell of the server, read from their typed rows. Fields are read as numbers: their types are what was
+//! recorded of the statements, and this must compile before anything is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use super::server::ServerOverview;
 use crate::catalog::compiled::{PgActivity, PgPrimaryOnly, PgReplicaOnly, PgSetting};
 use crate::scrape::rows::row::Row;
 use crate::scrape::rows::typed::DatabaseRows;
+use crate::scrape::rows::value::Value as _;
 use crate::scrape::run::database::State;
 
 /// The definitions whose rows are read here.
@@ -30,11 +32,11 @@ pub(in crate::scrape) fn read(state: &State, start: Instant) -> ServerOverview {
     let times = [
         primary.as_ref().and_then(|(rows, age)| {
             let row = rows.iter().next()?;
-            Some((row.uptime, row.lag, *age))
+            Some((row.uptime.number(), row.lag.number(), *age))
         }),
         replica.as_ref().and_then(|(rows, age)| {
             let row = rows.iter().next()?;
-            Some((row.uptime, row.lag, *age))
+            Some((row.uptime.number(), row.lag.number(), *age))
         }),
     ];
     let times = times.into_iter().flatten().next();
@@ -46,8 +48,8 @@ pub(in crate::scrape) fn read(state: &State, start: Instant) -> ServerOverview {
         flavour: state.facts.flavour,
         user: state.facts.user.clone(),
         uptime,
-        connections: activity.and_then(|(rows, _)| count(rows.iter().map(|row| row.count).sum())),
-        max_connections: setting.and_then(|(rows, _)| count(rows.iter().next()?.max_connections)),
+        connections: activity.and_then(|(rows, _)| count(rows.iter().map(|row| row.count.number()).sum())),
+        max_connections: setting.and_then(|(rows, _)| count(rows.iter().next()?.max_connections.number())),
         lag: times.and_then(|(_, lag, _)| seconds(lag)),
     }
 }

@@ -1,5 +1,7 @@
 //! A result between decoding and encoding: label text and a matrix of numbers, without lifetimes or types of the wire.
 
+use super::value::{Unfit, Value};
+
 /// Rows of one collector's result, row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
@@ -148,10 +150,22 @@ impl<'a> RowView<'a> {
         self.batch.label(self.row, index)
     }
 
-    /// The value of that index among the definition's value columns; `None` for NULL.
-    #[must_use]
-    pub fn value(&self, index: usize) -> Option<f64> {
-        let value = self.batch.value(self.row, index);
-        (!value.is_nan()).then_some(value)
+    /// The value of that index among the definition's value columns, as the type of a field.
+    ///
+    /// # Errors
+    /// When what is there is not of that type.
+    pub fn value<T: Value>(&self, index: usize) -> Result<T, Unfit> {
+        let number = self.batch.value(self.row, index);
+        // What the result lacks has no value, not even the one that NULL stands for.
+        let number = if self.batch.is_absent(index) {
+            f64::NAN
+        } else {
+            number
+        };
+        T::of(number).ok_or_else(|| Unfit {
+            column: index,
+            found: (!number.is_nan()).then_some(number),
+            wanted: T::NAME,
+        })
     }
 }

@@ -8,3 +8,4 @@ pub(in crate::scrape) mod number;
 pub(in crate::scrape) mod row;
 pub(in crate::scrape) mod timestamp;
 pub(in crate::scrape) mod typed;
+pub(in crate::scrape) mod value;

@@ -3,6 +3,7 @@
 use pg_exporter_schema::{Collector, Column};
 
 use super::batch::RowView;
+use super::value::Unfit;
 
 /// A row of a collector's result as a struct, one field per column.
 ///
@@ -15,8 +16,11 @@ pub trait Row {
     /// The struct with labels that live as long as the result they are read from.
     type Of<'r>;
 
-    /// The row's labels as text, its values as numbers; `None` stands for NULL.
-    fn from_row(row: RowView<'_>) -> Self::Of<'_>;
+    /// The row's labels as text, its values as the types of their fields; `None` stands for NULL.
+    ///
+    /// # Errors
+    /// When a value is not of its field's type.
+    fn from_row(row: RowView<'_>) -> Result<Self::Of<'_>, Unfit>;
 }
 
 /// Whether the rows of one definition can be read as those of the other: the same branch, statement and columns. When and

@@ -3,25 +3,35 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pg_exporter_schema::Collector;
 
 use super::batch::Batch;
 use super::row::{Row, has_the_same_rows};
+use super::value::Unfit;
 
 /// The rows of one collector's last result on one database, as structs `R`.
 pub struct DatabaseRows<R> {
     database: String,
     batch: Arc<Batch>,
+    /// Whether it was told that a row does not fit.
+    told: Arc<AtomicBool>,
     row: PhantomData<fn() -> R>,
 }
 
 impl<R: Row> DatabaseRows<R> {
     /// The result must be one of `R`'s own definition: see [`has_the_same_rows`].
     pub(in crate::scrape) fn new(database: String, batch: Arc<Batch>) -> Self {
+        Self::telling_once(database, batch, Arc::default())
+    }
+
+    /// The same, of which it is told once for all that share `told` that a row does not fit.
+    fn telling_once(database: String, batch: Arc<Batch>, told: Arc<AtomicBool>) -> Self {
         Self {
             database,
             batch,
+            told,
             row: PhantomData,
         }
     }
@@ -44,10 +54,30 @@ impl<R: Row> DatabaseRows<R> {
         self.batch.is_empty()
     }
 
-    /// The rows in the order of the result.
+    /// The rows in the order of the result. One that is not what the struct says, because the server's result is another than the
+    /// one that the struct was made of, is left out, and the log says so once.
     pub fn iter(&self) -> impl Iterator<Item = R::Of<'_>> {
-        self.batch.iter().map(R::from_row)
+        self.batch.iter().filter_map(|row| match R::from_row(row) {
+            Ok(row) => Some(row),
+            Err(unfit) => {
+                if !self.told.swap(true, Ordering::Relaxed) {
+                    tell::<R>(&self.database, &unfit);
+                }
+                None
+            }
+        })
     }
+}
+
+fn tell<R: Row>(database: &str, unfit: &Unfit) {
+    let collector = R::COLLECTOR;
+    let mut columns = collector.values();
+    let column = columns.nth(unfit.column).map_or("", |column| &*column.column);
+    tracing::warn!(
+        branch = &*collector.branch,
+        database,
+        "rows are left out: column {column} {unfit}; record the statement on this server (check --record) and build anew"
+    );
 }
 
 // Derived, these would ask the same of `R`.
@@ -56,6 +86,7 @@ impl<R> Clone for DatabaseRows<R> {
         Self {
             database: self.database.clone(),
             batch: Arc::clone(&self.batch),
+            told: Arc::clone(&self.told),
             row: PhantomData,
         }
     }
@@ -89,8 +120,10 @@ impl RowHandlers {
         mut self,
         handler: impl Fn(&DatabaseRows<R>) + Send + Sync + 'static,
     ) -> Self {
+        let told = Arc::default();
         let call: Call = Arc::new(move |database, batch| {
-            handler(&DatabaseRows::new(database.to_owned(), Arc::clone(batch)));
+            let (batch, told) = (Arc::clone(batch), Arc::clone(&told));
+            handler(&DatabaseRows::telling_once(database.to_owned(), batch, told));
         });
         self.handlers.push((Arc::new(R::COLLECTOR), call));
         self

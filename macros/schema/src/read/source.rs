@@ -70,6 +70,23 @@ pub fn read_path(path: &Path) -> io::Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// Reads a file that lies beside definitions, named `<shown>/<file name>`; `None` when it is not there.
+///
+/// # Errors
+/// When it is there and cannot be read; the message names it.
+pub fn read_lock(directory: &Path, shown: &str, name: &str) -> io::Result<Option<Source>> {
+    let path = if shown.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{shown}/{name}")
+    };
+    match read_file(&directory.join(name), path) {
+        Ok(source) => Ok(Some(source)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The definition files directly inside a directory, in file-name order.
 ///
 /// # Errors
@@ -92,7 +109,7 @@ pub fn definition_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What a build script prints so that Cargo rebuilds when a definition file is edited, added or removed.
+/// What a build script prints so that Cargo rebuilds when a definition file or the lock beside it is edited, added or removed.
 ///
 /// ```no_run
 /// println!("{}", pg_exporter_schema::rerun_if_changed("collectors".as_ref()));
@@ -102,6 +119,11 @@ pub fn rerun_if_changed(directory: &Path) -> String {
     let mut lines = format!("cargo::rerun-if-changed={}", directory.display());
     for file in definition_files(directory).unwrap_or_default() {
         lines.push_str(&format!("\ncargo::rerun-if-changed={}", file.display()));
+    }
+    // A path that is not there would mean a rebuild each time; the directory tells when it comes.
+    let lock = directory.join("statements.lock");
+    if lock.is_file() {
+        lines.push_str(&format!("\ncargo::rerun-if-changed={}", lock.display()));
     }
     lines
 }

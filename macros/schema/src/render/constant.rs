@@ -26,11 +26,21 @@ pub fn constant(it: &Collector, origin: &TokenStream) -> TokenStream {
     }}
 }
 
-/// Where a definition is, of expressions for file and lines.
+/// Where a definition is, of expressions for file and lines, and the releases it is proven on.
 #[must_use]
-pub fn constant_origin(file: &TokenStream, line: &TokenStream, query_line: &TokenStream) -> TokenStream {
+pub fn constant_origin(
+    file: &TokenStream,
+    line: &TokenStream,
+    query_line: &TokenStream,
+    proven: &[u32],
+) -> TokenStream {
     quote! {
-        ::pg_exporter::schema::Origin { file: Borrowed(#file), line: #line, query_line: #query_line }
+        ::pg_exporter::schema::Origin {
+            file: Borrowed(#file),
+            line: #line,
+            query_line: #query_line,
+            proven: Borrowed(&[#(#proven),*]),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::item::Item;
 use super::{columns, settings};
-use crate::model::{Collector, Origin};
+use crate::model::{Collector, List, Origin};
 use crate::read::given::Entry;
 use crate::read::position::Location;
 use crate::read::report::FileReport;
@@ -37,6 +37,7 @@ fn blank(entry: &Entry, rank: usize, file: &str) -> Collector {
             file: file.to_owned().into(),
             line: entry.given.position.line,
             query_line: entry.given.pair("query").map_or(0, |query| query.position.line),
+            proven: List::default(),
         },
         ..Collector::default()
     }

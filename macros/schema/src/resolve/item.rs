@@ -18,6 +18,17 @@ pub(crate) struct Item {
     pub(crate) key: Location,
     pub(crate) tags: Location,
     pub(crate) versions: Location,
+    pub(crate) query: Location,
+    pub(crate) predicates: Vec<Location>,
+    pub(crate) columns: Vec<Location>,
+}
+
+/// Where the parts of a branch are written that a server has a word on.
+#[derive(Clone, Debug)]
+pub struct Places {
+    pub(crate) versions: Location,
+    pub(crate) query: Location,
+    pub(crate) predicates: Vec<Location>,
     pub(crate) columns: Vec<Location>,
 }
 
@@ -44,9 +55,22 @@ impl Item {
             directory,
             tags: key.clone(),
             versions: key.clone(),
+            query: key.clone(),
+            predicates: Vec::new(),
             columns: Vec::new(),
             key,
             collector,
         }
+    }
+
+    /// The branch, and where its parts are written.
+    pub(crate) fn placed(self) -> (Collector, Places) {
+        let places = Places {
+            versions: self.versions,
+            query: self.query,
+            predicates: self.predicates,
+            columns: self.columns,
+        };
+        (self.collector, places)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::check;
 use super::definition::definition;
-use super::item::Item;
+use super::item::{Item, Places};
 use super::tune;
 use crate::language::near::did_you_mean;
 use crate::model::Collector;
@@ -22,6 +22,8 @@ use crate::read::source::Source;
 pub struct Outcome {
     /// The collectors by priority, in the order of their files. Without those that have mistakes.
     pub collectors: Vec<Collector>,
+    /// Where the parts of each of them are written.
+    pub places: Vec<Places>,
     /// Every mistake by file and line.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -64,9 +66,10 @@ fn check_set(items: &[Item], report: &mut Report) {
 }
 
 fn outcome(items: Vec<Item>, report: Report) -> Outcome {
-    let collectors = items.into_iter().map(|item| item.collector).collect();
+    let (collectors, places) = items.into_iter().map(Item::placed).unzip();
     Outcome {
         collectors,
+        places,
         diagnostics: report.into_sorted(),
     }
 }

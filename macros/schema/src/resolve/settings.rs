@@ -5,7 +5,7 @@ use super::set::{Context, set};
 use super::statement;
 use crate::language::key::{Key, Takes};
 use crate::model::Collector;
-use crate::read::given::Entry;
+use crate::read::given::{Entry, Given, Written};
 use crate::read::position::Location;
 use crate::read::report::FileReport;
 
@@ -27,6 +27,13 @@ pub(crate) fn apply(entry: &Entry, rank: usize, item: &mut Item, report: &mut Fi
             Takes::Version(_) => {
                 item.versions = location();
                 has_versions = true;
+            }
+            Takes::Statement(_) => item.query = location(),
+            Takes::Predicates(_) => {
+                if let Written::Predicates(list) = &pair.value {
+                    let at = |given: &Given<_>| Location::new(&report.file, given.position);
+                    item.predicates = list.iter().map(at).collect();
+                }
             }
             _ => {}
         }

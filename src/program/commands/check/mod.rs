@@ -1,6 +1,8 @@
 //! `check`: mistakes in definitions, and what a server says to their statements.
 
+mod lock;
 mod place;
+mod record;
 mod server;
 mod targets;
 
@@ -21,15 +23,25 @@ use crate::web;
 
 pub(crate) use targets::targets;
 
-/// Writes every finding about the paths, or about the configuration in use. A server is asked when the command line
-/// names one: a check must not contact the production server that the environment may name.
-pub(crate) fn run(
-    setup: &Setup,
-    paths: &[PathBuf],
-    strict: bool,
-    format: ReportFormat,
-) -> Result<ExitCode, Stop> {
-    let strictness = if strict {
+/// How a check goes about it.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    /// Warnings count as mistakes.
+    pub(crate) strict: bool,
+    /// What servers say is written beside the definitions.
+    pub(crate) record: bool,
+    /// How findings are written.
+    pub(crate) format: ReportFormat,
+}
+
+/// Writes every finding about the paths, or about the configuration in use. Servers are asked when the command line
+/// names some: a check must not contact the production server that the environment may name.
+pub(crate) fn run(setup: &Setup, paths: &[PathBuf], manner: &Manner) -> Result<ExitCode, Stop> {
+    if manner.record && setup.settings.urls.is_empty() {
+        let advice = "--record writes what servers say: name each with --url";
+        return Err(Stop::usage(advice));
+    }
+    let strictness = if manner.strict {
         Strictness::Strict
     } else {
         Strictness::Lenient
@@ -40,9 +52,14 @@ pub(crate) fn run(
     } else {
         paths.iter().map(|path| Some(path.as_path())).collect()
     };
+    let lock_strictness = lock::strictness()?;
     let mut findings = Vec::new();
     let mut sound = Vec::new();
     for path in each {
+        // Where servers are asked, they say it themselves.
+        if let Some(path) = path.filter(|_| setup.settings.urls.is_empty()) {
+            findings.extend(lock::differences(path, &setup.settings.files, lock_strictness));
+        }
         match catalog::load(setup.base(), path, &setup.settings.files, strictness) {
             Ok(Loaded { live, warnings, .. }) => {
                 findings.extend(warnings);
@@ -62,13 +79,18 @@ pub(crate) fn run(
     if let Some(Err(error)) = web_config.map(|path| web::Security::open(path, &setup.settings.files)) {
         findings.extend(error.diagnostics);
     }
-    if setup.settings.url_origin == "--url" {
-        findings.extend(server::findings(setup, &sound)?);
+    let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
+    // What cannot be loaded has no statements to record.
+    let is_recorded = manner.record && !findings.iter().any(is_error);
+    if !setup.settings.urls.is_empty() {
+        let answers = server::ask(setup, &sound, is_recorded)?;
+        findings.extend(answers.findings);
+        if is_recorded {
+            record::write(&sound, paths, &answers.recording)?;
+        }
     }
-    write_stdout(written(&findings, format)?.as_bytes()).map_err(Stop::failure)?;
-    let is_bad = findings
-        .iter()
-        .any(|finding| strict || finding.severity == Severity::Error);
+    write_stdout(written(&findings, manner.format)?.as_bytes()).map_err(Stop::failure)?;
+    let is_bad = findings.iter().any(|finding| manner.strict || is_error(finding));
     Ok(if is_bad {
         ExitCode::FAILURE
     } else {

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pg_exporter_schema::{Collector, Diagnostic, Severity};
+use pg_exporter_schema::{Collector, Diagnostic, Part, Server, Severity};
 use tokio::time::timeout_at;
 
 use super::place::{Files, Position};
+use super::record::{self, Recording, recorded_server};
 use crate::catalog::Live;
 use crate::catalog::facts::Facts;
 use crate::catalog::facts::Kind;
@@ -31,15 +32,22 @@ use crate::scrape::Mismatch;
 /// What a database may take for all of it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the server has to say about the collectors that would be installed there: in the database of the URL, and in those
-/// that would be discovered.
+/// What servers said.
+pub(super) struct Answers {
+    /// What is wrong with collectors that would be installed there.
+    pub(super) findings: Vec<Diagnostic>,
+    /// What is to be recorded, of all that could be.
+    pub(super) recording: Recording,
+}
+
+/// Asks every server that the command line names about the collectors that would be installed there: in the database of the
+/// URL, and in those that would be discovered.
 ///
 /// A discovered database that cannot be asked is a warning, and the others are asked all the same.
 ///
 /// # Errors
-/// When the URL's database cannot be asked.
-pub(super) fn findings(setup: &Setup, collectors: &[Arc<Collector>]) -> Result<Vec<Diagnostic>, Stop> {
-    let endpoint = setup.endpoint()?;
+/// When a server cannot be asked.
+pub(super) fn ask(setup: &Setup, collectors: &[Arc<Collector>], records: bool) -> Result<Answers, Stop> {
     let live = Live::new(collectors.iter().map(|collector| (**collector).clone()));
     let mut inspection = Inspection {
         setup,
@@ -47,23 +55,31 @@ pub(super) fn findings(setup: &Setup, collectors: &[Arc<Collector>]) -> Result<V
         files: Files::default(),
         found: Vec::new(),
         place: String::new(),
+        recording: records.then(Recording::default),
     };
     let unreachable =
         |failure: Failure| Stop::failure(format!("the server of --url cannot be asked: {failure}"));
-    commands::runtime()?.block_on(async {
-        let facts = inspection.database(&endpoint, false).await.map_err(unreachable)?;
-        for name in setup.discovered(&endpoint, &facts) {
-            // One that refuses says nothing about the others.
-            if let Err(failure) = inspection.database(&endpoint.with_database(&name), true).await {
-                inspection.left_out(&name, &failure);
+    let runtime = commands::runtime()?;
+    for url in &setup.settings.urls {
+        let endpoint = setup.endpoint_of(url)?;
+        runtime.block_on(async {
+            let facts = inspection.database(&endpoint, false).await.map_err(unreachable)?;
+            for name in setup.discovered(&endpoint, &facts) {
+                // One that refuses says nothing about the others.
+                if let Err(failure) = inspection.database(&endpoint.with_database(&name), true).await {
+                    inspection.left_out(&name, &failure);
+                }
             }
-        }
-        Ok::<_, Stop>(())
-    })?;
+            Ok::<_, Stop>(())
+        })?;
+    }
     let mut found = inspection.found;
     found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     found.dedup();
-    Ok(found)
+    Ok(Answers {
+        findings: found,
+        recording: inspection.recording.unwrap_or_default(),
+    })
 }
 
 struct Inspection<'a> {
@@ -71,8 +87,10 @@ struct Inspection<'a> {
     live: Live,
     files: Files,
     found: Vec<Diagnostic>,
-    /// Where that is not plain: ` in database x` of a discovered one.
+    /// Where that is not plain: ` in database x` of a discovered one, ` on PostgreSQL 14 (standby)` of several servers.
     place: String,
+    /// What is recorded, if anything is.
+    recording: Option<Recording>,
 }
 
 impl Inspection<'_> {
@@ -92,27 +110,48 @@ impl Inspection<'_> {
         } else {
             String::new()
         };
+        if self.setup.settings.urls.len() > 1 {
+            let server = recorded_server(&facts, context.kind, &[]);
+            self.place.push_str(&format!(" on {server}"));
+        }
         let plan = plan::plan(&self.live.collectors, &facts, &context);
+        let mut wanted: Vec<(Arc<Collector>, bool)> = plan
+            .installed()
+            .map(|collector| (Arc::clone(collector), true))
+            .collect();
+        if let Some(recording) = &mut self.recording {
+            wanted = recording.applicable(&plan, &facts, &context);
+        }
         // What cannot be replaced keeps a collector from being installed.
         let text = |sql: &str| {
             extension_schema::replaced(sql, &facts).map_or_else(|_| sql.to_owned(), Cow::into_owned)
         };
-        for collector in plan.installed() {
+        for (collector, is_installed) in &wanted {
             let path = SearchPath::of(collector, !is_shipped(collector));
             if path.is_of_role() {
                 session.learn_role_path(PATIENCE).await?;
             }
-            for predicate in collector.predicates.iter() {
+            let server = recorded_server(&facts, context.kind, &record::extensions(collector));
+            for (number, predicate) in (1..).zip(collector.predicates.iter()) {
                 let columns = columns(&mut session, &text(&predicate.query), path, deadline).await;
-                self.predicate(collector, columns)?;
+                self.note(collector, Part::Predicate(number), &server, &columns);
+                if *is_installed {
+                    self.predicate(collector, columns)?;
+                }
             }
             let columns = columns(&mut session, &text(&collector.query), path, deadline).await;
             let columns = columns.map_err(|failure| in_definition(failure, &collector.query, &facts));
             // What a predicate rules out on this server need not run on it.
             if columns.is_err() && is_ruled_out(&mut session, collector, text).await {
+                if let Some(recording) = &mut self.recording {
+                    recording.lacks(collector, "its predicate does not hold");
+                }
                 continue;
             }
-            self.query(collector, columns)?;
+            self.note(collector, Part::Query, &server, &columns);
+            if *is_installed {
+                self.query(collector, columns)?;
+            }
         }
         Ok(facts)
     }
@@ -126,6 +165,19 @@ impl Inspection<'_> {
             severity: Severity::Warning,
             message: format!("database {name} cannot be asked, statements are not checked there: {failure}"),
         });
+    }
+
+    /// Notes what the server says, where that is recorded.
+    fn note(
+        &mut self,
+        collector: &Collector,
+        part: Part,
+        server: &Server,
+        columns: &Result<Option<Vec<ResultColumn>>, Failure>,
+    ) {
+        if let Some(recording) = &mut self.recording {
+            recording.note(collector, part, server, columns);
+        }
     }
 
     fn predicate(
@@ -283,9 +335,12 @@ async fn columns(
     let Some(mut flight) = flights.pop_front() else {
         return Ok(None);
     };
-    let first = async { flight.rows().await?.next().await };
-    let row = timeout_at(deadline.into(), first)
+    let first = async {
+        let mut rows = flight.rows().await?;
+        rows.next().await?;
+        Ok(rows.columns().map(<[ResultColumn]>::to_vec))
+    };
+    timeout_at(deadline.into(), first)
         .await
-        .unwrap_or_else(|_| Err(Failure::timeout("no answer in time")))?;
-    Ok(row.map(|row| row.columns()))
+        .unwrap_or_else(|_| Err(Failure::timeout("no answer in time")))
 }

@@ -7,6 +7,7 @@ use super::findings::{Collector, Connections, Findings, Problem};
 use crate::catalog::Live;
 use crate::catalog::facts::Kind;
 use crate::catalog::facts::{Facts, Wanted};
+use crate::catalog::plan::Verdict;
 use crate::catalog::{extension_schema, is_shipped};
 use crate::postgres::connect::Endpoint;
 use crate::postgres::facts;
@@ -70,6 +71,25 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
     })
 }
 
+/// What is installed on the URL's database and proven on other versions than its own.
+fn unproven(overview: &Overview) -> Vec<String> {
+    let Some(main) = overview.databases.first() else {
+        return Vec::new();
+    };
+    let planned = overview.collectors.iter().zip(&main.verdicts);
+    let active = planned.filter(|(_, verdict)| *verdict == &Some(Verdict::Active));
+    let elsewhere = active.filter(|(collector, _)| !collector.is_proven(main.version));
+    elsewhere
+        .filter_map(|(collector, _)| {
+            Some(format!(
+                "{} (proven {})",
+                collector.branch,
+                collector.proof(main.version)?
+            ))
+        })
+        .collect()
+}
+
 fn deadline() -> Instant {
     Instant::now() + PATIENCE
 }
@@ -112,6 +132,7 @@ fn findings(facts: &Facts, identity: Option<&Identity>, overview: &Overview) -> 
             .iter()
             .map(|database| database.name.clone())
             .collect(),
+        unproven: unproven(overview),
         collectors,
         problems: Vec::new(),
     }

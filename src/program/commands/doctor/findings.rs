@@ -27,6 +27,9 @@ pub(super) struct Findings {
     /// How many connections scrapes and health may have.
     pub(super) connections: Option<Connections>,
     pub(super) databases: Vec<String>,
+    /// Collectors that run here and whose statements were recorded, but on no server of this version, each with those that it was
+    /// recorded on. Their results are read as they come.
+    pub(super) unproven: Vec<String>,
     /// The most expensive first.
     pub(super) collectors: Vec<Collector>,
     pub(super) problems: Vec<Problem>,
@@ -96,6 +99,9 @@ impl Findings {
         }
         self.write_connections(&mut text);
         let _ = writeln!(text, "Databases: {}\n", on_one_line(&self.databases.join(", ")));
+        for one in &self.unproven {
+            let _ = writeln!(text, "Not proven here: {}", on_one_line(one));
+        }
         self.costs(&mut text);
         self.write_problems(&mut text);
         text

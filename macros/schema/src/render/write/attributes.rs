@@ -26,7 +26,16 @@ pub(crate) fn of_collector(it: &Collector) -> Vec<TokenStream> {
     let file = &it.origin.file;
     let (line, query_line) = (it.origin.line, it.origin.query_line);
     let (line, query_line) = (Literal::u32_unsuffixed(line), Literal::u32_unsuffixed(query_line));
-    items.push(quote!(origin(file = #file, line = #line, query_line = #query_line)));
+    let mut origin = quote!(file = #file, line = #line, query_line = #query_line);
+    if !it.origin.proven.is_empty() {
+        let proven = it
+            .origin
+            .proven
+            .iter()
+            .map(|release| Literal::u32_unsuffixed(*release));
+        origin.extend(quote!(, proven = [#(#proven),*]));
+    }
+    items.push(quote!(origin(#origin)));
     items
 }
 

@@ -1,5 +1,6 @@
 //! Documentation of the structs: `cargo doc` is the metric reference.
 
+use crate::lock::server::shown_releases;
 use crate::model::{Collector, Column, OPEN, Usage};
 
 /// What a branch collects, where it is defined, where it is installed, its statement.
@@ -28,8 +29,8 @@ pub(crate) fn of_collector(collector: &Collector) -> Vec<String> {
     lines
 }
 
-/// What a column yields.
-pub(crate) fn of_column(column: &Column) -> String {
+/// What a column yields, and what servers call its type.
+pub(crate) fn of_column(column: &Column, sql: Option<&str>) -> String {
     let kind = match column.usage {
         Usage::Label => "Label",
         Usage::Gauge => "Gauge",
@@ -53,6 +54,9 @@ pub(crate) fn of_column(column: &Column) -> String {
         let bounds: Vec<&str> = column.buckets.iter().map(|bucket| bucket.le.as_ref()).collect();
         line.push_str(&format!(" Buckets up to {}.", bounds.join(", ")));
     }
+    if let Some(sql) = sql {
+        line.push_str(&format!(" SQL type: {}.", escaped(sql)));
+    }
     line
 }
 
@@ -70,6 +74,10 @@ fn conditions(collector: &Collector) -> String {
         format!(", tagged {}", tags.join(", "))
     };
     let mut text = format!("{versions}{tags}.");
+    if !collector.origin.proven.is_empty() {
+        let proven = shown_releases(&collector.origin.proven);
+        text.push_str(&format!(" Proven on {}.", escaped(&proven)));
+    }
     if !collector.ttl.is_zero() {
         text.push_str(&format!(" Kept for {} s.", collector.ttl.as_secs_f64()));
     }

@@ -5,20 +5,23 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 
 use super::{attributes, docs, names};
-use crate::model::{Collector, Usage};
+use crate::lock::kind::FieldKind;
+use crate::lock::locks::Locks;
+use crate::lock::proof;
+use crate::model::{Collector, Column, Usage};
 
 /// The structs of a set and `pub static COLLECTORS`, in the order of the set.
 #[must_use]
-pub fn write(collectors: &[Collector]) -> TokenStream {
-    let rows = rows(collectors);
+pub fn write(collectors: &[Collector], locks: &Locks) -> TokenStream {
+    let rows = rows(collectors, locks);
     let list = list(&rows);
     quote!(#(#rows)* #list)
 }
 
 /// The same as a file for `include!`, laid out to be read.
 #[must_use]
-pub fn write_file(collectors: &[Collector]) -> String {
-    let rows = rows(collectors);
+pub fn write_file(collectors: &[Collector], locks: &Locks) -> String {
+    let rows = rows(collectors, locks);
     let mut text =
         "// Generated from collector definitions. Do not edit: edit the definitions and build.\n".to_owned();
     for row in &rows {
@@ -45,18 +48,18 @@ struct Field {
     docs: String,
     attributes: Vec<TokenStream>,
     name: Ident,
-    is_label: bool,
+    kind: &'static str,
 }
 
-fn rows(collectors: &[Collector]) -> Vec<Row> {
+fn rows(collectors: &[Collector], locks: &Locks) -> Vec<Row> {
     let mut types = names::Names::default();
     collectors
         .iter()
-        .map(|collector| row(collector, &mut types))
+        .map(|collector| row(collector, locks, &mut types))
         .collect()
 }
 
-fn row(collector: &Collector, types: &mut names::Names) -> Row {
+fn row(collector: &Collector, locks: &Locks, types: &mut names::Names) -> Row {
     let mut idents = names::Names::default();
     let kept = collector
         .columns
@@ -65,11 +68,12 @@ fn row(collector: &Collector, types: &mut names::Names) -> Row {
     let fields: Vec<Field> = kept
         .map(|column| {
             let name = idents.field(&column.column);
+            let sql = locks.sql_type(collector, column);
             Field {
-                docs: docs::of_column(column),
+                docs: docs::of_column(column, sql.as_deref()),
                 attributes: attributes::of_column(collector, column, &name),
                 name,
-                is_label: column.usage == Usage::Label,
+                kind: kind(collector, column, locks),
             }
         })
         .collect();
@@ -77,8 +81,31 @@ fn row(collector: &Collector, types: &mut names::Names) -> Row {
         docs: docs::of_collector(collector),
         attributes: attributes::of_collector(collector),
         name: types.structure(&collector.branch),
-        borrows: fields.iter().any(|field| field.is_label),
+        borrows: fields.iter().any(|field| field.kind == LABEL),
         fields,
+    }
+}
+
+const LABEL: &str = "&'a str";
+
+/// The type of a column's field: what was recorded of it, or what holds every number.
+fn kind(collector: &Collector, column: &Column, locks: &Locks) -> &'static str {
+    if column.usage == Usage::Label {
+        return LABEL;
+    }
+    let recorded = proof::column(locks, collector, column);
+    let (kind, may_be_null) = recorded.map_or((FieldKind::Float, true), |it| (it.kind, it.may_be_null));
+    match (kind, may_be_null) {
+        (FieldKind::Float, true) => "::core::option::Option<f64>",
+        (FieldKind::Integer, true) => "::core::option::Option<i64>",
+        (FieldKind::Unsigned, true) => "::core::option::Option<u64>",
+        (FieldKind::Boolean, true) => "::core::option::Option<bool>",
+        (FieldKind::Time, true) => "::core::option::Option<::std::time::SystemTime>",
+        (FieldKind::Float, false) => "f64",
+        (FieldKind::Integer, false) => "i64",
+        (FieldKind::Unsigned, false) => "u64",
+        (FieldKind::Boolean, false) => "bool",
+        (FieldKind::Time, false) => "::std::time::SystemTime",
     }
 }
 
@@ -154,27 +181,14 @@ impl ToTokens for Row {
 }
 
 impl Field {
-    fn kind(&self) -> TokenStream {
-        if self.is_label {
-            quote!(&'a str)
-        } else {
-            quote!(::core::option::Option<f64>)
-        }
-    }
-
     fn lay_out(&self, text: &mut String) {
-        let kind = if self.is_label {
-            "&'a str"
-        } else {
-            "::core::option::Option<f64>"
-        };
         let attributes: Vec<String> = self.attributes.iter().map(ToString::to_string).collect();
         text.push_str(&format!(
             "    /// {}\n    #[column({})]\n",
             self.docs,
             attributes.join(", ")
         ));
-        text.push_str(&format!("    pub {}: {kind},\n", self.name));
+        text.push_str(&format!("    pub {}: {},\n", self.name, self.kind));
     }
 }
 
@@ -182,7 +196,8 @@ impl ToTokens for Field {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let docs = format!(" {}", self.docs);
         let Self { attributes, name, .. } = self;
-        let kind = self.kind();
+        // One of the texts of `kind`, which are types.
+        let kind: TokenStream = self.kind.parse().unwrap_or_default();
         tokens.extend(quote!(#[doc = #docs] #[column(#(#attributes),*)] pub #name: #kind));
     }
 }
