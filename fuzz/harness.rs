@@ -11,7 +11,7 @@ use pg_exporter::health::{Lag, Snapshot, State};
 use pg_exporter::scrape::{Gone, Overview, Page, Request};
 use pg_exporter::self_metrics::Telemetry;
 use pg_exporter::service::Manager;
-use pg_exporter::web::{Backend, Context, Limits, Security, serve_connection};
+use pg_exporter::web::{Backend, Context, Limits, Security, Turns, serve_connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::Semaphore;
@@ -84,6 +84,8 @@ impl Harness {
             people: Arc::new(Semaphore::new(1)),
             held: Arc::default(),
             excess: Arc::default(),
+            handshakes: Turns::of_handshakes(),
+            busy: Turns::of_the_busy(),
             manager: Manager::default(),
             security: Arc::new(Security::none().unwrap()),
             limits: Limits::default(),

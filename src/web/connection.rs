@@ -21,7 +21,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, Response, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, Watcher};
+use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
@@ -34,7 +34,9 @@ use super::peer::Peer;
 use super::phase::Activity;
 use super::security;
 use super::security::Admission;
+use super::share::Share;
 use super::timed_stream::Watched;
+use super::turns::{counted, in_turn};
 use super::{request, route};
 use crate::self_metrics::Page;
 
@@ -77,13 +79,16 @@ pub(super) enum Protocol {
     Http2,
 }
 
-/// Runs the requests of a connection of HTTP/2 where the connection is.
-#[derive(Clone, Copy, Debug)]
-struct OnThisThread;
+/// Runs the requests of a connection of HTTP/2 where the connection is, as a part of its share.
+#[derive(Clone, Debug)]
+struct OnThisThread {
+    share: Rc<Share>,
+}
 
 impl<F: Future + 'static> Executor<F> for OnThisThread {
     fn execute(&self, request: F) {
-        tokio::task::spawn_local(request);
+        let share = Rc::clone(&self.share);
+        tokio::task::spawn_local(async move { counted(request, &share).await });
     }
 }
 
@@ -100,6 +105,7 @@ pub(super) async fn run<S, B>(
     B: Backend,
 {
     let limits = context.limits;
+    let (busy, share) = (Arc::clone(&context.busy), Rc::new(Share::new()));
     let io = TokioIo::new(Watched::new(
         stream,
         Rc::clone(&activity),
@@ -118,10 +124,14 @@ pub(super) async fn run<S, B>(
                 // `nc -N` and socat end their side behind the request.
                 .half_close(true)
                 .serve_connection(io, service);
-            serve(connection, watcher, &activity, &limits).await;
+            let connection = in_turn(watcher.watch(connection), busy, Some(&share));
+            serve(connection, &activity, &limits).await;
         }
         Protocol::Http2 => {
-            let connection = http2::Builder::new(OnThisThread)
+            let on_this_thread = OnThisThread {
+                share: Rc::clone(&share),
+            };
+            let connection = http2::Builder::new(on_this_thread)
                 .timer(TokioTimer::new())
                 .max_header_list_size(MAX_FIELDS)
                 .max_concurrent_streams(MAX_STREAMS)
@@ -133,17 +143,18 @@ pub(super) async fn run<S, B>(
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PONG)
                 .serve_connection(io, service);
-            serve(connection, watcher, &activity, &limits).await;
+            let connection = in_turn(watcher.watch(connection), busy, Some(&share));
+            serve(connection, &activity, &limits).await;
         }
     }
 }
 
 /// Drives a connection to its end, of whichever kind.
-async fn serve<C>(connection: C, watcher: Watcher, activity: &Activity, limits: &Limits)
+async fn serve<C>(connection: C, activity: &Activity, limits: &Limits)
 where
-    C: GracefulConnection<Error = hyper::Error>,
+    C: Future<Output = hyper::Result<()>>,
 {
-    match bounded(watcher.watch(connection), activity, limits).await {
+    match bounded(connection, activity, limits).await {
         Some(Err(error)) if !is_farewell(&error) => tracing::debug!(%error, "client connection ended"),
         Some(_) => {}
         None => tracing::debug!("client connection closed: it was idle or too slow"),

@@ -9,6 +9,7 @@ use super::excess::Excess;
 use super::held::Held;
 use super::limits::Limits;
 use super::security::Security;
+use super::turns::Turns;
 use crate::catalog::Catalog;
 use crate::fleet::{Fleet, Targets};
 use crate::self_metrics::Telemetry;
@@ -50,6 +51,10 @@ pub struct Context<B> {
     pub held: Arc<Held>,
     /// What clients may send without being answered.
     pub excess: Arc<Excess>,
+    /// Handshakes, of which one step is made at a time.
+    pub handshakes: Arc<Turns>,
+    /// Connections that keep the thread busy, of which one goes on at a time.
+    pub busy: Arc<Turns>,
     /// Is told of reloads.
     pub manager: Manager,
     /// Who may ask, and over what.
@@ -81,6 +86,8 @@ impl<B> Context<B> {
             people: Arc::new(Semaphore::new(1)),
             held: Arc::default(),
             excess: Arc::default(),
+            handshakes: Turns::of_handshakes(),
+            busy: Turns::of_the_busy(),
             manager,
             security: Arc::new(security),
             limits,

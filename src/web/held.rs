@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// Bytes of an answer that is not counted: it is smaller than what a connection has for itself.
-const SMALL: u64 = 16 * 1024;
+/// Bytes of an answer that is not counted. A client of HTTP/2 may leave as many as 32 of them on each connection.
+const SMALL: u64 = 1024;
 
 /// The pieces that clients have not taken yet.
 #[derive(Default)]

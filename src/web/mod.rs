@@ -32,6 +32,7 @@ mod request;
 mod route;
 mod security;
 mod selection;
+mod share;
 mod shutdown;
 mod subject;
 mod telemetry_path;
@@ -39,6 +40,7 @@ mod telemetry_path;
 mod tests;
 mod timed_stream;
 mod transport;
+mod turns;
 mod version;
 
 pub use accept::{serve, serve_connection};
@@ -51,3 +53,4 @@ pub use listen::{ActivationError, BindError, Listen, Listener, SocketFile, activ
 pub use security::{Security, WebConfigError};
 pub use shutdown::{Reloads, Termination};
 pub use telemetry_path::{TelemetryPathError, check_telemetry_path};
+pub use turns::Turns;

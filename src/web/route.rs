@@ -87,6 +87,8 @@ pub(super) fn answer<B: Backend>(context: &Arc<Context<B>>, request: Parts) -> A
             let context = Arc::clone(context);
             Answer::Later(Box::pin(async move {
                 let response = match context.pages.try_acquire() {
+                    // What a reload has done is done, and told.
+                    Ok(_permit) if route == Some(Route::Reload) => future.await,
                     Ok(_permit) => counted(&context, future.await),
                     Err(_) => answer::later("too many pages are being made, come back in a second\n"),
                 };

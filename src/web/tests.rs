@@ -24,6 +24,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
+use super::turns::Turns;
 use super::{Backend, Context, Limits, Security, serve};
 use crate::catalog::compiled::COLLECTORS;
 use crate::catalog::{Catalog, Sources};
@@ -161,6 +162,8 @@ impl Server {
             people: Arc::new(Semaphore::new(1)),
             held: Arc::default(),
             excess: Arc::default(),
+            handshakes: Turns::of_handshakes(),
+            busy: Turns::of_the_busy(),
             manager: Manager::default(),
             security: Arc::new(security),
             limits,

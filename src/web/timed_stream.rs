@@ -20,6 +20,9 @@ use super::phase::Activity;
 const READ_TURN: usize = 16 * 1024;
 const WRITE_TURN: usize = 256 * 1024;
 
+/// Requests answered in a turn of reading, at the least, by a client that sends nothing but requests: of 512 bytes each.
+const FAIR: u64 = 32;
+
 /// A stream that tells when bytes come and when they cannot leave, and takes turns with the others.
 ///
 /// Its end is a slow one where the client may still be sending: bytes that nobody reads would make the system reset the
@@ -78,7 +81,7 @@ impl<S> Watched<S> {
         }
     }
 
-    /// Waits for the others, where the turn is over; for all of them, where it had no answer.
+    /// Waits for the others, where the turn is over; for all of them, where it had few answers.
     fn turn_to_read(&mut self, task: &mut Task<'_>) -> Poll<()> {
         if let Some(pause) = &mut self.pause {
             ready!(pause.as_mut().poll(task));
@@ -88,7 +91,8 @@ impl<S> Watched<S> {
             return Poll::Ready(());
         }
         let answers = self.activity.answers();
-        if answers == std::mem::replace(&mut self.answers, answers)
+        let answered = answers - std::mem::replace(&mut self.answers, answers);
+        if answered < FAIR
             && let Err(wait) = self.excess.take(Instant::now())
         {
             // This turn has to wait for a place: it is still over.

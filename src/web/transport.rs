@@ -21,6 +21,7 @@ use super::context::Context;
 use super::peer::Peer;
 use super::phase::Activity;
 use super::security::is_http2;
+use super::turns::in_turn;
 
 /// Said to a client that does not know of TLS.
 const NO_TLS: &[u8] =
@@ -47,7 +48,8 @@ pub(super) async fn run<S, B>(
     let Some(config) = context.security.tls() else {
         return connection::run(stream, Protocol::Http1, peer, context, watcher, activity).await;
     };
-    match timeout(context.limits.handshake, handshake(stream, config)).await {
+    let handshake = in_turn(handshake(stream, config), Arc::clone(&context.handshakes), None);
+    match timeout(context.limits.handshake, handshake).await {
         Ok(Ok(Some(stream))) => {
             let protocol = if is_http2(stream.get_ref().1.alpn_protocol()) {
                 Protocol::Http2

@@ -1,5 +1,6 @@
 //! Odd, hostile and many requests: what each gets, and that nobody else notices.
 
+mod flood;
 mod held;
 mod idle;
 mod load;

@@ -185,11 +185,15 @@ impl Builder {
 }
 
 impl Exporter {
-    /// How to run a program, such as `env!("CARGO_BIN_EXE_pg_exporter")`.
+    /// How to run a program, such as `env!("CARGO_BIN_EXE_pg_exporter")`. In place of that, another build of it when the
+    /// variable `PG_EXPORTER_TESTED` names one: for figures of a release build.
     #[must_use]
     pub fn builder(program: impl AsRef<Path>) -> Builder {
+        let program = program.as_ref();
+        let tested = std::env::var_os("PG_EXPORTER_TESTED").map(PathBuf::from);
+        let is_own = program.file_name().is_some_and(|name| name == "pg_exporter");
         Builder {
-            program: program.as_ref().into(),
+            program: tested.filter(|_| is_own).unwrap_or_else(|| program.into()),
             arguments: Vec::new(),
             variables: Vec::new(),
             activation: None,

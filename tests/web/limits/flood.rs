@@ -1,0 +1,379 @@
+//! Floods of one client without a password, over TLS: whoever asks for `/primary` beside them is answered, and what they make
+//! the server hold stays small.
+//!
+//! Figures are of whichever build `PG_EXPORTER_TESTED` names, of the tests' own without it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::Exporter;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::{LocalSet, spawn_local};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::support::{Folder, SOON, on_server};
+
+/// Memory that all clients together may make the server hold.
+const MEMORY: u64 = 64 << 20;
+
+/// How long each flood lasts, and of how many connections it is. An unoptimized build is ten times slower, and the machine may
+/// have other things to do: there it is about answers and memory alone.
+fn floods() -> (Duration, &'static [usize]) {
+    match std::env::var_os("PG_EXPORTER_TESTED") {
+        Some(_) => (Duration::from_secs(4), &[64, 256]),
+        None => (Duration::from_millis(1500), &[24]),
+    }
+}
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut bytes = vec![length[1], length[2], length[3], kind, flags];
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// The fields of a GET: method and scheme by their numbers, path and authority as text.
+fn get(path: &str) -> Vec<u8> {
+    let mut fields = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
+    fields.extend(path.as_bytes());
+    fields.extend([0x01, 1, b'x']);
+    fields
+}
+
+fn request(stream: u32, path: &str) -> Vec<u8> {
+    frame(HEADERS, END_STREAM | END_HEADERS, stream, &get(path))
+}
+
+/// What each connection of a flood does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Blocks that refer 16,000 times to `:path`; each is refused, and costs half a millisecond.
+    References,
+    /// The same with a request between two that is answered.
+    ReferencesAndRequests,
+    /// Small requests without a method.
+    Malformed,
+    /// Good requests, as many as may be at once, without a pause.
+    Requests,
+    /// Requests that are given up at once.
+    Resets,
+    /// Requests for pages with a body of 16 KB each, none of which may be sent.
+    ClosedWindows,
+    /// A block of fields without an end.
+    Continuations,
+    /// Bodies without an end.
+    Bodies,
+    /// Pings and changes of settings, which have to be answered, and nobody reads it.
+    Pings,
+    /// Handshakes, and nothing after them.
+    Handshakes,
+    /// Connections that send half of a handshake.
+    HalfHandshakes,
+}
+
+const KINDS: [Kind; 11] = [
+    Kind::References,
+    Kind::ReferencesAndRequests,
+    Kind::Malformed,
+    Kind::Requests,
+    Kind::Resets,
+    Kind::ClosedWindows,
+    Kind::Continuations,
+    Kind::Bodies,
+    Kind::Pings,
+    Kind::Handshakes,
+    Kind::HalfHandshakes,
+];
+
+impl Kind {
+    /// What a connection sends first, behind its settings.
+    fn settings(self) -> Vec<u8> {
+        match self {
+            // SETTINGS_INITIAL_WINDOW_SIZE 0.
+            Self::ClosedWindows => frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]),
+            _ => frame(SETTINGS, 0, 0, &[]),
+        }
+    }
+
+    /// The next piece of the flood, of the streams from a number on; how many streams it takes.
+    fn piece(self, first: u32) -> (Vec<u8>, u32) {
+        let headers = END_STREAM | END_HEADERS;
+        let of = |count: u32, one: &dyn Fn(u32) -> Vec<u8>| {
+            let all = (0..count).flat_map(|number| one(first + 2 * number));
+            (all.collect(), count)
+        };
+        match self {
+            Self::References => of(4, &|id| frame(HEADERS, headers, id, &[0x84; 16_000])),
+            Self::ReferencesAndRequests => {
+                let mut bytes = frame(HEADERS, headers, first, &[0x84; 15_500]);
+                (1..9).for_each(|number| bytes.extend(request(first + 2 * number, "/up")));
+                (bytes, 9)
+            }
+            Self::Malformed => of(64, &|id| frame(HEADERS, headers, id, &[0x84])),
+            Self::Requests => of(32, &|id| request(id, "/primary")),
+            Self::Resets => of(64, &|id| {
+                [
+                    request(id, "/stat"),
+                    frame(RST_STREAM, 0, id, &8_u32.to_be_bytes()),
+                ]
+                .concat()
+            }),
+            Self::ClosedWindows => of(32, &|id| request(id, "/")),
+            Self::Continuations => {
+                let mut field = vec![0x00, 1, b'a', 0x7f, 0x81, 0x7c];
+                field.extend(vec![b'b'; 16_000]);
+                match first {
+                    1 => (frame(HEADERS, END_STREAM, 1, &get("/up")), 1),
+                    _ => (frame(CONTINUATION, 0, 1, &field), 1),
+                }
+            }
+            Self::Bodies => match first {
+                1 => (frame(HEADERS, END_HEADERS, 1, &get("/up")), 1),
+                _ => (frame(DATA, 0, 1, &[0; 16_000]), 1),
+            },
+            Self::Pings => {
+                let both = [frame(PING, 0, 0, &[7; 8]), frame(SETTINGS, 0, 0, &[])].concat();
+                (both.repeat(64), 1)
+            }
+            Self::Handshakes | Self::HalfHandshakes => (Vec::new(), 0),
+        }
+    }
+
+    /// Whether the answers are taken.
+    fn reads(self) -> bool {
+        self != Self::Pings
+    }
+}
+
+/// The program behind TLS, and who trusts it.
+struct Site {
+    exporter: Exporter,
+    certificate: CertificateDer<'static>,
+    _folder: Folder,
+}
+
+impl Site {
+    fn start() -> Self {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let folder = Folder::new();
+        let path = folder.path("web.yml");
+        let indented = |pem: String| -> String { pem.lines().map(|line| format!("    {line}\n")).collect() };
+        let text = format!(
+            "tls_server_config:\n  cert: |\n{}  key: |\n{}",
+            indented(pair.cert.pem()),
+            indented(pair.signing_key.serialize_pem())
+        );
+        std::fs::write(&path, text).unwrap();
+        let exporter = on_server().arg("--web.config.file").arg(&path);
+        Self {
+            exporter: exporter.start(),
+            certificate: pair.cert.der().clone(),
+            _folder: folder,
+        }
+    }
+
+    fn client(&self, protocol: &'static str) -> Client {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        Client {
+            port: self.exporter.port(),
+            connector: TlsConnector::from(Arc::new(config)),
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Client {
+    port: u16,
+    connector: TlsConnector,
+}
+
+impl Client {
+    async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        stream.set_nodelay(true)?;
+        self.connector
+            .connect("localhost".try_into().unwrap(), stream)
+            .await
+    }
+
+    /// One connection of a flood, to its end.
+    async fn attack(&self, kind: Kind, sent: &AtomicU64) -> std::io::Result<()> {
+        if kind == Kind::HalfHandshakes {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            stream.write_all(&[0x16, 3, 1, 2, 0, 1, 0]).await?;
+            stream.write_all(&[0; 200]).await?;
+            sent.fetch_add(207, Ordering::Relaxed);
+            let _ = stream.read(&mut [0; 64]).await?;
+            return Ok(());
+        }
+        let mut stream = self.connect().await?;
+        if kind == Kind::Handshakes {
+            sent.fetch_add(1000, Ordering::Relaxed);
+            return Ok(());
+        }
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
+        stream.write_all(&kind.settings()).await?;
+        let (mut read, mut write) = tokio::io::split(stream);
+        let write = async {
+            let mut number = 1;
+            loop {
+                let (bytes, streams) = kind.piece(number);
+                number += 2 * streams;
+                write.write_all(&bytes).await?;
+                sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        };
+        let read = async {
+            let mut sink = vec![0; 16_384];
+            while kind.reads() {
+                if read.read(&mut sink).await? == 0 {
+                    return Ok(());
+                }
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            end = read => end,
+            end = write => end,
+        }
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// As many connections as wanted, each begun anew when it ends, until a time.
+fn flood(client: &Client, kind: Kind, connections: usize, until: Instant, sent: &Arc<AtomicU64>) {
+    LocalSet::new().block_on(&runtime(), async {
+        for _ in 0..connections {
+            let (client, sent) = (client.clone(), Arc::clone(sent));
+            spawn_local(async move {
+                loop {
+                    let _ = client.attack(kind, &sent).await;
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        tokio::time::sleep_until(until.into()).await;
+    });
+}
+
+/// What `/primary` takes, each time; every answer is 200.
+fn probe(client: &Client, is_kept: bool, until: Instant) -> Vec<Duration> {
+    runtime().block_on(async {
+        let mut times = Vec::new();
+        let mut kept = None;
+        while Instant::now() < until {
+            let asked = Instant::now();
+            let mut stream = match kept.take() {
+                Some(stream) => stream,
+                None => client.connect().await.unwrap(),
+            };
+            // The first one of a kept connection pays for the handshake.
+            let is_first = is_kept && times.is_empty();
+            stream
+                .write_all(b"GET /primary HTTP/1.1\r\nHost: x\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = [0; 1024];
+            let length = stream.read(&mut answer).await.unwrap();
+            let text = String::from_utf8_lossy(&answer[..length]);
+            assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+            times.push(if is_first { Duration::ZERO } else { asked.elapsed() });
+            if is_kept {
+                kept = Some(stream);
+            }
+            tokio::time::sleep(Duration::from_millis(if is_kept { 3 } else { 20 })).await;
+        }
+        times.sort_unstable();
+        times
+    })
+}
+
+fn percentile(times: &[Duration], part: f64) -> Duration {
+    let place = (times.len() as f64 * part) as usize;
+    times[place.min(times.len() - 1)]
+}
+
+/// A flood of a kind, and what `/primary` took beside it.
+fn measure(site: &Site, kind: Kind, connections: usize, time: Duration) {
+    let (sent, until) = (Arc::<AtomicU64>::default(), Instant::now() + time);
+    let (attacker, prober) = (site.client("h2"), site.client("http/1.1"));
+    let (kept, fresh) = thread::scope(|scope| {
+        scope.spawn(|| flood(&attacker, kind, connections, until, &sent));
+        let kept = scope.spawn(|| probe(&prober, true, until));
+        let fresh = scope.spawn(|| probe(&prober, false, until));
+        (kept.join().unwrap(), fresh.join().unwrap())
+    });
+    let [p50, p99, most] = [0.5, 0.99, 1.0].map(|part| percentile(&kept, part));
+    let [new50, new99] = [0.5, 0.99].map(|part| percentile(&fresh, part));
+    let rate = sent.load(Ordering::Relaxed) as f64 / time.as_secs_f64() / 1e6;
+    let (now, peak) = (site.exporter.rss() >> 20, site.exporter.peak_rss() >> 20);
+    eprintln!(
+        "{connections:>4} connections, {kind:?}: {rate:.1} MB/s; /primary on a kept connection p50 {p50:.1?}, p99 {p99:.1?}, \
+         at most {most:.1?}; on a new one p50 {new50:.1?}, p99 {new99:.1?} ({} probes); memory {now} MiB, peak {peak} MiB",
+        kept.len() + fresh.len(),
+    );
+}
+
+#[test]
+fn floods_of_one_client_leave_health_and_memory_alone() {
+    let site = Site::start();
+    let prober = site.client("http/1.1");
+    pg_exporter_lab::wait_until("/primary answers 200", SOON, || {
+        runtime().block_on(async {
+            let mut stream = prober.connect().await.unwrap();
+            let ask = b"GET /primary HTTP/1.0\r\n\r\n";
+            stream.write_all(ask).await.unwrap();
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer).await;
+            answer.starts_with(b"HTTP/1.0 200")
+        })
+    });
+    let only = std::env::var("PG_EXPORTER_FLOOD").unwrap_or_default();
+    let idle = site.exporter.peak_rss();
+    let (time, counts) = floods();
+    for kind in KINDS {
+        if !format!("{kind:?}").contains(&only) {
+            continue;
+        }
+        for connections in counts {
+            measure(&site, kind, *connections, time);
+        }
+    }
+    let grown = site.exporter.peak_rss().saturating_sub(idle);
+    assert!(grown < MEMORY, "{} MiB more than before", grown >> 20);
+    // Each cut connection is worth a line a minute, not one each.
+    let log = site.exporter.stderr();
+    assert!(log.lines().count() < 60, "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+}
