@@ -37,7 +37,7 @@ impl TargetSettings {
         // A turn ends a connection, connects to each host, and asks; three of them are a stuck task.
         let turn = interval + self.endpoint.connect_timeout * 5 + self.endpoint.longest_connect();
         let longest = (turn * 3).max(Duration::from_secs(10));
-        Health::new(max_age, longest)
+        Health::new(max_age, longest).beside(self.endpoint.traffic().clone())
     }
 }
 

@@ -30,8 +30,10 @@ pub(super) struct Shut {
 pub(super) struct Door {
     /// Time between two tries.
     every: Duration,
-    /// What a try may take.
+    /// What a try may take, but for the delay.
     limit: Duration,
+    /// What the way to the server adds just now.
+    delay: Duration,
     phase: Phase,
     failures: u32,
     last: Option<Shut>,
@@ -56,6 +58,7 @@ impl Door {
         Self {
             every,
             limit,
+            delay: Duration::ZERO,
             phase: Phase::Idle {
                 due: Instant::now() + every,
             },
@@ -77,6 +80,15 @@ impl Door {
         !self.is_proven && self.failures > 0
     }
 
+    /// The way to the server takes so long just now, by what was asked over it last.
+    pub(super) fn delayed_by(&mut self, delay: Duration) {
+        self.delay = delay;
+    }
+
+    fn limit(&self) -> Duration {
+        self.limit + self.delay
+    }
+
     /// Begins a try, if one is due and none is under way.
     pub(super) fn attempt<F>(&mut self, attempt: impl FnOnce() -> F)
     where
@@ -92,9 +104,10 @@ impl Door {
 
     /// Waits for the try that is under way, until it is overdue.
     pub(super) async fn settle(&mut self) {
+        let limit = self.limit();
         if let Phase::UnderWay { since, task } = &mut self.phase {
             // Time in which this process did not run counts as none.
-            let end = within((*since + self.limit).into_std(), task).await;
+            let end = within((*since + limit).into_std(), task).await;
             if let Ok(end) = end {
                 self.ended(
                     end.unwrap_or_else(|_| Err(Failure::connection("the try did not come to its end"))),
@@ -143,9 +156,9 @@ impl Door {
             return None;
         }
         match &self.phase {
-            Phase::UnderWay { since, .. } if since.elapsed() >= self.limit => Some(Shut {
+            Phase::UnderWay { since, .. } if since.elapsed() >= self.limit() => Some(Shut {
                 state: State::Down,
-                reason: format!("a new connection got no answer within {:.1?}", self.limit).into(),
+                reason: format!("a new connection got no answer within {:.1?}", self.limit()).into(),
             }),
             _ => self.last.clone().filter(|_| self.failures >= TOLERATED),
         }

@@ -184,7 +184,13 @@ impl Probe {
 
     async fn ask(&mut self, mut kept: Kept) -> Result<(State, Lag), Failure> {
         let limit = self.endpoint.connect_timeout;
-        let answer = match within(Instant::now() + limit, query(&mut kept, limit)).await {
+        let asked = Instant::now();
+        let answer = match self
+            .endpoint
+            .traffic()
+            .outlast(limit, query(&mut kept, limit))
+            .await
+        {
             Ok(answer) => answer,
             Err(_) => Err(Failure::timeout("the probe was not answered in time")),
         };
@@ -202,10 +208,14 @@ impl Probe {
             kept.session.close().await;
             return Err(failure);
         }
+        // A knock goes to the server and back twice, a whole connection up to seven times.
+        let delay = asked.elapsed();
         if let Some((_, door)) = &mut kept.knock {
+            door.delayed_by(delay * 2);
             door.settle().await;
         }
         if let Some(door) = &mut kept.connect {
+            door.delayed_by(delay * 7);
             let endpoint = self.beside.clone();
             let writes = self.manner.writes && state == State::Primary;
             door.attempt(|| connect(endpoint, writes));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::beat::Beat;
+use crate::postgres::deadline::Traffic;
 
 /// What the probe found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 pub struct Health {
     shared: Arc<Shared>,
+    traffic: Traffic,
 }
 
 #[derive(Debug)]
@@ -120,7 +122,15 @@ impl Health {
                 beat: Beat::new(longest_turn),
                 max_age,
             }),
+            traffic: Traffic::default(),
         }
+    }
+
+    /// The same, of a target whose traffic may delay the probe's answers: while there is some, a snapshot holds four times as
+    /// long.
+    #[must_use]
+    pub fn beside(self, traffic: Traffic) -> Self {
+        Self { traffic, ..self }
     }
 
     /// The last snapshot; one older than its allowed age says `Down`.
@@ -147,7 +157,9 @@ impl Health {
     }
 
     fn is_outdated(&self, snapshot: &Snapshot) -> bool {
-        snapshot.state != State::Unknown && snapshot.at.elapsed() > self.shared.max_age
+        let (age, max_age) = (snapshot.at.elapsed(), self.shared.max_age);
+        let is_late = age > max_age && (age > max_age * 4 || !self.traffic.is_flowing());
+        snapshot.state != State::Unknown && is_late
     }
 
     /// Whether the probe task turns its loop: what `/liveness` answers from. Every step of the loop has a bound.

@@ -34,33 +34,148 @@ pub async fn within<F: Future>(deadline: Instant, answer: F) -> Result<F::Output
     Err(TooLate)
 }
 
-/// When something was last heard of the other end.
+/// A moment that several tasks know, in microseconds since an origin.
+#[derive(Debug)]
+struct Moment {
+    origin: Instant,
+    micros: AtomicU64,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self {
+            origin: Instant::now(),
+            micros: AtomicU64::new(0),
+        }
+    }
+
+    fn set(&self) {
+        let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.micros.store(now, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Instant {
+        self.origin + Duration::from_micros(self.micros.load(Ordering::Relaxed))
+    }
+}
+
+/// What comes from a target over all connections to it. Over a narrow line the bytes of a scrape are in the way of short
+/// answers: those are late then, and nobody is silent.
+#[derive(Clone, Debug)]
+pub struct Traffic(Arc<Arrivals>);
+
+#[derive(Debug)]
+struct Arrivals {
+    bytes: AtomicU64,
+    /// When the last piece was complete.
+    last_piece: Moment,
+}
+
+/// So many bytes are a piece. A line that needs longer than [`FLOWS`] for one is as good as none.
+const PIECE: u64 = 4096;
+
+/// For how long after a piece more is on its way.
+const FLOWS: Duration = Duration::from_secs(1);
+
+impl Default for Traffic {
+    fn default() -> Self {
+        let mut last_piece = Moment::now();
+        // Nothing has come yet.
+        last_piece.origin = last_piece.origin.checked_sub(FLOWS).unwrap_or(last_piece.origin);
+        Self(Arc::new(Arrivals {
+            bytes: AtomicU64::new(0),
+            last_piece,
+        }))
+    }
+}
+
+impl Traffic {
+    fn came(&self, bytes: usize) {
+        let bytes = bytes as u64;
+        let before = self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before / PIECE != before.wrapping_add(bytes) / PIECE {
+            self.0.last_piece.set();
+        }
+    }
+
+    /// Whether so much is coming that what is short may be late.
+    #[must_use]
+    pub fn is_flowing(&self) -> bool {
+        self.0.last_piece.get().elapsed() < FLOWS
+    }
+
+    /// Waits for a short answer: for the limit, and as long as there is traffic for ten times that.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn outlast<F: Future>(&self, limit: Duration, answer: F) -> Result<F::Output, TooLate> {
+        let begun = Instant::now();
+        let mut answer = pin!(answer);
+        let mut deadline = begun + limit;
+        loop {
+            match within(deadline, answer.as_mut()).await {
+                Err(TooLate) if self.is_flowing() && begun.elapsed() < limit * 10 => {
+                    deadline = Instant::now() + limit / 4;
+                }
+                end => return end,
+            }
+        }
+    }
+}
+
+/// When something was last heard of the other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Liveness {
-    origin: Instant,
-    /// Microseconds since the origin.
-    last: Arc<AtomicU64>,
+    last: Arc<Moment>,
+    /// That of all connections to it.
+    traffic: Traffic,
+    /// Whether nobody counts as silent while there is traffic.
+    is_patient: bool,
 }
 
 impl Default for Liveness {
     /// Heard of now for the first time.
     fn default() -> Self {
-        Self {
-            origin: Instant::now(),
-            last: Arc::default(),
-        }
+        Self::among(&Traffic::default())
     }
 }
 
 impl Liveness {
+    /// Of one connection among others to the same target.
+    #[must_use]
+    pub fn among(traffic: &Traffic) -> Self {
+        Self {
+            last: Arc::new(Moment::now()),
+            traffic: traffic.clone(),
+            is_patient: false,
+        }
+    }
+
+    /// The same, of an exchange that traffic may delay.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self {
+            is_patient: true,
+            ..self
+        }
+    }
+
     /// Something was heard.
     pub fn heard(&self) {
-        let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.last.store(now, Ordering::Relaxed);
+        self.last.set();
+    }
+
+    /// So many bytes came; none at the end of a connection.
+    pub fn came(&self, bytes: usize) {
+        self.heard();
+        self.traffic.came(bytes);
     }
 
     fn last(&self) -> Instant {
-        self.origin + Duration::from_micros(self.last.load(Ordering::Relaxed))
+        match self.is_patient && self.traffic.is_flowing() {
+            true => Instant::now(),
+            false => self.last.get(),
+        }
     }
 
     /// Waits for the end of an exchange of many steps for as long as the other end is not silent for longer than the limit,
@@ -102,6 +217,25 @@ mod tests {
     use super::*;
 
     const STEP: Duration = Duration::from_millis(60);
+
+    #[tokio::test]
+    async fn what_is_late_for_the_traffic_is_waited_for() {
+        let traffic = Traffic::default();
+        assert!(!traffic.is_flowing(), "nothing has come");
+        assert_eq!(traffic.outlast(STEP, pending::<()>()).await, Err(TooLate));
+        let scrape = Liveness::among(&traffic);
+        (0..PIECE - 1).for_each(|_| scrape.came(1));
+        assert!(!traffic.is_flowing(), "a trickle is no traffic");
+        scrape.came(1);
+        assert!(traffic.is_flowing());
+        assert_eq!(traffic.outlast(STEP, sleep(STEP * 3)).await, Ok(()));
+        let far = Instant::now() + Duration::from_secs(60);
+        let probe = Liveness::among(&traffic).patient();
+        assert_eq!(probe.lasting(STEP, far, sleep(STEP * 3)).await, Ok(()));
+        let begun = Instant::now();
+        assert_eq!(probe.lasting(STEP, far, pending::<()>()).await, Err(TooLate));
+        assert!(begun.elapsed() < FLOWS * 2, "it ends with the traffic");
+    }
 
     #[tokio::test]
     async fn who_goes_on_talking_is_listened_to() {

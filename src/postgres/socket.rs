@@ -144,13 +144,13 @@ impl Drop for Socket {
         if let (Some(stream), Some(lease)) = (self.stream.take(), self.lease.take())
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(linger(stream, lease));
+            runtime.spawn(linger(stream, lease, self.liveness.clone()));
         }
     }
 }
 
 /// Waits until the other end has closed the connection, or is dead by the word of the system.
-async fn linger(mut stream: Stream, lease: Lease) {
+async fn linger(mut stream: Stream, lease: Lease, liveness: Liveness) {
     let _stuck = lease.permit.stuck();
     // Where the network is cut nothing is heard: the server's end is dead before ours is (`startup`).
     if let Either::Left(tcp) = &stream {
@@ -163,7 +163,10 @@ async fn linger(mut stream: Stream, lease: Lease) {
     }
     let _ = stream.shutdown().await;
     let mut waste = [0; 8 * 1024];
-    while stream.read(&mut waste).await.is_ok_and(|read| read > 0) {}
+    while let Ok(bytes @ 1..) = stream.read(&mut waste).await {
+        // What nobody needs is in the way of others all the same.
+        liveness.came(bytes);
+    }
 }
 
 impl AsyncRead for Socket {
@@ -175,7 +178,7 @@ impl AsyncRead for Socket {
         let before = buffer.filled().len();
         let read = ready!(self.stream()?.poll_read(context, buffer));
         self.is_gone |= read.is_err() || buffer.filled().len() == before;
-        self.liveness.heard();
+        self.liveness.came(buffer.filled().len().saturating_sub(before));
         Poll::Ready(read)
     }
 }
@@ -214,7 +217,10 @@ impl AsyncWrite for Socket {
         loop {
             let mut buffer = ReadBuf::new(&mut waste);
             match ready!(self.stream()?.poll_read(context, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {}
+                Ok(()) if !buffer.filled().is_empty() => {
+                    let bytes = buffer.filled().len();
+                    self.liveness.came(bytes);
+                }
                 // Closed, or reset because the other end has not read all of ours: gone either way.
                 _ => {
                     self.is_gone = true;

@@ -91,13 +91,18 @@ impl Endpoint {
     /// What the server says, or that it is silent.
     pub async fn connect_again(&self) -> Result<Session, Failure> {
         let good = self.last_good().ok_or_else(unknown)?;
-        let until = Instant::now() + self.longest_exchange();
+        let until = Instant::now() + self.patience(self.longest_exchange());
         let pending = match self.waiting.take(good.place) {
             Some(pending) => pending,
             None => self.begin_again(&good, until).await?,
         };
         let session = self.wait_for(good.place, pending, until).await;
         session.map(|(session, _)| session)
+    }
+
+    /// A time for an exchange, longer while other traffic delays it.
+    fn patience(&self, time: Duration) -> Duration {
+        if self.traffic.is_flowing() { time * 5 } else { time }
     }
 
     async fn begin_again(&self, good: &Good, until: Instant) -> Result<Pending, Failure> {
@@ -118,8 +123,8 @@ impl Endpoint {
             secrets: Arc::new(secrets),
             wanted: TargetSessionAttrs::Any,
             limit: self.connect_timeout,
-            opening: self.connect_timeout,
-            liveness: Liveness::default(),
+            opening: self.patience(self.connect_timeout),
+            liveness: Liveness::among(&self.traffic).patient(),
             permit: Arc::new(permit),
             version: good.version,
             results: self.results,

@@ -25,7 +25,7 @@ use startup::Attempt;
 use tokio::time::timeout_at;
 
 use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs};
-use super::deadline::{Liveness, within};
+use super::deadline::{Liveness, Traffic, within};
 use super::failure::Failure;
 use super::meter::ResultLimits;
 use super::permit::{AllStuck, Permit, Permits, Purpose};
@@ -50,6 +50,7 @@ pub struct Endpoint {
     waiting: Arc<Waiting>,
     /// How connects take turns with those of other targets.
     pace: Pace,
+    traffic: Traffic,
 }
 
 /// A host that answered: its place among the hosts, and which of its addresses it was.
@@ -75,6 +76,7 @@ impl Endpoint {
             results: ResultLimits::default(),
             waiting: Arc::default(),
             pace: Pace::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -107,6 +109,12 @@ impl Endpoint {
             waiting: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// What comes over its connections, whatever their purpose and database.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// The permits for its connections.
@@ -313,7 +321,7 @@ impl Endpoint {
                 wanted,
                 limit: self.connect_timeout,
                 opening: opening.min(self.connect_timeout / u32::try_from(to_go).unwrap_or(u32::MAX)),
-                liveness: Liveness::default(),
+                liveness: Liveness::among(&self.traffic),
                 permit: Arc::clone(&permit),
                 version: good.map_or(0, |good| good.version),
                 results: self.results,

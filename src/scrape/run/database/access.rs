@@ -14,6 +14,10 @@ use crate::postgres::failure::{Failure, Reason};
 /// For how long a database is left alone after it was last seen to be wanted.
 pub(in crate::scrape) const QUIET: Duration = Duration::from_secs(5);
 
+/// The longest wait behind a failure that the way to the server may be to blame for, while the target is up by the probe's word.
+/// A way that lets only small packets through is such a one: the probe does not see it, nor that it has healed.
+const UP_AFTER_ALL: Duration = Duration::from_secs(1);
+
 /// Whether a run may turn to a database.
 #[derive(Debug, Default)]
 pub(in crate::scrape) enum Access {
@@ -23,6 +27,7 @@ pub(in crate::scrape) enum Access {
     /// The last try to connect failed: the next is to wait a little.
     Failing {
         failure: Failure,
+        at: Instant,
         backoff: Backoff,
         /// Whether the probe found the target down at the time.
         was_down: bool,
@@ -45,17 +50,20 @@ impl Access {
     }
 
     /// Why a connection must not be opened now. A target that was down when the last try failed, and is up by the probe's
-    /// word, is no reason to wait any longer.
+    /// word, is no reason to wait any longer; nor is one that was up and of which no server had a word, after a moment.
     pub(in crate::scrape) fn obstacle(&self, is_up: bool) -> Option<Failure> {
         match self {
             Self::Open => None,
             Self::Left { .. } => self.is_left().then(left),
             Self::Failing {
                 failure,
+                at,
                 backoff,
                 was_down,
             } => {
-                let may_try = backoff.may_try(Instant::now().into_std()) || (*was_down && is_up);
+                let is_of_the_way = failure.sqlstate.is_none() && !failure.is_our_own();
+                let is_worth_it = *was_down || (is_of_the_way && at.elapsed() >= UP_AFTER_ALL);
+                let may_try = backoff.may_try(Instant::now().into_std()) || (is_worth_it && is_up);
                 (!may_try).then(|| failure.clone())
             }
         }
@@ -74,6 +82,7 @@ impl Access {
         backoff.failed(Instant::now().into_std());
         *self = Self::Failing {
             failure,
+            at: Instant::now(),
             backoff,
             was_down: !is_up,
         };
@@ -104,7 +113,10 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn refused() -> Failure {
-        Failure::connection("refused")
+        Failure {
+            sqlstate: Some("53300".into()),
+            ..Failure::connection("refused")
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -131,6 +143,17 @@ mod tests {
         (0..9).for_each(|_| access.failed(refused(), false));
         assert_eq!(access.obstacle(false), Some(refused()));
         assert_eq!(access.obstacle(true), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_way_that_failed_while_the_target_is_up_is_tried_again_soon() {
+        let silent = Failure::timeout("no answer");
+        let mut access = Access::default();
+        (0..9).for_each(|_| access.failed(silent.clone(), true));
+        assert_eq!(access.obstacle(true), Some(silent.clone()));
+        advance(UP_AFTER_ALL).await;
+        assert_eq!(access.obstacle(true), None);
+        assert_eq!(access.obstacle(false), Some(silent));
     }
 
     #[tokio::test(start_paused = true)]
