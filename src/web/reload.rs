@@ -14,6 +14,7 @@ use crate::catalog::{Change, reload_in_background};
 use crate::fleet::TargetChange;
 use crate::scrape::overview::time;
 use crate::values::boolean;
+use crate::values::text::in_json;
 
 pub(super) async fn answer<B>(context: Arc<Context<B>>, request: Parts) -> Response<Body> {
     let map = request.headers;
@@ -91,8 +92,8 @@ fn succeeded(
     };
     let now = time(SystemTime::now());
     // Lists of strings always serialise.
-    let changed = serde_json::to_string(change).unwrap_or_default();
-    let targets = targets.map(|targets| serde_json::to_string(targets).unwrap_or_default());
+    let changed = in_json(serde_json::to_string(change).unwrap_or_default());
+    let targets = targets.map(|targets| in_json(serde_json::to_string(targets).unwrap_or_default()));
     let targets = targets
         .map(|targets| format!(r#","targets":{targets}"#))
         .unwrap_or_default();
@@ -107,7 +108,7 @@ fn failed(map: HeaderMap, status: StatusCode, message: &str) -> Response<Body> {
     let now = time(SystemTime::now());
     let body = format!(
         r#"{{"status":"error","message":{},"timestamp":"{now}"}}"#,
-        json!(message)
+        in_json(json!(message).to_string())
     );
     answer::with_type(map, status, answer::JSON, body)
 }

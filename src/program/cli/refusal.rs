@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::write_stdout;
+use crate::values::text::on_one_line;
 
 /// Text to print and the exit code to end with.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +34,10 @@ impl From<&clap::Error> for Refusal {
     fn from(error: &clap::Error) -> Self {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Answer(error.render().to_string()),
-            kind => Self::Mistake(format!("{}; see pg_exporter --help", sentence(kind, error))),
+            kind => {
+                let sentence = sentence(kind, error);
+                Self::Mistake(format!("{}; see pg_exporter --help", on_one_line(&sentence)))
+            }
         }
     }
 }

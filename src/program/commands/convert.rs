@@ -7,6 +7,7 @@ use pg_exporter_schema::{convert, read_path};
 
 use crate::program::cli::{write_stderr, write_stdout};
 use crate::program::stop::Stop;
+use crate::values::text::on_one_line;
 
 /// Writes the definitions to standard output, and to standard error what could not be carried over.
 pub(crate) fn run(files: &[PathBuf]) -> Result<ExitCode, Stop> {
@@ -16,7 +17,8 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<ExitCode, Stop> {
     }
     let converted = convert(&sources);
     for found in &converted.diagnostics {
-        write_stderr(format!("{found}\n").as_bytes()).map_err(Stop::failure)?;
+        let found = found.to_string();
+        write_stderr(format!("{}\n", on_one_line(&found)).as_bytes()).map_err(Stop::failure)?;
     }
     write_stdout(converted.text.as_bytes()).map_err(Stop::failure)?;
     Ok(if converted.is_incomplete() {

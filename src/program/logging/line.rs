@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 
 use super::choice::Format;
 use crate::scrape::overview::time;
-use crate::values::text::is_hidden;
+use crate::values::text::{in_json, is_hidden};
 
 /// Bytes of a value that are written.
 const LONGEST: usize = 8 * 1024;
@@ -117,19 +117,7 @@ fn is_word(text: &str) -> bool {
 /// A text as a string of JSON, which logfmt's are, too; what a terminal would not show, or act upon, is escaped.
 fn quoted(text: &str) -> String {
     // A string always serialises.
-    let json = serde_json::to_string(text).unwrap_or_default();
-    if !json.contains(is_hidden) {
-        return json;
-    }
-    let mut escaped = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_hidden(c) {
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
+    in_json(serde_json::to_string(text).unwrap_or_default())
 }
 
 /// What libraries log through the `log` crate says where it comes from in fields of its own.

@@ -10,7 +10,7 @@ use super::protocol::{Protocol, is_pooled, remark};
 use crate::catalog::facts::Kind;
 use crate::catalog::plan::{Verdict, Why};
 use crate::scrape::Overview;
-use crate::values::text::{on_lines, on_one_line};
+use crate::values::text::{in_json, on_lines, on_one_line};
 
 /// What to say of a definition that no scrape has planned yet.
 const PENDING: &str = "Pending (planned at the next scrape that reaches the database)";
@@ -108,7 +108,7 @@ impl<'a> Explain<'a> {
     #[must_use]
     pub fn json(&self) -> String {
         // Strings, numbers and lists of them always serialise.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        in_json(serde_json::to_string_pretty(self).unwrap_or_default() + "\n")
     }
 }
 

@@ -10,7 +10,7 @@ use super::figures;
 use super::figures::{duration, time};
 use super::protocol::{Protocol, is_pooled, remark};
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
-use crate::values::text::on_one_line;
+use crate::values::text::{in_json, on_one_line};
 
 /// Counts of every installed collector, per database.
 #[derive(Debug, Serialize)]
@@ -112,7 +112,7 @@ impl<'a> Statistics<'a> {
     #[must_use]
     pub fn json(&self) -> String {
         // Strings, finite numbers and lists of them always serialise.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        in_json(serde_json::to_string_pretty(self).unwrap_or_default() + "\n")
     }
 }
 

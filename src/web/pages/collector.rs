@@ -111,7 +111,7 @@ fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, known: Option<O
             name: percent_decoded(name).unwrap_or_else(|| name.to_owned()),
             names,
         };
-        return (StatusCode::NOT_FOUND, page.render());
+        return (StatusCode::NOT_FOUND, frame::html(&page));
     };
     let is_known = known.is_some();
     // Without the scrape thread's word there is still the definition.
@@ -143,7 +143,7 @@ fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, known: Option<O
         row,
         definitions,
     };
-    (StatusCode::OK, page.render())
+    (StatusCode::OK, frame::html(&page))
 }
 
 /// Where it is installed, those in trouble first.

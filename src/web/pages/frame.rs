@@ -1,8 +1,10 @@
 //! What every page for people has: its frame, its headers, and where its facts come from.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
+use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{
@@ -16,6 +18,7 @@ use tokio::time::timeout;
 use crate::health::{Snapshot, State};
 use crate::scrape::Overview;
 use crate::scrape::overview::time;
+use crate::values::text::on_lines;
 use crate::web::answer;
 use crate::web::backend::Backend;
 use crate::web::body::Body;
@@ -162,6 +165,16 @@ pub(super) async fn overview<B: Backend>(target: &B) -> Option<Overview> {
 
 /// A page that is made off the thread that answers probes: its status and its HTML, or why there is none.
 pub(super) type Made = (StatusCode, Result<String, askama::Error>);
+
+/// The HTML of a page. Markup in names is escaped by its template; here what a terminal that shows the source would act
+/// upon, and what turns the direction of writing.
+pub(super) fn html(page: &impl Template) -> Result<String, askama::Error> {
+    let html = page.render()?;
+    Ok(match on_lines(&html) {
+        Cow::Borrowed(_) => html,
+        Cow::Owned(escaped) => escaped,
+    })
+}
 
 /// Shows what was made.
 pub(super) fn show(map: HeaderMap, made: Result<Made, NotMade>) -> Response<Body> {

@@ -151,7 +151,7 @@ fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, overview: Optio
             .as_ref()
             .map(|overview| seconds(overview.uptime.as_secs_f64())),
     };
-    (StatusCode::OK, home.render())
+    (StatusCode::OK, frame::html(&home))
 }
 
 fn subtitle(overview: &Overview) -> String {

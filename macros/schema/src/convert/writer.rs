@@ -16,7 +16,9 @@ pub(crate) struct Definition {
 
 /// A file of them.
 pub(crate) fn file(sources: &[&str], definitions: &[Definition]) -> String {
-    let mut text = format!("# Converted by pg_exporter from {}.\n", sources.join(", "));
+    // An end of a line in a name would end the comment.
+    let names = sources.join(", ").replace(char::is_control, "?");
+    let mut text = format!("# Converted by pg_exporter from {names}.\n");
     for definition in definitions {
         text.push('\n');
         for comment in &definition.comments {

@@ -18,7 +18,7 @@ use crate::catalog::{LoadError, Loaded};
 use crate::program::cli::{ReportFormat, write_stdout};
 use crate::program::setup::Setup;
 use crate::program::stop::Stop;
-use crate::values::text::on_one_line;
+use crate::values::text::{in_json, on_one_line};
 use crate::web;
 
 pub(crate) use targets::targets;
@@ -132,6 +132,6 @@ fn json(findings: &[Diagnostic]) -> Result<String, Stop> {
         })
         .collect();
     serde_json::to_string_pretty(&list)
-        .map(|text| text + "\n")
+        .map(|text| in_json(text + "\n"))
         .map_err(Stop::failure)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::scrape::overview::duration;
-use crate::values::text::on_one_line;
+use crate::values::text::{in_json, on_one_line};
 
 /// All of it.
 #[derive(Debug, Serialize)]
@@ -71,7 +71,7 @@ pub(super) struct Problem {
 impl Findings {
     pub(super) fn json(&self) -> String {
         // Strings, numbers and lists of them always serialise.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        in_json(serde_json::to_string_pretty(self).unwrap_or_default() + "\n")
     }
 
     pub(super) fn text(&self) -> String {
