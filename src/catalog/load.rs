@@ -72,6 +72,9 @@ pub fn load(
     })
 }
 
+/// Bytes of definitions that are more than a set may have.
+const ENOUGH: usize = 4 << 20;
+
 /// Reads a file, or every definition file directly inside a folder. What stands in the folder and cannot be read is a mistake,
 /// each by its name: a mount that is missing would else mean collectors that are missing.
 ///
@@ -96,9 +99,17 @@ pub fn read(path: &Path, files: &Files) -> Result<Vec<Source>, LoadError> {
     };
     let mut sources = Vec::new();
     let mut diagnostics = Vec::new();
+    let mut size = 0;
     for (shown, file) in named {
         match files.read(&file) {
-            Ok(content) => sources.push(Source::new(shown, content.bytes())),
+            Ok(content) => {
+                size += content.bytes().len();
+                sources.push(Source::new(shown, content.bytes()));
+                // The layer says so, by the name of this one. A folder of any size is not in memory for that.
+                if size > ENOUGH {
+                    break;
+                }
+            }
             Err(error) => diagnostics.push(unreadable(shown, &error)),
         }
     }
