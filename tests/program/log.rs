@@ -1,16 +1,12 @@
 //! The log: its forms, its levels, what it tells of a life.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use pg_exporter_lab::{Cluster, Exporter, newest_major};
+use pg_exporter_lab::{Cluster, newest_major};
 use serde_json::Value;
 
-use crate::support::{Folder, PROGRAM, SOON, definition, on_server, program, server};
+use crate::support::{Folder, SOON, definition, on_server, program};
 
 #[test]
 fn logfmt_by_default() {
@@ -152,73 +148,6 @@ fn one_key_once_and_the_same_in_both_forms() {
         };
         assert_eq!(of(&logfmt), of(&json), "{message}");
     }
-}
-
-/// A folder and a file of it that nobody reads, and an exporter that writes its log there.
-fn unread(more: &[&str]) -> (Folder, std::fs::File, Exporter) {
-    let folder = Folder::new();
-    let path = folder.path().join("log");
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    // It is open for reading, too, so that writers find a reader; it never reads.
-    let mut pipe = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(0o4000)
-        .open(&path)
-        .unwrap();
-    // Full from the beginning: not one line of the exporter's finds room.
-    while pipe.write(&[b'x'; 4096]).is_ok() {}
-    let script = "exec \"$0\" \"$@\" 2>\"$LOG\"";
-    let exporter = Exporter::builder("/bin/sh")
-        .args(["-c", script, PROGRAM])
-        .args(more.iter().copied())
-        .url(&server().url("postgres"))
-        .env("LOG", path.display().to_string())
-        .env("PG_EXPORTER_CONNECT_TIMEOUT", "5s")
-        .start();
-    (folder, pipe, exporter)
-}
-
-/// A log that nobody reads is nobody's trouble but its own.
-#[test]
-fn a_log_that_nobody_reads_stops_nothing() {
-    let (_folder, pipe, exporter) = unread(&["--log.level=debug"]);
-    exporter.wait_for_status("/primary", 200, SOON);
-    for _ in 0..200 {
-        assert_eq!(exporter.request("GET", "/reload?dry_run=1", &[]).status, 200);
-    }
-    let page = exporter.scrape();
-    assert!(page.value("pg_exporter_log_lines_dropped_total", &[]).is_some());
-    for path in [
-        "/",
-        "/metrics",
-        "/up",
-        "/primary",
-        "/liveness",
-        "/readiness",
-        "/explain",
-        "/stat",
-        "/version",
-        "/reload",
-    ] {
-        assert_eq!(exporter.get(path).status, 200, "{path}");
-    }
-    let begun = Instant::now();
-    assert!(exporter.terminate().success());
-    assert!(begun.elapsed() < SOON, "it ends though nobody reads");
-    drop(pipe);
-}
-
-/// A reader that is gone is none: the same, and no signal of the system ends it.
-#[test]
-fn a_log_whose_reader_left_stops_nothing() {
-    let (_folder, pipe, exporter) = unread(&[]);
-    drop(pipe);
-    exporter.wait_for_status("/primary", 200, SOON);
-    for _ in 0..50 {
-        assert_eq!(exporter.get("/reload").status, 200);
-    }
-    assert!(exporter.terminate().success());
 }
 
 /// What the program has to say before it serves comes out, however much it is, and what it says at its end.

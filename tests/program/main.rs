@@ -8,12 +8,15 @@
 
 mod commands;
 mod flags;
+mod forged;
 mod installed;
 mod life;
 mod limits;
 mod log;
+mod memory;
 mod mistakes;
 mod secrets;
 mod sources;
 mod support;
+mod unread;
 mod web;

@@ -223,7 +223,12 @@ mod tests {
         let (told, kept): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.ends_with(" dropped"));
         assert_eq!(kept.len() as u64 + lost, 5000);
         assert!(kept.iter().all(|line| line.len() == 1023), "whole lines only");
-        assert_eq!(told, [format!("{lost} dropped")]);
+        // In one line, or in two where the writer took the first piece in the midst of it.
+        let numbers = told
+            .iter()
+            .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok());
+        assert_eq!(numbers.sum::<u64>(), lost, "{told:?}");
+        assert!((1..=2).contains(&told.len()), "{told:?}");
     }
 
     #[test]
