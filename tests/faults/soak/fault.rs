@@ -1,11 +1,17 @@
 //! Faults in no order, the same in each run.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
-use pg_exporter_lab::{Cluster, FaultProxy, Mode, Session};
+use pg_exporter_lab::process::{Signal, signal};
+use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Mode, Session};
 
+use super::clients::{Crowd, Kind};
 use super::scrapes::Scrapes;
+use super::unread::Log;
 
 /// A sequence that looks random.
 pub(super) struct Random(u64);
@@ -29,24 +35,48 @@ impl Random {
     }
 }
 
-/// What is done to the way and to the server.
+/// What they are done to.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) proxy: &'a FaultProxy,
+    pub(super) exporter: &'a Exporter,
+    pub(super) log: &'a Log,
+}
+
+/// What is done to the way, to the server, to the exporter and by its clients.
 pub(super) struct Faults<'a> {
-    cluster: &'a Cluster,
-    proxy: &'a FaultProxy,
+    scene: Scene<'a>,
     holder: Option<Session>,
-    is_frozen: bool,
+    crowd: Option<Crowd>,
+    frozen: Frozen,
+    /// What stands in the place of a file that every new connection reads.
+    pipe: Option<PathBuf>,
+    refuses: bool,
     counts: BTreeMap<&'static str, u32>,
+}
+
+/// What is stopped.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Frozen {
+    #[default]
+    Nothing,
+    Server,
+    Postmaster,
+    Exporter,
 }
 
 const OURS: &str = "from pg_stat_activity where application_name = 'pg_exporter'";
 
 impl<'a> Faults<'a> {
-    pub(super) fn new(cluster: &'a Cluster, proxy: &'a FaultProxy) -> Self {
+    pub(super) fn new(scene: Scene<'a>) -> Self {
         Self {
-            cluster,
-            proxy,
+            scene,
             holder: None,
-            is_frozen: false,
+            crowd: None,
+            frozen: Frozen::Nothing,
+            pipe: None,
+            refuses: false,
             counts: BTreeMap::new(),
         }
     }
@@ -54,61 +84,124 @@ impl<'a> Faults<'a> {
     /// Begins the fault of a number; its name.
     pub(super) fn inject(&mut self, number: u64, scrapes: &Scrapes) -> &'static str {
         scrapes.trouble();
-        let name = self.begin(number);
+        let name = NAMES[usize::try_from(number).unwrap_or_default() % NAMES.len()];
+        self.begin(name, number);
         *self.counts.entry(name).or_default() += 1;
         name
     }
 
-    fn begin(&mut self, number: u64) -> &'static str {
-        let (cluster, proxy) = (self.cluster, self.proxy);
-        match number % 14 {
-            0 => proxy.mode(Mode::Reset),
-            1 => proxy.mode(Mode::Close),
-            2 => proxy.mode(Mode::Refuse),
-            3 => proxy.mode(Mode::Hang),
-            4 => {
+    fn begin(&mut self, name: &str, number: u64) {
+        let Scene {
+            cluster,
+            proxy,
+            exporter,
+            log,
+        } = self.scene;
+        match name {
+            "reset" => proxy.mode(Mode::Reset),
+            "closed" => proxy.mode(Mode::Close),
+            "refused" => proxy.mode(Mode::Refuse),
+            "hanging" => proxy.mode(Mode::Hang),
+            "cut" => {
                 proxy.cut_after(number % 60_000 + 1);
                 proxy.mode(Mode::Reset);
                 proxy.mode(Mode::Pass);
             }
-            5 => proxy.latency(Duration::from_millis(number % 300)),
-            6 => proxy.rate(20_000 + number % 200_000),
-            7 => drop(cluster.psql(&format!("select pg_terminate_backend(pid) {OURS}"))),
-            8 => drop(cluster.psql(&format!(
+            "latency" => proxy.latency(Duration::from_millis(number % 300)),
+            "slow line" => proxy.rate(20_000 + number % 200_000),
+            "black hole" => proxy.hang_after(1_500 + number % 20_000),
+            "terminated" => drop(cluster.psql(&format!("select pg_terminate_backend(pid) {OURS}"))),
+            "cancelled" => drop(cluster.psql(&format!(
                 "select pg_cancel_backend(pid) {OURS} and state = 'active'"
             ))),
-            9 => {
+            "frozen" => {
                 cluster.pause();
-                self.is_frozen = true;
+                self.frozen = Frozen::Server;
             }
-            10 => cluster.restart(),
-            11 => {
+            "frozen postmaster" => {
+                signal(cluster.pid(), Signal::STOP).unwrap();
+                self.frozen = Frozen::Postmaster;
+            }
+            "frozen exporter" => {
+                exporter.signal(Signal::STOP);
+                self.frozen = Frozen::Exporter;
+            }
+            "restart" => cluster.restart(),
+            "crash" => {
                 cluster.kill9();
                 cluster.start_again();
             }
-            12 => {
+            "locked catalog" => {
                 let mut holder = cluster.session("app");
                 holder.exec("begin; lock table pg_catalog.pg_class in access exclusive mode");
                 self.holder = Some(holder);
             }
-            _ => {
+            "database made anew" => {
                 cluster.psql("drop database if exists guest");
                 cluster.psql("create database guest");
             }
+            "hung storage" => self.hang_storage(),
+            "refused login" => {
+                cluster.psql("alter role soak nologin");
+                cluster.psql(&format!("select pg_terminate_backend(pid) {OURS}"));
+                self.refuses = true;
+            }
+            "unread log" => log.read(false),
+            "slow readers" => self.crowd = Some(Crowd::start(exporter.port(), Kind::Deaf, 64)),
+            "flood of requests" => self.crowd = Some(Crowd::start(exporter.port(), Kind::Pipelines, 8)),
+            "half requests" => self.crowd = Some(Crowd::start(exporter.port(), Kind::Halves, 200)),
+            _ => self.crowd = Some(Crowd::start(exporter.port(), Kind::Reloads, 4)),
         }
-        NAMES[usize::try_from(number % 14).unwrap_or_default()]
+    }
+
+    /// A file that every new connection reads never comes, as on storage that hangs.
+    fn hang_storage(&mut self) {
+        let file = self.scene.cluster.data().join("global/pg_filenode.map");
+        fs::rename(&file, file.with_extension("aside")).unwrap();
+        assert!(
+            Command::new("mkfifo")
+                .args(["-m", "666"])
+                .arg(&file)
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.pipe = Some(file);
     }
 
     /// Ends the fault.
     pub(super) fn lift(&mut self) {
-        if std::mem::take(&mut self.is_frozen) {
-            self.cluster.resume();
+        let Scene {
+            cluster,
+            proxy,
+            exporter,
+            log,
+        } = self.scene;
+        match std::mem::take(&mut self.frozen) {
+            Frozen::Nothing => {}
+            Frozen::Server => cluster.resume(),
+            Frozen::Postmaster => signal(cluster.pid(), Signal::CONT).unwrap(),
+            Frozen::Exporter => exporter.signal(Signal::CONT),
+        }
+        if let Some(file) = self.pipe.take() {
+            let waiting = file.with_extension("waiting");
+            fs::rename(&file, &waiting).unwrap();
+            fs::rename(file.with_extension("aside"), &file).unwrap();
+            // Those that hang get nothing, and end.
+            drop(fs::File::options().write(true).read(true).open(&waiting).unwrap());
+            fs::remove_file(&waiting).unwrap();
         }
         self.holder = None;
-        self.proxy.cut_after(0);
-        self.proxy.rate(0);
-        self.proxy.latency(Duration::ZERO);
-        self.proxy.mode(Mode::Pass);
+        self.crowd = None;
+        if std::mem::take(&mut self.refuses) {
+            cluster.psql("alter role soak login");
+        }
+        log.read(true);
+        proxy.cut_after(0);
+        proxy.hang_after(0);
+        proxy.rate(0);
+        proxy.latency(Duration::ZERO);
+        proxy.mode(Mode::Pass);
     }
 
     /// How often there was which.
@@ -118,7 +211,7 @@ impl<'a> Faults<'a> {
     }
 }
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 24] = [
     "reset",
     "closed",
     "refused",
@@ -126,11 +219,21 @@ const NAMES: [&str; 14] = [
     "cut",
     "latency",
     "slow line",
+    "black hole",
     "terminated",
     "cancelled",
     "frozen",
+    "frozen postmaster",
+    "frozen exporter",
     "restart",
     "crash",
     "locked catalog",
     "database made anew",
+    "hung storage",
+    "refused login",
+    "unread log",
+    "slow readers",
+    "flood of requests",
+    "half requests",
+    "reloads",
 ];

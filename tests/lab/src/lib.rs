@@ -10,6 +10,8 @@
 //! | [`pgbouncer`], [`haproxy`], [`nginx`], [`prometheus`] | the neighbours that the exporter works with |
 //! | [`chromium`] | a browser that shows its pages |
 //! | [`proxy`] | a TCP proxy with faults: hang, reset, latency, cut |
+//! | [`link`] | a line of the kernel's own devices: narrow, or one that drops large packets |
+//! | [`disk`] | a disk under a server that hangs, freezes or turns read-only |
 //! | [`process`] | CPU and memory of any process, for benchmarks |
 //!
 //! Everything runs on 127.0.0.1, in a folder of its own (in `TMPDIR`, else in shared memory, else in `/tmp`),
@@ -37,11 +39,13 @@ mod cache;
 pub mod chromium;
 pub mod cluster;
 mod copy;
+pub mod disk;
 mod error;
 pub mod exporter;
 mod given;
 pub mod haproxy;
 pub mod http;
+pub mod link;
 pub mod load;
 pub mod nginx;
 pub mod page;
@@ -58,9 +62,11 @@ mod wait;
 pub use cache::{legacy_majors, majors, newest_installed, newest_major, tool};
 pub use chromium::Chromium;
 pub use cluster::{Cluster, rewind_major, shared};
+pub use disk::{Disk, Hold};
 pub use error::{Error, Result};
 pub use exporter::Exporter;
 pub use haproxy::Haproxy;
+pub use link::{Direction, Link};
 pub use nginx::Nginx;
 pub use page::Page;
 pub use pgbouncer::Pgbouncer;

@@ -42,4 +42,8 @@ send_until_gone KILL
 # One that was killed earlier has left its segment; line 7 of its lock file names it: key, identifier.
 segment=$(sed -n '7s/^ *[0-9]* *//p' "$folder/data/postmaster.pid" 2>/dev/null)
 if [ -n "$segment" ]; then ipcrm -m "$segment" 2>/dev/null; fi
+# What is mounted in it would be emptied.
+awk -v folder="$folder/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mounted; do
+    umount -l "$mounted" 2>/dev/null
+done
 rm -rf "$folder"
