@@ -30,8 +30,8 @@ fleet: rust servers ## scrape 300 targets for five minutes, some of them broken;
 record: rust servers ## write collectors/statements.lock anew: what PostgreSQL 10 to 18 and pgbouncer say to the shipped statements
 	PG_EXPORTER_LOCK=off PG_EXPORTER_RECORD=1 $(CARGO) test --package pg_exporter --test recorded -- the_lock_of --nocapture $(ARGS)
 
-bench: rust servers ## measure a release build: time, CPU and memory per scrape, health requests per second
-	$(CARGO) bench --package pg_exporter --bench scrape -- $(ARGS)
+bench: rust servers ## measure a release build: time, CPU, memory per scrape, health requests per second; write docs/costs.md
+	$(CARGO) bench --package pg_exporter --bench scrape -- --write docs/costs.md $(ARGS)
 
 instructions: rust servers ## count the instructions of decoding, encoding and compressing; fail where they grew by a tenth
 	CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_LTO=off $(CARGO) test --release --package pg_exporter --lib scrape::instructions -- --nocapture $(ARGS)

@@ -62,6 +62,7 @@ pub fn run(options: &Options, large: &Server, empty: &Server) -> Result<()> {
         ]);
     }
     table.print();
+    crate::write(options, "collectors", &table)?;
     println!(
         "\nWithout any collector: {:.2} ms on the empty server, {:.2} ms on the large one.",
         base.0.server.min(),

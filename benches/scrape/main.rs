@@ -2,6 +2,7 @@
 //!
 //! | part | what it measures |
 //! |--|--|
+//! | databases | the same with many databases, and with many tables in one |
 //! | scrapes | wall time, CPU of the exporter and of the server, series, bytes, memory: uncached and cached, plain and gzip |
 //! | probes | requests per second of `/primary` on 50 connections: idle, during scrapes, beside 5 connections of scrapes, and at a pace |
 //! | protection | the same, under TLS and with passwords |
@@ -15,6 +16,7 @@
 mod contender;
 mod costs;
 mod cpu;
+mod document;
 mod figures;
 mod options;
 mod paced;
@@ -56,9 +58,24 @@ fn main() -> Result<()> {
         return costs::run(&options, &large, &empty);
     }
     if options.wants("scrapes") {
-        scrapes::run(&options, "3 databases x 333 tables", &large, Mode::Uncached)?;
-        scrapes::run(&options, "3 databases x 333 tables", &large, Mode::Cached)?;
-        scrapes::run(&options, "empty server", &empty, Mode::Uncached)?;
+        let mut table = scrapes::document_table();
+        for (title, server, mode) in [
+            ("3 databases x 333 tables", &large, Mode::Uncached),
+            ("3 databases x 333 tables", &large, Mode::Cached),
+            ("empty server", &empty, Mode::Uncached),
+        ] {
+            scrapes::run(&options, title, server, mode, &mut table)?;
+        }
+        write(&options, "scrapes", &table)?;
+    }
+    if options.wants("databases") {
+        let mut table = scrapes::document_table();
+        for (databases, tables) in [(10, 100), (30, 100), (1, 10_000)] {
+            let server = Server::many(options.major, databases, tables);
+            let title = format!("{databases} databases x {tables} tables");
+            scrapes::run(&options, &title, &server, Mode::Uncached, &mut table)?;
+        }
+        write(&options, "databases", &table)?;
     }
     if options.wants("probes") {
         probes::run(&options, &large)?;
@@ -70,6 +87,14 @@ fn main() -> Result<()> {
     }
     println!("load of the machine at the end: {}", load());
     Ok(())
+}
+
+/// Writes a table into the document, if one is given. What is measured only in part is not written.
+fn write(options: &Options, name: &str, table: &table::Table) -> Result<()> {
+    match &options.write {
+        Some(path) if options.mode.is_none() => document::write(path, name, table),
+        _ => Ok(()),
+    }
 }
 
 /// The average number of runnable processes in the last 1, 5 and 15 minutes: above the number of processors the
@@ -90,8 +115,8 @@ fn contenders(options: &Options, server: &Server, mode: Mode) -> Result<Vec<Cont
         .as_deref()
         .is_some_and(|large| large.ends_with(&server.url));
     // It scrapes the large server; what it does there says nothing about the empty one.
-    if let (true, Some(url), Some(pid)) = (is_large, &options.other_url, options.other_pid) {
-        contenders.push(Contender::running("the other", url, pid)?);
+    if let (true, Some((url, pid))) = (is_large, &options.contender) {
+        contenders.push(Contender::running("the other", url, *pid)?);
     }
     Ok(contenders
         .into_iter()

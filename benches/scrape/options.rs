@@ -13,17 +13,17 @@ pub struct Options {
     pub program: PathBuf,
 
     /// Second exporter to start and measure in turn with the first, in every mode; it takes the same flags
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["other_url", "other_pid"])]
+    #[arg(long, value_name = "PATH", conflicts_with = "contender")]
     pub against: Option<PathBuf>,
 
-    /// Metrics page of a second exporter that runs already, on this machine and on the server given by --large; it is
-    /// measured as it is, so choose the mode that it runs in with --mode
-    #[arg(long, value_name = "URL", requires_all = ["other_pid", "large"])]
-    pub other_url: Option<String>,
+    /// Metrics page and process of a second exporter that runs already, on this machine and on the server given by --large; it
+    /// is measured as it is, so choose the mode that it runs in with --mode
+    #[arg(long, value_name = "URL,PID", requires = "large", value_parser = running)]
+    pub contender: Option<(String, u32)>,
 
-    /// Process id of that exporter
-    #[arg(long, value_name = "PID", requires = "other_url")]
-    pub other_pid: Option<u32>,
+    /// Write the tables of scrapes and costs into this document, such as docs/costs.md
+    #[arg(long, value_name = "PATH")]
+    pub write: Option<PathBuf>,
 
     /// Prepare both servers, print how to use them in another run, and keep them until the end of standard input
     #[arg(long)]
@@ -49,8 +49,8 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub seconds: u32,
 
-    /// Measure only this part: scrapes, probes or protection
-    #[arg(long, value_name = "PART", value_parser = ["scrapes", "probes", "protection"])]
+    /// Measure only this part: scrapes, databases, probes or protection
+    #[arg(long, value_name = "PART", value_parser = ["scrapes", "databases", "probes", "protection"])]
     pub only: Option<String>,
 
     /// Measure scrapes only in this mode: uncached or cached
@@ -81,6 +81,14 @@ pub struct Options {
     /// Given by `cargo bench`; means nothing here
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// `URL,PID`.
+fn running(text: &str) -> Result<(String, u32), String> {
+    let parts = text
+        .rsplit_once(',')
+        .and_then(|(url, pid)| Some((url.to_owned(), pid.parse().ok()?)));
+    parts.ok_or_else(|| "should be URL,PID".to_owned())
 }
 
 impl Options {

@@ -37,8 +37,16 @@ struct Costs {
     bytes: usize,
 }
 
-/// Measures all exporters on a server in a mode, and prints a table: medians, the least in parentheses.
-pub fn run(options: &Options, title: &str, server: &Server, mode: Mode) -> Result<()> {
+/// An empty table as the documentation has it.
+pub fn document_table() -> Table {
+    let mut head = HEAD.to_vec();
+    head.splice(..1, ["server"]);
+    Table::new(&head)
+}
+
+/// Measures all exporters on a server in a mode, and prints a table: medians, the least in parentheses. Our own rows are added to
+/// the document's.
+pub fn run(options: &Options, title: &str, server: &Server, mode: Mode, document: &mut Table) -> Result<()> {
     if options.mode.as_ref().is_some_and(|wanted| wanted != mode.name()) {
         return Ok(());
     }
@@ -53,6 +61,11 @@ pub fn run(options: &Options, title: &str, server: &Server, mode: Mode) -> Resul
         let all = measure(&contenders, server, encoding, options.scrapes)?;
         for (contender, costs) in contenders.iter().zip(&all) {
             table.push(costs.row(contender, encoding));
+        }
+        if let (Some(ours), Some(costs)) = (contenders.first(), all.first()) {
+            let mut row = costs.row(ours, encoding);
+            row.splice(..1, [format!("{title}, {}", mode.name())]);
+            document.push(row);
         }
         if let [ours, others] = all.as_slice() {
             table.push(ours.ratios(others, encoding));

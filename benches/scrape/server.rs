@@ -50,6 +50,27 @@ impl Server {
         Self::new(cluster, "postgres")
     }
 
+    /// A server with so many databases of so many tables each, all copies of the first.
+    pub fn many(major: u32, databases: usize, tables: usize) -> Self {
+        let cluster = start(major);
+        eprintln!("preparing {databases} databases of {tables} tables");
+        cluster.create_database("many1");
+        let mut sql = String::new();
+        for table in 1..=tables {
+            let _ = writeln!(
+                sql,
+                "create table t{table} (id int primary key, n int); insert into t{table} select n, n from generate_series(1, 50) n;"
+            );
+        }
+        cluster.psql_in("many1", &sql);
+        cluster.psql_in("many1", "vacuum analyze");
+        for number in 2..=databases {
+            cluster.psql(&format!("create database many{number} template many1"));
+        }
+        cluster.psql("checkpoint");
+        Self::new(cluster, "many1")
+    }
+
     /// A server that another run holds, as `POSTMASTER_PID@URL`.
     ///
     /// # Errors

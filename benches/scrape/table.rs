@@ -17,6 +17,23 @@ impl Table {
 
     /// Prints it with aligned columns.
     pub fn print(&self) {
+        println!("{}", self.aligned());
+    }
+
+    /// As Markdown, columns not aligned: a changed figure changes its own line only.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        for (number, row) in self.0.iter().enumerate() {
+            text.push_str(&format!("| {} |\n", row.join(" | ")));
+            if number == 0 {
+                text.push_str(&format!("|{}\n", "---|".repeat(row.len())));
+            }
+        }
+        text
+    }
+
+    fn aligned(&self) -> String {
+        let mut lines = Vec::new();
         let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(|column| self.width(column)).collect();
         for (number, row) in self.0.iter().enumerate() {
@@ -24,18 +41,13 @@ impl Table {
                 .iter()
                 .zip(&widths)
                 .map(|(cell, &width)| format!("{cell:<width$}"));
-            println!("| {} |", cells.collect::<Vec<_>>().join(" | "));
+            lines.push(format!("| {} |", cells.collect::<Vec<_>>().join(" | ")));
             if number == 0 {
-                println!(
-                    "|{}|",
-                    widths
-                        .iter()
-                        .map(|width| "-".repeat(width + 2))
-                        .collect::<Vec<_>>()
-                        .join("|")
-                );
+                let rules = widths.iter().map(|width| "-".repeat(width + 2));
+                lines.push(format!("|{}|", rules.collect::<Vec<_>>().join("|")));
             }
         }
+        lines.join("\n")
     }
 
     fn width(&self, column: usize) -> usize {
