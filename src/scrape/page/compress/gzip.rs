@@ -43,8 +43,8 @@ impl Default for Compressor {
 impl Codec for Compressor {
     type Segment = Segment;
 
-    /// The format's window: what is further back is of no use to a longer segment.
-    const BLOCK: usize = 32 << 10;
+    /// Twice the format's window: each block begins without it, which costs 5 % of the whole with blocks as short as it is.
+    const BLOCK: usize = 64 << 10;
 
     fn dense() -> Self {
         Self::of_level(9)
