@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter};
 
 use super::stage::{Repeat, Stage, Target, exporter, ready, server};
@@ -48,6 +49,26 @@ impl Scene {
                 drop(writing);
             },
         );
+        stage.episode(
+            &["PgWalNotFlushed@wal"],
+            || self.stop_writing(),
+            |writer| {
+                signal(writer, Signal::CONT).unwrap();
+            },
+        );
+    }
+
+    /// Nobody flushes: the WAL writer hangs, and no commit waits for WAL of messages.
+    fn stop_writing(&self) -> u32 {
+        let writer = self
+            .server
+            .psql("select pid from pg_stat_activity where backend_type = 'walwriter'")
+            .parse()
+            .unwrap();
+        signal(writer, Signal::STOP).unwrap();
+        self.server
+            .psql("select pg_logical_emit_message(false, 'test', repeat('x', 100000))");
+        writer
     }
 
     fn remove(&self, file: &str) {
