@@ -7,8 +7,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::table::{
-    PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS,
-    PROCESS_VIRTUAL,
+    PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RECEIVED, PROCESS_RESIDENT, PROCESS_SENT,
+    PROCESS_START, PROCESS_THREADS, PROCESS_VIRTUAL, PROCESS_VIRTUAL_MAX,
 };
 use super::writer::Writer;
 
@@ -43,6 +43,12 @@ pub struct Usage {
     pub start_seconds: Option<f64>,
     /// Threads.
     pub threads: Option<f64>,
+    /// Most virtual memory in bytes, infinite without a limit.
+    pub max_virtual_bytes: Option<f64>,
+    /// Bytes received by IP in the network namespace.
+    pub received_bytes: Option<f64>,
+    /// Bytes sent by IP in the network namespace.
+    pub sent_bytes: Option<f64>,
 }
 
 impl Default for Process {
@@ -67,6 +73,7 @@ impl Process {
     pub fn usage(&self) -> Usage {
         let stat = read(&self.root, "self/stat").unwrap_or_default();
         let limits = read(&self.root, "self/limits").unwrap_or_default();
+        let network = read(&self.root, "self/net/netstat").unwrap_or_default();
         // The directory that is being read is itself an open file.
         let open_fds = fs::read_dir(self.root.join("self/fd"))
             .ok()
@@ -77,9 +84,12 @@ impl Process {
             resident_bytes: field(&stat, 24).map(|pages| pages * self.page_bytes),
             virtual_bytes: field(&stat, 23),
             open_fds: open_fds.map(|count| count as f64),
-            max_fds: after(&limits, "Max open files"),
+            max_fds: limit(&limits, "Max open files"),
             start_seconds: self.boot.zip(ticks(22)).map(|(boot, start)| boot + start),
             threads: field(&stat, 20),
+            max_virtual_bytes: limit(&limits, "Max address space"),
+            received_bytes: column(&network, "IpExt:", "InOctets"),
+            sent_bytes: column(&network, "IpExt:", "OutOctets"),
         }
     }
 }
@@ -95,6 +105,9 @@ impl Usage {
             (&PROCESS_MAX_FDS, self.max_fds),
             (&PROCESS_START, self.start_seconds),
             (&PROCESS_THREADS, self.threads),
+            (&PROCESS_VIRTUAL_MAX, self.max_virtual_bytes),
+            (&PROCESS_RECEIVED, self.received_bytes),
+            (&PROCESS_SENT, self.sent_bytes),
         ];
         for (metric, value) in values {
             if let Some(value) = value {
@@ -128,6 +141,25 @@ fn field(stat: &str, number: usize) -> Option<f64> {
 fn after(text: &str, name: &str) -> Option<f64> {
     let (_, rest) = text.split_once(name)?;
     rest.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// A soft limit of `limits`.
+fn limit(limits: &str, name: &str) -> Option<f64> {
+    let (_, rest) = limits.split_once(name)?;
+    match rest.split_ascii_whitespace().next()? {
+        "unlimited" => Some(f64::INFINITY),
+        number => number.parse().ok(),
+    }
+}
+
+/// A figure of `net/netstat`: a line of names, then a line of values, both after the table's name.
+fn column(text: &str, table: &str, name: &str) -> Option<f64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(table));
+    let at = lines
+        .next()?
+        .split_ascii_whitespace()
+        .position(|column| column == name)?;
+    lines.next()?.split_ascii_whitespace().nth(at)?.parse().ok()
 }
 
 /// Value of an entry of the auxiliary vector: pairs of machine words.
@@ -164,6 +196,20 @@ mod tests {
     }
 
     #[test]
+    fn limits_and_tables_of_the_network() {
+        let limits = "Limit   Soft Limit   Hard Limit   Units\nMax address space   unlimited   unlimited   bytes\n\
+                      Max open files   1024   4096   files\n";
+        assert_eq!(limit(limits, "Max address space"), Some(f64::INFINITY));
+        assert_eq!(limit(limits, "Max open files"), Some(1024.0));
+        assert_eq!(limit(limits, "Max pending signals"), None);
+        let network = "TcpExt: a InOctets\nTcpExt: 1 2\nIpExt: InNoRoutes InOctets OutOctets\nIpExt: 3 4 5\n";
+        assert_eq!(column(network, "IpExt:", "InOctets"), Some(4.0));
+        assert_eq!(column(network, "IpExt:", "OutOctets"), Some(5.0));
+        assert_eq!(column(network, "IpExt:", "Other"), None);
+        assert_eq!(column("", "IpExt:", "InOctets"), None);
+    }
+
+    #[test]
     fn usage_follows_what_this_process_does() {
         let process = Process::default();
         assert_eq!(process.page_bytes % 4096.0, 0.0);
@@ -183,6 +229,9 @@ mod tests {
         assert!(after.virtual_bytes.unwrap() > after.resident_bytes.unwrap());
         assert!(after.open_fds.unwrap() >= 20.0 && after.open_fds.unwrap() < after.max_fds.unwrap());
         assert!(after.threads.unwrap() >= 2.0);
+        assert!(after.max_virtual_bytes.unwrap() > after.virtual_bytes.unwrap());
+        assert!(after.received_bytes.unwrap() >= before.received_bytes.unwrap());
+        assert!(after.sent_bytes >= before.sent_bytes);
         let cpu = after.cpu_seconds.unwrap() - before.cpu_seconds.unwrap();
         assert!((0.03..60.0).contains(&cpu), "{cpu}");
         let now = SystemTime::now()

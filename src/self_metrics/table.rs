@@ -143,6 +143,12 @@ metrics! {
         "Unix time of the start.";
     PROCESS_THREADS: Process "threads", Gauge, [],
         "Threads.";
+    PROCESS_VIRTUAL_MAX: Process "virtual_memory_max_bytes", Gauge, [],
+        "Most virtual memory that may be used; +Inf without a limit.";
+    PROCESS_RECEIVED: Process "network_receive_bytes_total", Counter, [],
+        "Bytes that the network namespace of the process received by IP.";
+    PROCESS_SENT: Process "network_transmit_bytes_total", Counter, [],
+        "Bytes that the network namespace of the process sent by IP.";
 }
 
 #[cfg(test)]
