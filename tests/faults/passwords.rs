@@ -95,7 +95,7 @@ fn a_file_of_the_url_that_changes() {
     fs::write(&file, "postgresql://monitor:s3cret@127.0.0.1:nowhere").unwrap();
     wait_until("what is wrong with the file is told", SOON, || {
         page_within(&exporter, 2.0);
-        exporter.stderr().contains("ports from 1 to 65535")
+        exporter.logs("ports from 1 to 65535")
     });
     write("sec0nd-s3cret");
     assert_recovers(&exporter, State::Primary);

@@ -33,7 +33,7 @@ fn assert_one_collector_fails(exporter: &Exporter, collector: &str, sqlstate: &s
         "{said}"
     );
     assert!(
-        exporter.stderr().contains(&format!("(SQLSTATE {sqlstate})")),
+        exporter.logs(&format!("(SQLSTATE {sqlstate})")),
         "{}",
         exporter.stderr()
     );

@@ -115,11 +115,7 @@ fn a_recovery_conflict_costs_its_collector_alone() {
         assert_eq!(page.value("slow_value", &[]), None);
         assert_failed(&exporter, &page, "slow", "other", "40001");
     });
-    assert!(
-        exporter.stderr().contains("(SQLSTATE 40001)"),
-        "{}",
-        exporter.stderr()
-    );
+    assert!(exporter.logs("(SQLSTATE 40001)"), "{}", exporter.stderr());
     wait_for_state(&exporter, State::Replica, SOON);
     assert_quiet(&standby);
 }

@@ -229,7 +229,7 @@ fn many_lines_of_one_kind_are_held_back() {
     let lines = log.matches("reload failed").count();
     assert!((1..=40).contains(&lines), "{lines} lines: {log}");
     pg_exporter_lab::wait_until("the others are told of", Duration::from_secs(60), || {
-        exporter.stderr().contains("held_back=")
+        exporter.logs("held_back=")
     });
 }
 

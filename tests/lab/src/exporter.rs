@@ -273,6 +273,12 @@ impl Exporter {
         read(&self.sandbox, "stderr")
     }
 
+    /// Whether its log holds that, now or soon: lines are written behind what they tell of.
+    #[must_use]
+    pub fn logs(&self, part: &str) -> bool {
+        poll(PATIENCE, || self.stderr().contains(part).then_some(())).is_some()
+    }
+
     /// What it has written to standard output.
     #[must_use]
     pub fn stdout(&self) -> String {

@@ -89,7 +89,7 @@ fn what_cannot_be_used_leaves_what_is_in_force() {
     }
     fs::remove_file(site.file("server.key")).unwrap();
     wait_until("the loss is told", SOON, || {
-        site.exporter.stderr().contains("server.key cannot be read")
+        site.exporter.logs("server.key cannot be read")
     });
     assert_eq!(shown(&site), "first");
 }
@@ -216,7 +216,7 @@ fn a_kept_connection_obeys_new_users() {
 
     site.folder.write("web.yml", "basic_auth_users:\n");
     wait_until("it is told", SOON, || {
-        site.exporter.stderr().contains("`basic_auth_users` is gone")
+        site.exporter.logs("`basic_auth_users` is gone")
     });
     assert_eq!(kept.status("me:new"), 200);
     assert_eq!(kept.status("me:pw"), 401, "an empty file lets nobody in");
