@@ -34,12 +34,22 @@ fn it_writes_the_crate_that_the_tests_build_and_run() {
     assert_eq!(run.status.code(), Some(0), "{}", run.stderr);
     for file in FILES {
         let written = fs::read_to_string(crate_.join(file)).unwrap();
+        // A definition file begins with the line by which an editor finds the schema.
+        let modeline = "# yaml-language-server: $schema=../collectors.schema.json\n";
+        let own = match file.ends_with(".yml") {
+            true => written.strip_prefix(modeline).unwrap(),
+            false => &written,
+        };
         assert_eq!(
-            written,
+            own,
             fs::read_to_string(root().join("tests/site").join(file)).unwrap(),
             "{file}"
         );
     }
+    assert_eq!(
+        fs::read_to_string(crate_.join("collectors.schema.json")).unwrap(),
+        fs::read_to_string(root().join("docs/collectors.schema.json")).unwrap()
+    );
     let again = program("unused")
         .arg("new")
         .arg(&crate_)

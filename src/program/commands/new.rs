@@ -19,6 +19,12 @@ const FILES: [(&str, &str); 5] = [
     ("src/tables.rs", include_str!("../../../tests/site/src/tables.rs")),
 ];
 
+/// The language of definitions, for editors.
+const SCHEMA: &str = "collectors.schema.json";
+
+/// Tells an editor which schema a definition file has.
+const MODELINE: &str = "# yaml-language-server: $schema=../collectors.schema.json\n";
+
 const MANIFEST: &str = r#"[package]
 name = "{name}"
 description = "An exporter with the collectors of one site"
@@ -74,7 +80,16 @@ pub(crate) fn run(directory: &Path, library: &Library) -> Result<ExitCode, Stop>
     let files = FILES
         .iter()
         .map(|(path, text)| (names.applied(path), names.applied(text)));
-    for (path, text) in std::iter::once(("Cargo.toml".to_owned(), manifest)).chain(files) {
+    let own = [
+        ("Cargo.toml".to_owned(), manifest),
+        (SCHEMA.to_owned(), pg_exporter_schema::json_schema()),
+    ];
+    for (path, text) in own.into_iter().chain(files) {
+        let text = if path.ends_with(".yml") {
+            MODELINE.to_owned() + &text
+        } else {
+            text
+        };
         let path = directory.join(path);
         let parent = path.parent().unwrap_or(directory);
         fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
