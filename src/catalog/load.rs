@@ -1,5 +1,6 @@
 //! The set in force: what is compiled in, and a run-time layer over it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pg_exporter_schema::{Collector, Diagnostic, Severity, Source, Strictness, Text, layer};
@@ -74,6 +75,34 @@ pub fn load(
 
 /// Bytes of definitions that are more than a set may have.
 const ENOUGH: usize = 4 << 20;
+
+/// As many collectors are replaced on purpose by nobody: it is the complete set that packages of 1.x installed.
+const COMPLETE: usize = 20;
+
+/// What to tell of a layer that defines most of the compiled set anew, as `/etc/pg_exporter.yml` of 1.x does; nothing of others.
+#[must_use]
+pub fn superseded<'a>(
+    compiled: &[Collector],
+    live: impl IntoIterator<Item = &'a Collector>,
+) -> Option<String> {
+    let is_compiled = |collector: &Collector| {
+        let same = |one: &Collector| one.branch == collector.branch && one.origin == collector.origin;
+        compiled.iter().any(same)
+    };
+    let defined: BTreeSet<&str> = live
+        .into_iter()
+        .filter(|collector| !is_compiled(collector))
+        .map(|collector| collector.name.as_ref())
+        .collect();
+    let known: BTreeSet<&str> = compiled.iter().map(|collector| collector.name.as_ref()).collect();
+    let replaced = defined.intersection(&known).count();
+    (replaced >= COMPLETE).then(|| {
+        format!(
+            "1.x definitions replace {replaced} compiled collectors; remove --config to use the compiled ones (or this file, \
+             where no --config names it): they know newer servers and mend values of 1.x"
+        )
+    })
+}
 
 /// Reads a file, or every definition file directly inside a folder. What stands in the folder and cannot be read is a mistake,
 /// each by its name: a mount that is missing would else mean collectors that are missing.

@@ -17,6 +17,6 @@ pub use background::reload_in_background;
 pub use change::Change;
 pub use descriptors::descriptors;
 pub use live::Live;
-pub use load::{LoadError, Loaded, load, read};
+pub use load::{LoadError, Loaded, load, read, superseded};
 pub use shipped::is_shipped;
 pub use store::{Catalog, Sources, Status};

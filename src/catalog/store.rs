@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use pg_exporter_schema::{Collector, Column, Strictness, Text, Usage};
 
-use super::load::unplaced;
+use super::load::{superseded, unplaced};
 use super::{Change, Live, LoadError, Loaded, load};
 use crate::files::Files;
 
@@ -181,6 +181,10 @@ impl Sources {
         self.check_labels(&live)?;
         for warning in &warnings {
             tracing::warn!("{warning}");
+        }
+        let collectors = live.collectors.iter().map(AsRef::as_ref);
+        if let (Some(path), Some(message)) = (&self.config, superseded(self.base, collectors)) {
+            tracing::warn!("{}: {message}", path.display());
         }
         Ok((live, files))
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::cli::{Cli, Command, ReportFormat};
+use super::cli::{Cli, Command, ReportFormat, write_stderr};
 use super::commands::{self, check, convert, doctor, manual, new, probe};
 use super::exporter::Exporter;
 use super::logging;
@@ -26,9 +26,20 @@ impl Exporter {
             Some(Command::Man { directory }) => return manual::pages(directory.as_deref()),
             _ => {}
         }
+        let asks = |flag: Option<bool>| flag == Some(true);
+        let serves = cli.command.is_none() && !asks(cli.flags.dry_run) && !asks(cli.flags.explain);
         let code = execute(cli, self).unwrap_or_else(|stop| {
-            // A record for each mistake of a configuration.
-            stop.message.lines().for_each(|line| tracing::error!("{line}"));
+            // What the log holds came before.
+            logging::flush();
+            for line in stop.message.lines() {
+                // A record for each mistake of a configuration; a person who asked for something reads plain lines.
+                if serves {
+                    tracing::error!("{line}");
+                } else {
+                    // There is nowhere left to report a failure of standard error to.
+                    let _ = write_stderr(format!("pg_exporter: {line}\n").as_bytes());
+                }
+            }
             stop.code.into()
         });
         logging::flush();

@@ -36,7 +36,7 @@ impl Setup {
             labels: settings.labels.iter().map(|(name, _)| name.clone()).collect(),
             intro: !settings.disable_intro,
         };
-        let catalog = Catalog::open(sources).map_err(Stop::failure)?;
+        let catalog = Catalog::open(sources).map_err(Stop::usage)?;
         if catalog.live().collectors.is_empty() {
             let advice = "no collector is defined: --no-builtin needs --config with definitions";
             return Err(Stop::usage(advice));

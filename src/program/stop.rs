@@ -5,11 +5,14 @@
 pub(crate) struct Stop {
     /// What to tell the operator.
     pub(crate) message: String,
-    /// Exit code, as in pg_exporter 1.x: 1 for what the command line says, 2 for what it leads to.
+    /// Exit code: 1 for what the command line and files say, 2 for what the target does.
     pub(crate) code: u8,
 }
 
 impl Stop {
+    /// The exit code where there is nothing more to say than that the target is down.
+    pub(crate) const UNREACHABLE: u8 = 2;
+
     /// The command line, the environment or a file cannot be used.
     pub(crate) fn usage(error: impl std::fmt::Display) -> Self {
         Self {

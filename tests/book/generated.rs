@@ -37,8 +37,8 @@ const CODES: &str = "
 | code | when |
 |---|---|
 | 0 | it did what was asked; a server that was told to stop (SIGTERM, SIGINT) |
-| 1 | the command line, a variable or the web configuration file cannot be used; an address cannot be listened on. `check`: there are mistakes. `convert`: something could not be carried over. `scrape`: the target is down. `doctor`: something is wrong. `probe`: no answer, or none of 2xx |
-| 2 | what was asked for cannot be done: definition files have a mistake, or, with `--fail-fast`, the target cannot be reached at the start. `doctor`, `explain`, `stat`, `check --url`: the target is down |
+| 1 | the command line, a variable or a file cannot be used; an address cannot be listened on. `check`: there are mistakes. `convert`: something could not be carried over. `doctor`: something is wrong. `probe`: no answer, or none of 2xx |
+| 2 | the target cannot be reached: `scrape`, `doctor`, `explain`, `stat`, `check --url`; at the start with `--fail-fast` |
 ";
 
 /// What a help text says in brackets: `[env: A, B] [default: c]`.
@@ -203,9 +203,9 @@ fn exit_codes_are_as_the_page_says() {
         (&["--web.config.file=/no/such/file", LISTEN], 1),
         (&["--web.listen-address=192.0.2.1:1", DOWN], 1),
         (&["check", &broken], 1),
-        (&["scrape", DOWN], 1),
+        (&["scrape", DOWN], 2),
         (&["probe", "http://127.0.0.1:1/up"], 1),
-        (&["--config", &broken, LISTEN], 2),
+        (&["--config", &broken, LISTEN], 1),
         (&["--fail-fast", DOWN, LISTEN], 2),
         (&["doctor", DOWN], 2),
         (&["explain", DOWN], 2),

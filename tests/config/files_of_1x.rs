@@ -220,3 +220,28 @@ fn a_file_and_a_directory_load_as_they_are() {
         );
     }
 }
+
+/// What an upgraded package leaves in force: the file of 1.x that defines every collector.
+#[test]
+fn a_complete_set_in_force_is_told_of() {
+    let url = database("complete_of_1x");
+    let complete = pg_exporter_schema::dump(pg_exporter::catalog::compiled::COLLECTORS);
+    let tuning = "pg_db: { ttl: 5 }\npg_db_confl: { ttl: 5 }\n";
+    let directory = Directory::new(&[("all.yml", &complete), ("few.yml", BASE), ("tuned.yml", tuning)]);
+    let told = "1.x definitions replace ";
+    for (file, is_told) in [("all.yml", true), ("few.yml", false), ("tuned.yml", false)] {
+        let path = directory.path().join(file);
+        let exporter = program(&url).arg("--config").arg(&path).start();
+        let log = exporter.stderr();
+        let lines = log.lines().filter(|line| line.contains(told)).count();
+        assert_eq!(lines, usize::from(is_told), "{file}: {log}");
+        assert!(log.lines().count() < 8, "{log}");
+        let doctor = program(&url).arg("--config").arg(&path).arg("doctor").run();
+        assert_eq!(doctor.stdout.contains(told), is_told, "{file}: {}", doctor.stdout);
+    }
+    let alone = program(&url)
+        .args(["--no-builtin", "--config"])
+        .arg(directory.path().join("all.yml"))
+        .start();
+    assert!(!alone.stderr().contains(told), "it is what was asked for");
+}

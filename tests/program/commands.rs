@@ -125,8 +125,60 @@ fn scrape_of_what_is_down_says_so_by_its_code() {
     let nobody = free_port();
     let url = format!("postgresql://127.0.0.1:{}/x", nobody.number);
     let ended = program().url(&url).arg("scrape").run();
-    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.status.code(), Some(2));
     assert_eq!(Page::parse(&ended.stdout).value("pg_up", &[]), Some(0.0));
+}
+
+/// The same cause ends every command that asks the target with the same code, and with a plain line.
+#[test]
+fn one_cause_has_one_code_and_plain_words() {
+    let nobody = free_port();
+    let url = format!("postgresql://127.0.0.1:{}/x", nobody.number);
+    for command in [&["doctor"][..], &["explain"], &["stat"], &["-E"]] {
+        let ended = program().url(&url).args(command).run();
+        assert_eq!(ended.status.code(), Some(2), "{command:?}");
+        let last = ended.stderr.lines().last().unwrap_or_default();
+        assert!(
+            last.starts_with("pg_exporter: the target cannot be "),
+            "{command:?}: {last}"
+        );
+    }
+    let commands = [
+        &["doctor"][..],
+        &["explain"],
+        &["stat"],
+        &["scrape"],
+        &["dump"],
+        &["check"],
+        &["-D"],
+        &["-E"],
+    ];
+    for command in commands {
+        for wrong in ["--config=/nonexistent/x.yml", "--connect-timeout=never"] {
+            let ended = program().args(command).arg(wrong).run();
+            let told = format!("{}{}", ended.stdout, ended.stderr);
+            assert_eq!(ended.status.code(), Some(1), "{command:?} {wrong}: {told}");
+            assert!(!told.contains("level=error"), "{command:?} {wrong}: {told}");
+        }
+    }
+}
+
+#[test]
+fn help_of_a_subcommand_has_its_own_flags_first() {
+    for arguments in [&["help", "check"][..], &["check", "--help"]] {
+        let ended = run(arguments);
+        assert!(ended.status.success(), "{}", ended.stderr);
+        let (own, others) = ended.stdout.split_once("Options of the exporter:").unwrap();
+        assert!(own.contains("--strict") && own.contains("--format"), "{own}");
+        assert!(!own.contains("--web.listen-address") && others.contains("--web.listen-address"));
+    }
+    assert!(run(&["help"]).stdout.contains("Exit codes:"));
+    let ended = run(&["serve"]);
+    assert!(
+        ended.stderr.contains("check") && ended.stderr.contains("doctor"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::build_info::BUILD_INFO;
 /// A flag wins over its environment variable, the variable over the default.
 #[derive(Debug, Parser)]
 #[command(name = "pg_exporter", version = BUILD_INFO.text().trim_end().to_owned(), args_override_self = true, max_term_width = 100)]
-#[command(disable_help_subcommand = true, after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub struct Cli {
     /// Everything that may be given with or without a subcommand.
     #[command(flatten)]
@@ -49,7 +49,12 @@ Examples:
   Note what servers say to them, so that builds and checks know it without a server:
     pg_exporter check collectors --record --url postgresql:///a --url postgresql:///b
   Is the server behind this exporter the primary?
-    pg_exporter probe http://db.example:9630/primary";
+    pg_exporter probe http://db.example:9630/primary
+
+Exit codes:
+  0  what was asked for was done, and nothing is wrong
+  1  the command line, a setting or a file is wrong, or what was asked for found something that is
+  2  the target cannot be reached or asked";
 
 /// What to do instead of serving.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -117,7 +122,7 @@ pub enum Command {
         #[arg(long, value_name = "REV", requires = "git")]
         rev: Option<String>,
     },
-    /// Write one metrics page to standard output; exit code 1 if the target is down
+    /// Write one metrics page to standard output; exit code 2 if the target is down
     Scrape,
     /// Ask a running exporter: exit code 0 if it answers 2xx, else 1. For health checks where there is no curl
     Probe {
@@ -182,9 +187,12 @@ impl Cli {
     }
 }
 
+/// The part of a subcommand's help behind its own flags.
+const OF_ALL: &str = "Options of the exporter";
+
 /// What all flags have in common: they may stand before and behind a subcommand, and a switch needs no value.
 fn finish(flag: Arg) -> Arg {
-    let flag = flag.global(true);
+    let flag = flag.global(true).help_heading(OF_ALL);
     if !flag.get_long().is_some_and(|name| SWITCHES.contains(&name)) {
         return flag;
     }

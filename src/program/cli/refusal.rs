@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::write_stdout;
+use super::{Cli, write_stdout};
 use crate::values::text::on_one_line;
 
 /// Text to print and the exit code to end with.
@@ -54,7 +54,7 @@ fn sentence(kind: ErrorKind, error: &clap::Error) -> String {
     match kind {
         ErrorKind::UnknownArgument if argument.starts_with('-') => format!("unknown flag {argument}{hint}"),
         ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
-            "an argument that is neither a flag nor one of check, schema, scrape".to_owned()
+            format!("an argument that is neither a flag nor one of {}", subcommands())
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let allowed = match error.get(ContextKind::ValidValue) {
@@ -79,6 +79,13 @@ fn sentence(kind: ErrorKind, error: &clap::Error) -> String {
     }
 }
 
+/// The names of all subcommands.
+fn subcommands() -> String {
+    let command = Cli::definition();
+    let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    names.join(", ")
+}
+
 fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     match error.get(kind)? {
         ContextValue::String(text) => Some(text),
@@ -96,7 +103,6 @@ fn flag_only(text: &str) -> &str {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use super::*;
-    use crate::program::cli::Cli;
 
     fn refusal(line: &str) -> Refusal {
         let words = std::iter::once("pg_exporter").chain(line.split_whitespace());
@@ -126,7 +132,8 @@ mod tests {
             ),
             (
                 "serve",
-                "an argument that is neither a flag nor one of check, schema, scrape",
+                "an argument that is neither a flag nor one of check, convert, schema, explain, stat, doctor, dump, new, \
+                 scrape, probe, completions, man",
             ),
         ];
         for (line, expected) in table {

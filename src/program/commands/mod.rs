@@ -14,6 +14,7 @@ use std::time::Instant;
 use super::cli::{ReportFormat, write_stdout};
 use super::setup::Setup;
 use super::stop::Stop;
+use crate::catalog::Catalog;
 use crate::scrape::overview::{Explain, Statistics};
 use crate::scrape::{
     Encoding, Format, Overview, Page, Request, RowHandlers, ScrapeThread, Scraper, Selection, Surroundings,
@@ -40,7 +41,7 @@ pub(crate) fn schema(of_targets: bool) -> Result<ExitCode, Stop> {
 
 /// `scrape`: one page.
 pub(crate) fn scrape(setup: &Setup) -> Result<ExitCode, Stop> {
-    let (page, overview) = scraped(setup, Selection::default())?;
+    let (page, overview) = scraped(setup, setup.catalog()?, Selection::default())?;
     write_stdout(&page.chunks.concat()).map_err(Stop::failure)?;
     let is_up = overview
         .databases
@@ -49,7 +50,7 @@ pub(crate) fn scrape(setup: &Setup) -> Result<ExitCode, Stop> {
     Ok(if is_up {
         ExitCode::SUCCESS
     } else {
-        ExitCode::FAILURE
+        ExitCode::from(Stop::UNREACHABLE)
     })
 }
 
@@ -100,11 +101,15 @@ fn print(overview: &Overview, text: &str) -> Result<ExitCode, Stop> {
 
 /// What is known after one scrape.
 fn overview(setup: &Setup, selection: Selection) -> Result<Overview, Stop> {
-    Ok(scraped(setup, selection)?.1)
+    Ok(scraped(setup, setup.catalog()?, selection)?.1)
 }
 
 /// One page and what is known after it.
-pub(crate) fn scraped(setup: &Setup, selection: Selection) -> Result<(Page, Overview), Stop> {
+pub(crate) fn scraped(
+    setup: &Setup,
+    catalog: Arc<Catalog>,
+    selection: Selection,
+) -> Result<(Page, Overview), Stop> {
     let target = setup.target()?;
     let surroundings = Surroundings {
         telemetry: Arc::new(Telemetry::new().map_err(Stop::failure)?),
@@ -112,13 +117,7 @@ pub(crate) fn scraped(setup: &Setup, selection: Selection) -> Result<(Page, Over
         rows: RowHandlers::default(),
     };
     let thread = ScrapeThread::start("scrape").map_err(Stop::failure)?;
-    let scraper = Scraper::start(
-        &thread,
-        target.endpoint,
-        target.config,
-        setup.catalog()?,
-        surroundings,
-    );
+    let scraper = Scraper::start(&thread, target.endpoint, target.config, catalog, surroundings);
     let deadline = Instant::now() + setup.settings.scrape_timeout;
     runtime()?.block_on(async {
         let page = scraper

@@ -1,6 +1,7 @@
 //! Asks the target.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::findings::{Collector, Connections, Findings, Problem};
@@ -8,7 +9,7 @@ use crate::catalog::Live;
 use crate::catalog::facts::Kind;
 use crate::catalog::facts::{Facts, Wanted};
 use crate::catalog::plan::Verdict;
-use crate::catalog::{extension_schema, is_shipped};
+use crate::catalog::{extension_schema, is_shipped, superseded};
 use crate::postgres::connect::Endpoint;
 use crate::postgres::facts;
 use crate::postgres::failure::{Failure, Reason};
@@ -33,11 +34,12 @@ const LARGEST_SKEW: f64 = 2.0;
 
 pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
     let endpoint = setup.endpoint()?;
+    let catalog = setup.catalog()?;
     let unreachable = |failure: Failure| Stop::failure(format!("the target cannot be reached: {failure}"));
     let runtime = commands::runtime()?;
     let (mut session, facts) = runtime.block_on(first_look(&endpoint)).map_err(unreachable)?;
-    let (_, overview) = scraped(setup, Selection::default())?;
-    let live = setup.catalog()?.live();
+    let (_, overview) = scraped(setup, Arc::clone(&catalog), Selection::default())?;
+    let live = catalog.live();
     runtime.block_on(async {
         let identity = match session.kind() {
             Kind::Pgbouncer => None,
@@ -49,6 +51,12 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
         };
         let mut findings = findings(&facts, identity.as_ref(), &overview);
         findings.connections = connections(setup, &endpoint, &mut session, overview.databases.len()).await;
+        findings.problems.extend(
+            superseded(setup.base(), live.collectors.iter().map(AsRef::as_ref)).map(|what| Problem {
+                what,
+                remedies: Vec::new(),
+            }),
+        );
         findings
             .problems
             .extend(role(setup, &endpoint, identity.as_ref()));
