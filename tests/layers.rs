@@ -123,6 +123,7 @@ fn facts() -> impl Strategy<Value = (Facts, Context)> {
                     kind,
                     discovered,
                     tags: Arc::new(one("slow", slow)),
+                    skips: Arc::default(),
                 },
             )
         },
