@@ -54,7 +54,8 @@ fn server(View { target, run, .. }: View<'_>, page: &mut Writer<'_>) {
     page.single(&own::UP, flag(state.is_up(run)));
     page.single(&own::VERSION, f64::from(state.facts.version));
     page.single(&own::IN_RECOVERY, flag(state.facts.in_recovery));
-    if state.kind.is_some_and(|kind| kind != Kind::Pgbouncer) {
+    let is_server = state.kind.is_some_and(|kind| kind != Kind::Pgbouncer);
+    if is_server && state.was_reached(run.id) && state.failure(run.id).is_none() {
         let flavour = state.facts.flavour;
         page.family(&own::FLAVOUR)
             .sample(&[flavour.word(), &flavour.to_string()], 1.0);
