@@ -7,7 +7,7 @@ use pg_exporter::schema::{LOCK_FILE, Locks, Source};
 const VERSIONS: &str = "no server of its versions was asked";
 
 const UNPROVEN: &[(&str, &str)] = &[
-    ("pg_aurora_replica", "its predicate does not hold"),
+    ("pg_aurora_replica", "not for PostgreSQL"),
     ("pg_citus_node", "extension citus is not installed"),
     ("pg_lock_stat", VERSIONS),
     ("pg_maintenance", VERSIONS),
