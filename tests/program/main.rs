@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+#![allow(clippy::print_stderr, reason = "measured figures, shown with --nocapture")]
 
 mod commands;
 mod flags;
