@@ -78,6 +78,7 @@ extern crate self as pg_exporter;
 
 pub mod build_info;
 pub mod catalog;
+mod certificates;
 pub mod files;
 pub mod fleet;
 pub mod health;

@@ -1,21 +1,20 @@
 //! How a connection was made, to reach the same server again for a cancel request.
 
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::conninfo::Keepalives;
 use super::deadline::Liveness;
 use super::failure::Failure;
-use super::socket::{Address, Socket};
+use super::socket::Address;
+use super::tls::Connector;
 
 /// An address and how the connection to it is protected.
 #[derive(Clone)]
 pub(in crate::postgres) struct CancelRoute {
     pub(in crate::postgres) address: Address,
     pub(in crate::postgres) keepalives: Keepalives,
-    /// What makes TLS connections, and what the certificate is checked against.
-    pub(in crate::postgres) tls: Option<(MakeRustlsConnect, String)>,
+    /// What makes TLS connections.
+    pub(in crate::postgres) tls: Option<Connector>,
 }
 
 impl CancelRoute {
@@ -30,11 +29,7 @@ impl CancelRoute {
             .await;
         let socket = opened.map_err(|error| Failure::connection(error.to_string()))?;
         match self.tls.clone() {
-            Some((mut connector, name)) => {
-                let connector = MakeTlsConnect::<Socket>::make_tls_connect(&mut connector, &name)
-                    .map_err(|error| Failure::connection(error.to_string()))?;
-                token.cancel_query_raw(socket, connector).await?;
-            }
+            Some(connector) => token.cancel_query_raw(socket, connector).await?,
             None => token.cancel_query_raw(socket, NoTls).await?,
         }
         Ok(())

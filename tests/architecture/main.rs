@@ -81,6 +81,7 @@ const ROOMS: [&str; 12] = [
     "build_info",
     "values",
     "files",
+    "certificates",
     "catalog",
     "postgres",
     "health",

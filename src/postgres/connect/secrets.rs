@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::postgres::conninfo::{ConnInfo, Host, PasswordWarning, Transport};
 use crate::postgres::tls;
+use crate::postgres::tls::Connector;
 use crate::values::Secret;
 
 /// Read anew for each connection.
@@ -19,7 +19,7 @@ pub(in crate::postgres) struct Secrets {
     /// Why there is no password, where there must be one.
     pub(in crate::postgres) failure: Option<String>,
     /// What makes TLS connections, or why there is none; none where there is no TLS.
-    pub(in crate::postgres) tls: Option<Result<MakeRustlsConnect, String>>,
+    pub(in crate::postgres) tls: Option<Result<Connector, String>>,
 }
 
 impl Secrets {
@@ -35,7 +35,7 @@ impl Secrets {
         let lookup = info.resolve_password(host);
         let transports = info.tls().transports(host);
         let has_tls = transports.iter().any(|transport| *transport != Transport::Plain);
-        let connector = || tls::connector(&info.resolve_tls(), info.files());
+        let connector = || tls::connector(&info.resolve_tls(), host, info.files());
         Self {
             password: lookup.password,
             warning: lookup.warning,

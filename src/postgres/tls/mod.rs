@@ -3,51 +3,51 @@
 //! [`connector`] reads certificates and keys anew for each connection, so that renewed ones are used without a restart.
 //! `sslmode` itself, the order of attempts, is in [`Tls::transports`].
 //!
-//! Differences to libpq: versions before TLS 1.2 do not exist; every certificate in `sslrootcert` is an anchor of
-//! trust, also an intermediate one; a leaf of X.509 version 1 is accepted by its root file only if it is in there
-//! itself, and needs TLS 1.3; a key encrypted in the old PEM way (`DEK-Info`) has to be converted.
+//! Differences to libpq: versions before TLS 1.2 do not exist; a key encrypted in the old PEM way (`DEK-Info`) has to be
+//! converted; a server whose key is for RSASSA-PSS alone needs TLS 1.3; a host whose name DNS would not have is not told to the
+//! server (SNI).
 
 mod client;
+mod connector;
 mod error;
 mod name;
 mod roots;
-mod started;
 mod verifier;
 
 #[cfg(test)]
 mod tests;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, SupportedProtocolVersion};
 
-use super::conninfo::{SslMode, SslNegotiation, Tls, TlsVersion};
+use connector::ALPN;
+
+use super::conninfo::{Host, SslMode, SslNegotiation, Tls, TlsVersion};
+use crate::certificates::identity;
 use crate::files::Files;
 
+pub use connector::Connector;
 pub use error::TlsError;
-pub use started::TlsStarted;
-pub(crate) use verifier::verify_validity;
 
-/// What a direct handshake has to name, so that the server knows the protocol inside.
-const ALPN: &[u8] = b"postgresql";
-
-/// What makes TLS connections as the parameters say. Reads small files: it may block the
+/// What makes TLS connections to a host as the parameters say. Reads small files: it may block the
 /// thread for as long as [`Files`] lets it.
 ///
 /// # Errors
 /// When a file that is needed is missing, unreadable or unfit. As in libpq, this is a failed attempt: `sslmode=prefer`
 /// goes on without TLS.
-pub fn connector(tls: &Tls, files: &Files) -> Result<MakeRustlsConnect, TlsError> {
+pub fn connector(tls: &Tls, host: &Host, files: &Files) -> Result<Connector, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let verifier = verifier::Verifier {
-        roots: roots::load(tls, files)?,
-        checks_name: tls.mode == SslMode::VerifyFull,
+        roots: roots::load(tls, files, &provider)?,
+        name: (tls.mode == SslMode::VerifyFull).then(|| host.certificate_name()),
         algorithms: provider.signature_verification_algorithms,
     };
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&versions(tls))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
@@ -56,14 +56,20 @@ pub fn connector(tls: &Tls, files: &Files) -> Result<MakeRustlsConnect, TlsError
         None => None,
     };
     let mut config = match identity {
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        Some((chain, key)) => builder.with_client_cert_resolver(identity::shown(chain, key, &provider)?),
         None => builder.with_no_client_auth(),
     };
     config.enable_sni = tls.sends_name;
-    if tls.negotiation == SslNegotiation::Direct {
-        config.alpn_protocols = vec![ALPN.to_vec()];
-    }
-    Ok(MakeRustlsConnect::new(config))
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    let needs_protocol = tls.negotiation == SslNegotiation::Direct;
+    Ok(Connector::new(config, told_name(host), needs_protocol))
+}
+
+/// The host as the library takes it, which knows names of DNS and addresses only; of an address the server is told nothing. What is
+/// verified is the name as it was given.
+fn told_name(host: &Host) -> ServerName<'static> {
+    ServerName::try_from(host.certificate_name())
+        .unwrap_or_else(|_| ServerName::from(IpAddr::from(Ipv4Addr::UNSPECIFIED)))
 }
 
 /// The versions from the lowest accepted to the highest offered.

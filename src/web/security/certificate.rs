@@ -3,10 +3,9 @@
 use pg_exporter_schema::Pem;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 
 use super::documents::{Documents, position};
+use crate::certificates::Certificate;
 
 /// At least one certificate.
 pub(super) fn certificates(pem: &Pem, documents: &mut Documents) -> Option<Vec<CertificateDer<'static>>> {
@@ -52,8 +51,7 @@ pub(super) fn key(pem: &Pem, documents: &mut Documents) -> Option<PrivateKeyDer<
 
 /// When a certificate ends, in seconds since 1970.
 pub(super) fn expiry(certificate: &CertificateDer<'_>) -> Option<i64> {
-    let certificate = Certificate::from_der(certificate).ok()?;
-    let end = certificate.tbs_certificate.validity.not_after.to_unix_duration();
+    let end = Certificate::read(certificate).ok()?.end();
     i64::try_from(end.as_secs()).ok()
 }
 

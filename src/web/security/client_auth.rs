@@ -10,28 +10,23 @@
 //!
 //! That a client holds the key of the certificate it shows is verified always.
 
-use std::fmt::Debug;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use pg_exporter_schema::{Pem, TlsOptions};
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
-use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, ProtocolVersion,
     SignatureScheme,
 };
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
 
 use super::certificate;
 use super::documents::{Documents, position};
-use crate::postgres::tls::verify_validity;
+use crate::certificates::{Authorities, Certificate, Purpose, Rules, signature};
 
 const TYPES: [&str; 5] = [
     "NoClientCert",
@@ -106,44 +101,17 @@ fn check(options: &TlsOptions, asked: bool, needed: bool, verified: bool, docume
     }
 }
 
-fn trust(authority: &Pem, provider: &Arc<CryptoProvider>, documents: &mut Documents) -> Option<Trust> {
+fn trust(authority: &Pem, provider: &Arc<CryptoProvider>, documents: &mut Documents) -> Option<Authorities> {
     let certificates = certificate::certificates(authority, documents)?;
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates.iter().cloned());
-    match WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build() {
-        Ok(chain) => Some(Trust { chain, certificates }),
-        Err(error) => {
-            documents.error(
-                position(authority),
-                format!("clients cannot be verified by it: {error}"),
-            );
-            None
-        }
+    let trust = Authorities::new(certificates, Purpose::Client, Rules::Go, Arc::clone(provider));
+    if trust.is_empty() {
+        documents.error(
+            position(authority),
+            "clients cannot be verified by it: it has no certificate that can be read",
+        );
+        return None;
     }
-}
-
-/// Whom to trust.
-#[derive(Debug)]
-struct Trust {
-    chain: Arc<dyn ClientCertVerifier>,
-    /// As they are: a client may show one of them, made by itself for itself.
-    certificates: Vec<CertificateDer<'static>>,
-}
-
-impl Trust {
-    fn verify(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), Error> {
-        if self.certificates.contains(certificate) {
-            return verify_validity(certificate, now);
-        }
-        self.chain
-            .verify_client_cert(certificate, intermediates, now)
-            .map(drop)
-    }
+    Some(trust)
 }
 
 /// Verifies chain and names, each if asked for.
@@ -151,7 +119,7 @@ impl Trust {
 struct Verifier {
     needed: bool,
     /// Whom to trust; everybody if it is `None`.
-    trust: Option<Trust>,
+    trust: Option<Authorities>,
     /// One of them must be in the certificate, if there are any.
     names: Vec<String>,
     provider: Arc<CryptoProvider>,
@@ -163,9 +131,7 @@ impl ClientCertVerifier for Verifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.trust
-            .as_ref()
-            .map_or(&[], |trust| trust.chain.root_hint_subjects())
+        self.trust.as_ref().map_or(&[], Authorities::subjects)
     }
 
     fn verify_client_cert(
@@ -193,8 +159,14 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        let algorithms = self.provider.signature_verification_algorithms;
+        signature::verify_handshake(
+            algorithms,
+            ProtocolVersion::TLSv1_2,
+            message,
+            certificate,
+            signature,
+        )
     }
 
     fn verify_tls13_signature(
@@ -203,14 +175,18 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        let algorithms = self.provider.signature_verification_algorithms;
+        signature::verify_handshake(
+            algorithms,
+            ProtocolVersion::TLSv1_3,
+            message,
+            certificate,
+            signature,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        signature::schemes(self.provider.signature_verification_algorithms)
     }
 }
 
@@ -221,25 +197,19 @@ struct NotAllowed;
 
 /// The alternative names: of hosts, addresses, mailboxes and URIs.
 fn names_in(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Error> {
-    let bad = || Error::from(CertificateError::BadEncoding);
-    let certificate = Certificate::from_der(certificate).map_err(|_| bad())?;
-    let names = certificate
-        .tbs_certificate
-        .get::<SubjectAltName>()
-        .map_err(|_| bad())?;
-    let names = names.map(|(_, names)| names.0).unwrap_or_default();
-    Ok(names.iter().filter_map(shown).collect())
+    let certificate = Certificate::read(certificate)?;
+    let names = certificate.alternative_names()?.unwrap_or_default();
+    Ok(names.into_iter().filter_map(shown).collect())
 }
 
-fn shown(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(name)
-        | GeneralName::Rfc822Name(name)
-        | GeneralName::UniformResourceIdentifier(name) => Some(name.to_string()),
-        GeneralName::IpAddress(bytes) => {
-            let bytes = bytes.as_bytes();
-            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-            let sixteen = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+/// By the numbers of `GeneralName`.
+fn shown((kind, name): (u8, &[u8])) -> Option<String> {
+    match kind {
+        // A mailbox, a host, a URI.
+        1 | 2 | 6 => String::from_utf8(name.to_vec()).ok(),
+        7 => {
+            let four = <[u8; 4]>::try_from(name).map(IpAddr::from);
+            let sixteen = <[u8; 16]>::try_from(name).map(IpAddr::from);
             four.or(sixteen).ok().map(|address| address.to_string())
         }
         _ => None,

@@ -12,6 +12,7 @@ use super::documents::{Documents, position};
 use super::names;
 use super::names::Version;
 use super::{certificate, client_auth};
+use crate::certificates::identity;
 
 /// What connections ask for in TLS' own negotiation, the best first.
 const HTTP2: &[u8] = b"h2";
@@ -53,10 +54,11 @@ pub(super) fn read(options: &TlsOptions, http2: bool, documents: &mut Documents)
     let verifier = client_auth::read(options, &provider, documents)?;
     let (chain, key) = (chain?, key?);
     let expires = chain.first().and_then(certificate::expiry);
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&versions)
-        .map(|builder| builder.with_client_cert_verifier(verifier))
-        .and_then(|builder| builder.with_single_cert(chain, key));
+    let config = identity::shown(chain, key, &provider).and_then(|identity| {
+        let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions)?;
+        let builder = builder.with_client_cert_verifier(verifier);
+        Ok(builder.with_cert_resolver(identity))
+    });
     match config {
         Ok(mut config) => {
             config.ignore_client_order = options

@@ -128,3 +128,64 @@ fn inline_certificates() {
     assert_eq!(super::curl::curl(&url, &shown).status, 200);
     assert_ne!(super::curl::curl(&url, &shown[..2]).exit, 0);
 }
+
+/// What `openssl x509 -req` made until 2024: no extensions at all. The server shows one, clients show one.
+#[test]
+fn certificates_of_version_1_on_both_sides() {
+    let site = Site::start(TLS);
+    let openssl = |arguments: &str| {
+        let mut command = std::process::Command::new("openssl");
+        command.current_dir(site.folder.path());
+        let output = command.args(arguments.split_whitespace()).output().unwrap();
+        assert!(output.status.success(), "{arguments}: {output:?}");
+    };
+    for (authority, name) in [
+        ("old", "old"),
+        ("old", "shown"),
+        ("old", "client"),
+        ("other", "other"),
+        ("other", "stranger"),
+    ] {
+        openssl(&format!(
+            "req -new -nodes -newkey rsa:2048 -keyout {name}.key -out {name}.csr -subj /CN={name}"
+        ));
+        let by = if name == authority {
+            format!("-signkey {name}.key")
+        } else {
+            format!("-CA {authority}.crt -CAkey {authority}.key -CAcreateserial")
+        };
+        openssl(&format!("x509 -req -in {name}.csr -days 9 {by} -out {name}.crt"));
+    }
+    let read = |name: &str| std::fs::read_to_string(site.file(name)).unwrap();
+    let config = format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: old.crt\n")
+        .replace("server.", "shown.");
+    site.folder.write("web.yml", &config);
+    site.folder.write("ca.crt", &read("old.crt"));
+    let status = |client: &str, version: &str| {
+        let (certificate, key) = (
+            site.file(&format!("{client}.crt")),
+            site.file(&format!("{client}.key")),
+        );
+        // The name is in none of its extensions, which curl wants: it is looked at by the chain alone.
+        site.https(
+            "/version",
+            &[
+                "--insecure",
+                "--tls-max",
+                version,
+                "--cert",
+                &certificate,
+                "--key",
+                &key,
+            ],
+        )
+        .status
+    };
+    wait_until("the new configuration is in force", SOON, || {
+        status("client", "1.3") == 200
+    });
+    for version in ["1.2", "1.3"] {
+        assert_eq!(status("client", version), 200, "{version}");
+        assert_ne!(status("stranger", version), 200, "{version}");
+    }
+}

@@ -4,7 +4,9 @@ use pkcs8::pkcs5::pbes2::Parameters;
 use rcgen::KeyPair;
 
 use super::certificates::Authority;
+use super::openssl::by_libpq_of;
 use super::{Folder, HOST, MAJORS, connect, start};
+use crate::postgres::conninfo::ConnInfo;
 
 /// The key encrypted as `openssl pkcs8 -topk8` does.
 fn encrypt(key: &str, password: &str) -> String {
@@ -111,4 +113,71 @@ fn passwords_by_scram_md5_and_channel_binding() {
             connect(&format!("{parameters} password=Hunter2 channel_binding=require")).unwrap_err();
         }
     }
+}
+
+/// Each way in which a server may find out who we are, by each rule: psql and we get in by the same. Where we do not, the password
+/// has not been sent.
+#[test]
+fn methods_that_are_not_allowed_get_no_answer() {
+    let authority = Authority::new("ca");
+    let cluster = start(18, &authority.sign(HOST, &[HOST]), &authority.certificate);
+    cluster.write_file(
+        "pg_hba.conf",
+        "local all all trust\nhost all by_plain all password\nhost all by_md5 all md5\nhost all by_scram all scram-sha-256\n\
+         host all postgres all trust\n",
+    );
+    cluster.psql("set password_encryption = md5; create user by_md5 password 'Hunter2'");
+    cluster.psql("create user by_scram password 'Hunter2'; create user by_plain password 'Hunter2'");
+    cluster.restart();
+    let rules = [
+        "''",
+        "scram-sha-256",
+        "password",
+        "md5",
+        "none",
+        "!password",
+        "!password,!md5",
+        "!none",
+        "!scram-sha-256",
+        "scram-sha-256,md5",
+        "none,scram-sha-256",
+        "gss",
+        "md5,bogus",
+        "md5,!password",
+        "md5,md5",
+    ];
+    let (mut accepted, mut refused) = (0, 0);
+    for user in ["postgres", "by_plain", "by_md5", "by_scram"] {
+        for rule in rules {
+            for mode in ["disable", "prefer", "require"] {
+                let parameters = format!("user={user} password=Hunter2 sslmode={mode} require_auth={rule}");
+                let theirs = by_libpq_of(&cluster, HOST, &parameters);
+                let is_rule = parse_rule(&parameters);
+                let ours = if is_rule {
+                    connect(&cluster, HOST, &parameters)
+                } else {
+                    Err("no rule".to_owned())
+                };
+                assert_eq!(ours.as_ref().ok(), theirs.as_ref(), "{parameters}: {ours:?}");
+                accepted += u32::from(ours.is_ok());
+                refused += u32::from(ours.is_err());
+                if let Err(error) = ours
+                    && is_rule
+                {
+                    assert!(
+                        error.contains("require_auth does not allow"),
+                        "{parameters}: {error}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(
+        accepted > 60 && refused > 60,
+        "{accepted} accepted, {refused} refused"
+    );
+}
+
+fn parse_rule(parameters: &str) -> bool {
+    ConnInfo::parse(&format!("host=h {parameters}"), &super::Nothing).is_ok()
 }

@@ -9,7 +9,7 @@ use super::{Folder, connector, parse};
 /// The message of the error, without the folder.
 fn message(folder: &Folder, parameters: &str) -> String {
     let info = parse(&format!("host=h sslmode=require {parameters}"));
-    let error = connector(info.tls(), info.files())
+    let error = connector(info.tls(), &info.hosts()[0], info.files())
         .err()
         .unwrap_or_else(|| panic!("{parameters} is accepted"));
     error
@@ -87,7 +87,7 @@ fn a_key_that_others_can_use_is_refused() {
         folder.path().display()
     );
     let info = parse(&parameters);
-    assert!(connector(info.tls(), info.files()).is_ok());
+    assert!(connector(info.tls(), &info.hosts()[0], info.files()).is_ok());
     for mode in [0o644, 0o660, 0o604, 0o610] {
         fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
         let found = message(&folder, &parameters);
@@ -106,13 +106,13 @@ fn a_renewed_certificate_is_read_at_the_next_connect() {
         "host=h sslcert={}/client.crt sslkey={key}",
         folder.path().display()
     ));
-    assert!(connector(info.tls(), info.files()).is_ok());
+    assert!(connector(info.tls(), &info.hosts()[0], info.files()).is_ok());
     folder.write(
         "client.crt",
         &Authority::new("ca").sign("client", &[]).certificate,
     );
     assert!(
-        connector(info.tls(), info.files()).is_err(),
+        connector(info.tls(), &info.hosts()[0], info.files()).is_err(),
         "the new certificate has another key"
     );
 }

@@ -10,6 +10,7 @@ mod authentication;
 mod certificates;
 mod files;
 mod modes;
+mod openssl;
 
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
