@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::{timeout, timeout_at};
@@ -131,6 +131,8 @@ pub struct Liveness {
     traffic: Traffic,
     /// Whether nobody counts as silent while there is traffic.
     is_patient: bool,
+    /// Whether the last that was heard was to the end of a message.
+    is_whole: Arc<AtomicBool>,
 }
 
 impl Default for Liveness {
@@ -148,6 +150,7 @@ impl Liveness {
             last: Arc::new(Moment::now()),
             traffic: traffic.clone(),
             is_patient: false,
+            is_whole: Arc::default(),
         }
     }
 
@@ -169,6 +172,16 @@ impl Liveness {
     pub fn came(&self, bytes: usize) {
         self.heard();
         self.traffic.came(bytes);
+    }
+
+    /// What was heard ends with the end of a message, or in the middle of one.
+    pub(in crate::postgres) fn heard_whole(&self, is_whole: bool) {
+        self.is_whole.store(is_whole, Ordering::Relaxed);
+    }
+
+    /// Whether the other end has spoken to the end of a message: it is there, and at something.
+    pub(in crate::postgres) fn is_at_something(&self) -> bool {
+        self.is_whole.load(Ordering::Relaxed)
     }
 
     fn last(&self) -> Instant {

@@ -43,6 +43,18 @@ pub(in crate::postgres) struct Limits {
     pub(in crate::postgres) clock: Option<ServerClock>,
     /// The role's own search path, once it was asked for.
     pub(in crate::postgres) role_path: Option<String>,
+    /// Whether a pooler in between ends the transaction with each message.
+    is_by_message: bool,
+}
+
+/// A statement as it is sent where a pooler ends the transaction with each message: behind its settings, in one text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::postgres) struct OneMessage {
+    pub(in crate::postgres) text: String,
+    /// Commands before the statement, each of which is answered.
+    pub(in crate::postgres) commands: usize,
+    /// Characters before it.
+    pub(in crate::postgres) offset: u32,
 }
 
 /// How long a statement may take.
@@ -64,6 +76,7 @@ impl Limits {
             set: None,
             clock: None,
             role_path: None,
+            is_by_message: false,
         }
     }
 
@@ -79,6 +92,58 @@ impl Limits {
     /// There is a pooler in between, which did not show at first.
     pub(in crate::postgres) fn set_pooled(&mut self) {
         self.kind = Kind::Pooled;
+    }
+
+    /// The pooler ends the transaction with each message.
+    pub(in crate::postgres) fn set_by_message(&mut self) {
+        self.is_by_message = true;
+    }
+
+    /// Whether it does.
+    pub(in crate::postgres) fn is_by_message(&self) -> bool {
+        self.is_by_message
+    }
+
+    /// A statement behind its settings. They hold in the transaction that a server makes of a message with several statements: as
+    /// it needs no `BEGIN`, a pooler that refuses transactions lets it through.
+    pub(in crate::postgres) fn in_one_message(
+        &self,
+        path: SearchPath<'_>,
+        limit: Duration,
+        sql: &str,
+    ) -> OneMessage {
+        let set = |name: &str, value: &str| {
+            format!(
+                "pg_catalog.set_config('{name}', {}, true)",
+                search_path::literal(value)
+            )
+        };
+        let milliseconds = limit.as_millis().clamp(1, i32::MAX as u128);
+        let mut settings = vec![
+            set("transaction_read_only", "on"),
+            set("DateStyle", "ISO"),
+            set("statement_timeout", &milliseconds.to_string()),
+        ];
+        if self.version >= HAS_LOCK_TIMEOUT {
+            settings.push(set("lock_timeout", &(milliseconds * 4 / 5).max(1).to_string()));
+        }
+        // What is sent as text is translated by the server where it has letters beyond ASCII.
+        if self.is_raw && sql.is_ascii() {
+            settings.push(set("client_encoding", "SQL_ASCII"));
+        }
+        // The path comes last: what sets the limits has names that it could change.
+        settings.extend(self.path(path).map(|path| set("search_path", &path)));
+        let mut commands = Vec::new();
+        if let SearchPath::Defined { settings, .. } = path {
+            commands.extend(settings.iter().map(pg_exporter_schema::Setting::set_local));
+        }
+        commands.push(format!("SELECT {}", settings.join(", ")));
+        let before = commands.join("; ") + "; ";
+        OneMessage {
+            offset: u32::try_from(before.chars().count()).unwrap_or(u32::MAX),
+            text: before + sql,
+            commands: commands.len(),
+        }
     }
 
     /// Whether the limit is the session's already.
@@ -98,7 +163,7 @@ impl Limits {
 
     /// What to send before a statement with that path and that limit; `None` where nothing is to be changed.
     pub(in crate::postgres) fn before_on(&mut self, path: SearchPath<'_>, limit: Limit) -> Option<String> {
-        if self.kind == Kind::Pgbouncer {
+        if self.kind == Kind::Pgbouncer || self.is_by_message {
             return None;
         }
         if self.is_alone(path) {
@@ -132,7 +197,7 @@ impl Limits {
         before: Option<String>,
     ) -> (Option<String>, Option<String>) {
         let after = self.after(path).map(str::to_owned);
-        if sql.is_ascii() || !self.is_raw || self.kind == Kind::Pgbouncer {
+        if sql.is_ascii() || !self.is_raw || self.kind == Kind::Pgbouncer || self.is_by_message {
             return (before, after);
         }
         let before = before.map_or_else(String::new, |before| format!("{before}; "));
@@ -150,7 +215,7 @@ impl Limits {
     fn is_alone(&self, path: SearchPath<'_>) -> bool {
         match self.kind {
             Kind::Pgbouncer => false,
-            Kind::Pooled => true,
+            Kind::Pooled => !self.is_by_message,
             Kind::Postgres => path != SearchPath::Catalog,
         }
     }
@@ -172,25 +237,27 @@ impl Limits {
                 text.push_str(&setting.set_local());
             }
         }
-        let given = match path {
-            SearchPath::Defined { schemas, .. } if !schemas.is_empty() => Some(schemas),
-            _ => None,
-        };
-        let path = match given {
-            Some(schemas) => Some(pg_exporter_schema::search_path(schemas)),
-            // Through a pooler the path is the role's.
-            None if path.is_of_role() && is_pooled => None,
-            None if path.is_of_role() => {
-                let path = self.role_path.as_deref().unwrap_or(search_path::SERVERS_DEFAULT);
-                Some(path.to_owned())
-            }
-            None => Some(search_path::SAFE.to_owned()),
-        };
-        if let Some(path) = path {
+        if let Some(path) = self.path(path) {
             text.push_str("; ");
             text.push_str(&search_path::set_local(&path));
         }
         text
+    }
+
+    /// The path to be set for a statement; none where it is set already.
+    fn path(&self, path: SearchPath<'_>) -> Option<String> {
+        match path {
+            SearchPath::Defined { schemas, .. } if !schemas.is_empty() => {
+                Some(pg_exporter_schema::search_path(schemas))
+            }
+            // Through a pooler the path is the role's.
+            _ if path.is_of_role() && self.kind == Kind::Pooled => None,
+            _ if path.is_of_role() => {
+                let path = self.role_path.as_deref().unwrap_or(search_path::SERVERS_DEFAULT);
+                Some(path.to_owned())
+            }
+            _ => Some(search_path::SAFE.to_owned()),
+        }
     }
 
     fn sql(&self, limit: Limit, is_local: bool) -> String {
@@ -303,6 +370,33 @@ mod tests {
         let plain = pg_exporter_schema::Collector::default();
         assert_eq!(SearchPath::of(&plain, true), SearchPath::Role);
         assert_eq!(SearchPath::of(&plain, false), SearchPath::Catalog);
+    }
+
+    #[test]
+    fn where_each_message_is_a_transaction_settings_go_before_the_statement() {
+        let mut limits = Limits::new(Kind::Pooled, 150_018, false);
+        limits.set_by_message();
+        assert_eq!(
+            (limits.before(LIMIT), limits.after(SearchPath::Role)),
+            (None, None)
+        );
+        let message = limits.in_one_message(SearchPath::Catalog, LIMIT, "SELECT 1");
+        assert!(
+            message
+                .text
+                .starts_with("SELECT pg_catalog.set_config('transaction_read_only', E'on', true)")
+        );
+        assert!(
+            message.text.ends_with("E'pg_catalog, pg_temp', true); SELECT 1"),
+            "{}",
+            message.text
+        );
+        assert_eq!(
+            (message.commands, message.offset as usize),
+            (1, message.text.len() - 8)
+        );
+        let message = limits.in_one_message(SearchPath::Role, LIMIT, "SELECT 1");
+        assert!(!message.text.contains("search_path") && !message.text.contains("BEGIN"));
     }
 
     #[test]

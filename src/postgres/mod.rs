@@ -9,6 +9,8 @@ pub mod connect;
 pub mod conninfo;
 pub mod database_locks;
 pub mod deadline;
+pub mod encryption;
+pub mod exposure;
 pub mod facts;
 pub mod failure;
 mod greeting;

@@ -8,7 +8,7 @@ use futures_util::future::{MaybeDone, maybe_done};
 use futures_util::poll;
 
 use super::budget::Budget;
-use super::failure::Failure;
+use super::failure::{Failure, Reason};
 use super::rows::Rows;
 use super::search_path::SearchPath;
 use super::session::{Prepared, Session, StatementKey};
@@ -104,6 +104,13 @@ async fn execute(session: &Session, sql: String) -> Sending<'_, ()> {
 
 async fn run(session: &Session, request: &QueryRequest<'_>) -> Result<Rows, Failure> {
     const NO_PARAMETERS: [&(dyn postgres_types::ToSql + Sync); 0] = [];
+    if session.limits.is_by_message() {
+        refuse_lasting_settings(request)?;
+        let limits = &session.limits;
+        let message = limits.in_one_message(request.path, request.timeout, request.sql);
+        let stream = session.client.simple_query_raw(&message.text).await?;
+        return Ok(Rows::behind(stream, message.commands, message.offset));
+    }
     match session.prepared.get(&request.key) {
         Some(Prepared::Named(statement, _)) => {
             let stream = session.client.query_raw(statement, NO_PARAMETERS).await?;
@@ -113,6 +120,18 @@ async fn run(session: &Session, request: &QueryRequest<'_>) -> Result<Rows, Fail
             Ok(Rows::text(session.client.simple_query_raw(request.sql).await?))
         }
     }
+}
+
+/// Where a pooler ends the transaction with each message, nothing is rolled back: what a statement sets for its session would stay
+/// for whoever gets it next.
+fn refuse_lasting_settings(request: &QueryRequest<'_>) -> Result<(), Failure> {
+    let is_foreign = request.path != SearchPath::Catalog;
+    if is_foreign && request.sql.to_ascii_lowercase().contains("set_config") {
+        let what = "set_config is not possible through a pooler of statements (pool_mode=statement), where it would \
+                    stay for others; write the key `settings`, or use pool_mode=transaction";
+        return Err(Failure::new(Reason::Other, what));
+    }
+    Ok(())
 }
 
 /// Polls once: the driver queues a request at the first poll of its future, so the order of requests is the order

@@ -136,6 +136,8 @@ pub struct Rows {
 enum Stream {
     Binary(Pin<Box<RowStream>>),
     Text(Pin<Box<SimpleQueryStream>>),
+    /// Behind so many commands and characters in the same message.
+    Behind(Pin<Box<SimpleQueryStream>>, usize, u32),
 }
 
 impl Rows {
@@ -159,6 +161,14 @@ impl Rows {
         self.columns.as_deref()
     }
 
+    /// Those of the statement behind so many commands and characters of the same message.
+    pub(in crate::postgres) fn behind(stream: SimpleQueryStream, commands: usize, characters: u32) -> Self {
+        Self {
+            stream: Stream::Behind(Box::pin(stream), commands, characters),
+            columns: None,
+        }
+    }
+
     /// The next row, `None` at the end.
     ///
     /// # Errors
@@ -178,6 +188,29 @@ impl Rows {
                         }
                         _ => {}
                     },
+                    None => return Ok(None),
+                }
+            },
+            Stream::Behind(stream, commands, characters) => loop {
+                let in_statement = |error| {
+                    let mut failure = Failure::from(error);
+                    failure.position = failure
+                        .position
+                        .and_then(|position| position.checked_sub(*characters));
+                    failure
+                };
+                match stream.next().await {
+                    Some(Err(error)) => return Err(in_statement(error)),
+                    Some(Ok(SimpleQueryMessage::CommandComplete(_))) => {
+                        *commands = commands.saturating_sub(1);
+                    }
+                    Some(Ok(SimpleQueryMessage::Row(row))) if *commands == 0 => {
+                        return Ok(Some(Row(Inner::Text(row))));
+                    }
+                    Some(Ok(SimpleQueryMessage::RowDescription(columns))) if *commands == 0 => {
+                        self.columns = Some(untyped(&columns));
+                    }
+                    Some(Ok(_)) => {}
                     None => return Ok(None),
                 }
             },

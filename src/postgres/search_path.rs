@@ -91,7 +91,7 @@ SELECT (SELECT f.setting FROM pg_catalog.pg_show_all_file_settings() f
          WHERE f.name = 'search_path' AND f.applied ORDER BY f.seqno DESC LIMIT 1)";
 
 /// A text in an SQL statement, whatever `standard_conforming_strings` is.
-fn literal(text: &str) -> String {
+pub(in crate::postgres) fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 

@@ -4,14 +4,15 @@
 //! statement may be running: that is cancelled until it ends. Either way its socket keeps its permit until the server
 //! has closed its end.
 
+mod statements;
+
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use futures_util::future::{Either, FutureExt as _, join3, join4};
-use futures_util::stream::FuturesOrdered;
+use futures_util::future::{FutureExt as _, join4};
 use postgres_types::{ToSql, Type};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -19,8 +20,9 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::cancel_route::CancelRoute;
 use super::deadline::within;
+use super::encryption::Encryption;
 use super::failure::{Failure, Reason};
-use super::limits::{Limit, Limits};
+use super::limits::Limits;
 use super::rows::{Format, ResultColumn, columns_of};
 use super::search_path;
 use super::search_path::SearchPath;
@@ -73,6 +75,8 @@ pub struct Session {
     in_recovery: Option<bool>,
     /// How its text is read, as of the last facts.
     pub(in crate::postgres) reader: Arc<TextReader>,
+    /// What protects the connection.
+    pub(in crate::postgres) encryption: Encryption,
     /// The search path that the connection string gives.
     given_path: Option<String>,
     driver: Driver,
@@ -109,6 +113,8 @@ pub(in crate::postgres) struct Driver {
     pub(in crate::postgres) cancel_route: CancelRoute,
     /// Ends when the server has closed its end of the connection.
     pub(in crate::postgres) gone: oneshot::Receiver<()>,
+    /// Whether a statement has left the session in another state than it was found in.
+    pub(in crate::postgres) is_spoiled: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Driver {
@@ -137,6 +143,7 @@ impl Session {
             flavour: None,
             reader: Arc::default(),
             in_recovery: None,
+            encryption: Encryption::Plain,
             given_path,
             driver,
             expires,
@@ -313,145 +320,34 @@ impl Session {
         Arc::clone(&self.reader)
     }
 
+    /// What protects the connection from those on the way.
+    #[must_use]
+    pub fn encryption(&self) -> &Encryption {
+        &self.encryption
+    }
+
+    /// Whether a pooler in between ends transactions with each message (`pool_mode=statement`).
+    #[must_use]
+    pub fn is_by_message(&self) -> bool {
+        self.limits.is_by_message()
+    }
+
     /// What answers at the other end.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.limits.kind()
     }
 
-    /// Whether the connection is lost.
+    /// Whether the connection is lost, or not to be used any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.driver.is_spoiled.load(Ordering::Relaxed)
     }
 
     /// Whether it has lived long enough to be replaced.
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
         now >= self.expires
-    }
-
-    /// Prepares the statements that are not yet prepared here, in one round trip. The result has one entry per
-    /// statement that failed. Each answer may take what the server is allowed for it, and the grace.
-    ///
-    /// # Errors
-    /// When an answer does not come, or not before the deadline: the session is of no use then.
-    pub async fn prepare(
-        &mut self,
-        statements: &[(StatementKey, &str, SearchPath<'_>)],
-        grace: Duration,
-        deadline: Instant,
-    ) -> Result<Vec<(StatementKey, Failure)>, Failure> {
-        let mut failures = Vec::new();
-        let new: Vec<_> = statements
-            .iter()
-            .filter(|(key, ..)| !self.prepared.contains_key(key))
-            .collect();
-        if self.kind() != Kind::Postgres {
-            self.prepared
-                .extend(new.iter().map(|(key, ..)| (*key, Prepared::Simple(None))));
-            return Ok(failures);
-        }
-        if new.is_empty() {
-            return Ok(failures);
-        }
-        let client = Arc::clone(&self.client);
-        // Polled in this order, so sent in this order: one round trip.
-        let mut answers = FuturesOrdered::new();
-        for (key, sql, path) in new {
-            let before = self.limits.before_on(*path, Limit::Time(PREPARE_LIMIT));
-            let (before, after) = self.limits.translated(sql, *path, before);
-            let settings = |sql: Option<String>| {
-                let client = Arc::clone(&client);
-                sql.map(|sql| {
-                    Either::Left(async move { (None, client.batch_execute(&sql).await.map(|()| None)) })
-                })
-            };
-            answers.extend(settings(before));
-            answers.push_back(Either::Right(async {
-                (Some(*key), client.prepare(sql).await.map(Some))
-            }));
-            answers.extend(settings(after));
-        }
-        loop {
-            let limit = deadline.min(Instant::now() + PREPARE_LIMIT + grace);
-            let answer = within(limit, answers.next())
-                .await
-                .map_err(|_| Failure::timeout("the server did not prepare the statements in time"))?;
-            match answer {
-                None => return Ok(failures),
-                Some((Some(key), Ok(Some(statement)))) => match parameters_of(&statement) {
-                    Some(failure) => failures.push((key, failure)),
-                    None => {
-                        let columns = columns_of(statement.columns()).into();
-                        self.prepared.insert(key, Prepared::Named(statement, columns));
-                    }
-                },
-                Some((Some(key), Err(error))) => failures.push((key, Failure::from(error))),
-                Some((_, set)) => {
-                    set?;
-                }
-            }
-        }
-    }
-
-    /// The columns that a statement would yield, without running it and without keeping it. Not for pgbouncer's console.
-    ///
-    /// # Errors
-    /// What the server says, the loss of the connection, or a timeout at the deadline.
-    pub async fn describe(
-        &mut self,
-        sql: &str,
-        path: SearchPath<'_>,
-        deadline: Instant,
-    ) -> Result<Vec<ResultColumn>, Failure> {
-        let limit = deadline.saturating_duration_since(Instant::now());
-        let before = self.limits.before_on(path, Limit::Time(limit));
-        let (before, after) = self.limits.translated(sql, path, before);
-        let client = &self.client;
-        let all = join3(
-            batch(client, before.as_deref()),
-            client.prepare(sql),
-            batch(client, after.as_deref()),
-        );
-        let Ok((set, statement, end)) = within(deadline, all).await else {
-            return Err(Failure::timeout(
-                "the server did not prepare the statement in time",
-            ));
-        };
-        set?;
-        let statement = statement?;
-        end?;
-        match parameters_of(&statement) {
-            Some(failure) => Err(failure),
-            None => Ok(columns_of(statement.columns())),
-        }
-    }
-
-    /// The columns of a prepared statement, where they are known before it runs.
-    #[must_use]
-    pub fn columns(&self, key: StatementKey) -> Option<&Arc<[ResultColumn]>> {
-        match self.prepared.get(&key)? {
-            Prepared::Named(_, columns) => Some(columns),
-            Prepared::Simple(columns) => columns.as_ref(),
-        }
-    }
-
-    /// Runs the statement by the simple protocol from now on: the server does not keep it prepared, as behind a pooler,
-    /// or its result has types that the binary format cannot show as the text format does.
-    pub fn use_text(&mut self, key: StatementKey) {
-        let columns = self.columns(key).cloned();
-        self.prepared.insert(key, Prepared::Simple(columns));
-    }
-
-    /// Forgets a statement, so that it is prepared anew.
-    pub fn forget(&mut self, key: StatementKey) {
-        self.prepared.remove(&key);
-    }
-
-    /// Keeps only the statements for which the predicate holds; the server forgets the others.
-    pub fn retain_statements(&mut self, keep: impl Fn(StatementKey) -> bool) {
-        self.prepared.retain(|key, _| keep(*key));
     }
 
     /// Ends the connection in order: ready when the server's backend is gone, or does not go in time. Its permit is free
@@ -469,7 +365,7 @@ impl Session {
     /// Gives the session up while a statement may be running: asks the server, in the background, to cancel it and what
     /// is queued behind it, until its backend has gone. What cannot be cancelled keeps its permit.
     pub fn abandon(self) {
-        if self.is_closed() {
+        if self.client.is_closed() {
             return;
         }
         let token = self.client.cancel_token();
@@ -500,15 +396,6 @@ pub(in crate::postgres) async fn batch(
         Some(sql) => client.batch_execute(sql).await,
         None => Ok(()),
     }
-}
-
-/// Nobody gives a collector's statement parameters.
-fn parameters_of(statement: &Statement) -> Option<Failure> {
-    let count = statement.params().len();
-    (count > 0).then(|| {
-        let what = format!("the statement has {count} parameters ($1), and nobody gives them values");
-        Failure::new(Reason::Other, what)
-    })
 }
 
 impl Drop for Driver {

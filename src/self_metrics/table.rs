@@ -57,6 +57,8 @@ metrics! {
         "Scrapes of the database.";
     SERVER_SCRAPE_ERRORS: Exporter "server_scrape_error_count", Gauge, ["datname"],
         "Failed scrapes of the database.";
+    CONNECTION_TLS: Exporter "connection_tls", Gauge, ["datname"],
+        "Whether the connection to the database is encrypted by TLS.";
     COLLECTORS: Exporter "collectors", Gauge, ["datname", "state"],
         "Installed collectors of the database by state of their last execution.";
     QUERY_CACHE_TTL: Exporter "query_cache_ttl", Gauge, ["datname", "query"],

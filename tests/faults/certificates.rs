@@ -4,13 +4,13 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use pg_exporter_lab::{Cluster, Exporter, newest_major};
+use pg_exporter_lab::{Cluster, Exporter, Page, newest_major};
 use pkcs8::der::pem::LineEnding;
 use pkcs8::pkcs5::pbes2::Parameters;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, assert_down, assert_reason, assert_recovers, builder, wait_for_page,
+    HEALTH_LIMIT, SOON, State, assert_down, assert_reason, assert_recovers, builder, wait_for, wait_for_page,
     wait_for_state,
 };
 
@@ -172,4 +172,57 @@ fn the_systems_certificates_are_those_that_it_is_told() {
     let wary = exporter(&other);
     assert_down(&wary, SOON);
     assert_reason(&wary, "UnknownIssuer");
+}
+
+/// `prefer` goes on in clear text where TLS fails: it says so, and why, wherever people look.
+#[test]
+fn a_fall_to_clear_text_is_told_everywhere() {
+    let [authority, other, clients] = ["authority", "other", "clients"].map(Authority::new);
+    let files = Files::new("fallen");
+    let cluster = server(&authority, &clients);
+    let root = files.write("root.crt", &other.pem);
+    let url = format!("{}?sslmode=prefer&sslrootcert={root}", cluster.url("postgres"));
+    let exporter = builder(&url).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    let page = wait_for_page(&exporter, 1.0);
+    let is_tls = |page: &Page| page.value("pg_exporter_connection_tls", &[("datname", "postgres")]);
+    assert_eq!(is_tls(&page), Some(0.0));
+    let told = ["connected without TLS", "UnknownIssuer"];
+    let run = builder(&url).arg("doctor").run();
+    for (place, text) in [
+        ("the log", exporter.stderr()),
+        ("the page", exporter.get("/").text()),
+        ("/stat", exporter.get("/stat").text()),
+        ("/stat as JSON", exporter.get("/stat?format=json").text()),
+        ("doctor", run.stdout),
+    ] {
+        assert!(told.iter().all(|part| text.contains(part)), "{place}: {text}");
+    }
+    let before = exporter.stderr().matches("connected without TLS").count();
+    lose(&cluster);
+    wait_for_page(&exporter, 1.0);
+    assert_eq!(
+        exporter.stderr().matches("connected without TLS").count(),
+        before,
+        "told once"
+    );
+
+    files.write("root.crt", &authority.pem);
+    lose(&cluster);
+    wait_for(&exporter, "TLS", |page| is_tls(page) == Some(1.0));
+    for path in ["/", "/stat"] {
+        let text = exporter.get(path).text();
+        assert!(!text.contains("without TLS"), "{path}: {text}");
+    }
+    // Where nothing else is asked for, or the server has no TLS, there is nothing to tell.
+    let plain = builder(&format!("{}?sslmode=disable", cluster.url("postgres"))).start();
+    let page = wait_for_page(&plain, 1.0);
+    assert_eq!(is_tls(&page), Some(0.0));
+    assert!(!plain.stderr().contains("without TLS"), "{}", plain.stderr());
+}
+
+fn lose(cluster: &Cluster) {
+    cluster.psql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_exporter'",
+    );
 }

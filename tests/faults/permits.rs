@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
-use pg_exporter_lab::{Cluster, Exporter, newest_major, wait_until};
+use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Mode, majors, newest_major, wait_until};
 
 use crate::support::{Layer, SOON, State, builder, cluster, count, page_within, wait_for_state};
 
@@ -128,4 +128,84 @@ fn a_statement_that_cannot_be_cancelled() {
     // The server ends what it runs for a client that has gone.
     drop(exporter);
     wait_until("nothing of ours is left", SOON, || count(&cluster, "true") == 0);
+}
+
+/// An LDAP server that takes connections and never answers.
+#[test]
+fn an_ldap_server_that_is_silent() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let ldap = format!("ldap ldapserver=127.0.0.1 ldapport={port} ldapprefix=\"cn=\"");
+    // Of the servers that tests bring these know LDAP.
+    let Some(major) = majors().iter().copied().find(|major| [10, 15].contains(major)) else {
+        // The lab has said on standard error that a major is not tested; with CI=true it has failed.
+        return;
+    };
+    let cluster = Cluster::start(major);
+    cluster.create_database("app");
+    let trusted =
+        "host all monitor 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 trust\nlocal all all trust\n";
+    cluster.write_file("pg_hba.conf", trusted);
+    cluster.reload();
+    cluster.psql("create role monitor login password 'secret'; grant pg_monitor to monitor");
+    let url = cluster.url("postgres").replace("postgres@", "monitor:secret@");
+    let exporter = builder(&url).arg(format!("--max-connections={CAP}")).start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    let hanging = |database: &str| {
+        count_of(
+            &cluster,
+            &format!(
+                "select count(*) from pg_stat_activity where usename = 'monitor' and datname = '{database}'"
+            ),
+        )
+    };
+    let (most, ()) = highest(&cluster, || {
+        cluster.write_file("pg_hba.conf", &trusted.replacen("trust", &ldap, 1));
+        cluster.reload();
+        cluster.wait_for(
+            "select count(*) from pg_hba_file_rules where auth_method = 'ldap'",
+            "1",
+        );
+        cluster.psql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'");
+        // Longer than an attempt is waited for that nobody answers.
+        scrapes(&exporter, 20);
+        // One of each purpose: of the URL's database, and of the probe.
+        let ours: u32 = cluster.psql(OURS).trim().parse().unwrap();
+        assert!(ours <= 2, "{ours} connects hang");
+        assert_eq!(hanging("app"), 0, "no other is tried while the first hangs");
+        cluster.write_file("pg_hba.conf", trusted);
+        cluster.reload();
+        drop(silent);
+        wait_for_state(&exporter, State::Primary, SOON * 2);
+    });
+    assert!((1..=CAP).contains(&most), "{most} of {CAP}");
+    drop(exporter);
+    wait_until("nothing of ours is left", SOON * 2, || cluster.psql(OURS) == "0");
+}
+
+fn count_of(cluster: &Cluster, sql: &str) -> u32 {
+    cluster.psql(sql).trim().parse().unwrap()
+}
+
+/// A network that is cut: what we have opened stays on the server for as long as nobody tells it.
+#[test]
+fn a_network_that_is_cut() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    cluster.psql("create role monitor login; grant pg_monitor to monitor");
+    let proxy = FaultProxy::start(cluster.port());
+    let exporter = builder(&proxy.url("postgres").replace("postgres@", "monitor@"))
+        .arg(format!("--max-connections={CAP}"))
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    let (most, ()) = highest(&cluster, || {
+        for cut in [Mode::Hang, Mode::Reset, Mode::Hang, Mode::Refuse] {
+            proxy.mode(cut);
+            scrapes(&exporter, 4);
+            proxy.mode(Mode::Pass);
+            wait_for_state(&exporter, State::Primary, SOON * 2);
+            scrapes(&exporter, 2);
+        }
+    });
+    assert!((1..=CAP).contains(&most), "{most} of {CAP}");
 }

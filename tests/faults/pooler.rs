@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pg_exporter_lab::{Cluster, Pgbouncer, majors, newest_major, wait_until};
 
-use crate::support::{SOON, State, builder, page_within, wait_for, wait_for_page, wait_for_state};
+use crate::support::{Layer, SOON, State, builder, page_within, wait_for, wait_for_page, wait_for_state};
 
 #[test]
 fn a_server_through_pgbouncer_is_scraped_whole() {
@@ -113,4 +113,131 @@ fn a_pooled_connection_is_left_as_it_was() {
     wait_for_page(&exporter, 1.0);
     page_within(&exporter, 10.0);
     assert_left_as_it_was(&pooler);
+}
+
+/// What a site may write, by each mode in which pgbouncer hands out its connections.
+const OF_A_SITE: &str = "\
+mine: { query: SELECT answer FROM answers, tags: [cluster], metrics: [ { answer: { usage: GAUGE, description: Mine. } } ] }
+pathed: { query: SELECT answer FROM others, search_path: [shop], settings: { work_mem: 77MB }, tags: [cluster],
+  metrics: [ { answer: { usage: GAUGE, description: Pathed. } } ] }
+limited: { query: \"SELECT pg_catalog.length(pg_catalog.current_setting('statement_timeout')) AS length,
+  pg_catalog.current_setting('transaction_read_only') AS read_only\", tags: [cluster], timeout: 1.25,
+  metrics: [ { length: { usage: GAUGE, description: Text. } }, { read_only: { usage: LABEL, description: Whether. } } ] }
+broken: { query: SELECT nonsense FROM answers, tags: [cluster], metrics: [ { nonsense: { usage: GAUGE, description: None. } } ] }
+sets: { query: \"SELECT 1 AS one FROM (SELECT pg_catalog.set_config('work_mem', '99MB', false) OFFSET 0) AS s\", tags: [cluster],
+  metrics: [ { one: { usage: GAUGE, description: One. } } ] }
+last: { query: SELECT 7 AS seven, tags: [cluster], priority: 2000, metrics: [ { seven: { usage: GAUGE, description: Seven. } } ] }
+";
+
+#[test]
+fn every_pool_mode_serves_a_site_and_keeps_nothing_of_it() {
+    let cluster = Cluster::start(newest_major());
+    cluster.psql(
+        "create table public.answers as select 42 as answer; create schema shop; \
+         create table shop.others as select 43 as answer",
+    );
+    for mode in ["session", "transaction", "statement"] {
+        let pooler = Pgbouncer::start_with(&cluster, &format!("pool_mode = {mode}"));
+        let layer = Layer::new(OF_A_SITE);
+        let exporter = builder(&pooler.url("postgres"))
+            .args(["-T=5s".into(), "--disable-cache".into(), layer.flag()])
+            .start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        wait_for_page(&exporter, 1.0);
+        for _ in 0..3 {
+            let (page, _) = page_within(&exporter, 20.0);
+            let log = exporter.stderr();
+            assert_eq!(page.value("pg_up", &[]), Some(1.0), "{mode}: {log}");
+            assert_eq!(page.value("mine_answer", &[]), Some(42.0), "{mode}: {log}");
+            assert_eq!(page.value("pathed_answer", &[]), Some(43.0), "{mode}: {log}");
+            assert_eq!(page.value("last_seven", &[]), Some(7.0), "{mode}: {log}");
+            assert_eq!(
+                page.value("limited_length", &[("read_only", "on")]),
+                Some(6.0),
+                "{mode}: {log}"
+            );
+            assert!(page.all("pg_relkind_count").count() > 0, "{mode}: {log}");
+            let failed = |name: &str| {
+                let failures = page.all("pg_exporter_query_failures_total");
+                let of_it = failures.filter(|sample| sample.label("query") == Some(name));
+                of_it.map(|sample| sample.value).sum::<f64>() > 0.0
+            };
+            assert!(failed("broken") && !failed("last"), "{mode}: {log}");
+            // Nothing can be rolled back there, so what would stay is refused.
+            assert_eq!(failed("sets"), mode == "statement", "{mode}: {log}");
+        }
+        let run = builder(&pooler.url("postgres"))
+            .args(["-T=5s".into(), layer.flag(), "doctor".into()])
+            .run();
+        assert_eq!(
+            run.stdout.contains("pool_mode=statement"),
+            mode == "statement",
+            "{mode}: {}",
+            run.stdout
+        );
+        if mode == "session" {
+            // Each of ours has a connection of its own there.
+            drop(exporter);
+        }
+        let mut session = pooler.session("postgres");
+        for (setting, expected) in [
+            ("work_mem", "4MB"),
+            ("statement_timeout", "0"),
+            ("transaction_read_only", "off"),
+        ] {
+            assert_eq!(session.exec(&format!("show {setting}")), expected, "{mode}");
+        }
+    }
+}
+
+/// A statement that is one for us and several for the server, whose strings have backslashes: it ends its transaction and begins
+/// another. What the server says of its state gives it away.
+#[test]
+fn a_statement_that_leaves_its_transaction_costs_itself_and_its_connection() {
+    let cluster = Cluster::start(newest_major());
+    cluster.psql("alter database postgres set standard_conforming_strings = off");
+    let tries = [
+        r"'; COMMIT; SET work_mem = '99MB'; BEGIN; SELECT 1 AS one",
+        r"'; COMMIT; SELECT 1 AS one",
+        r"'; ROLLBACK; BEGIN; SELECT 1 AS one",
+        r"'; SELECT 1 AS one; COMMIT",
+    ];
+    for attack in tries {
+        let pooler = Pgbouncer::start(&cluster);
+        let query = format!("SELECT 1 AS one WHERE '\\'' <> '{attack} --'");
+        let yaml = format!(
+            "turns: {{ query: {query:?}, tags: [cluster], priority: 1, metrics: [ {{ one: {{ usage: GAUGE, description: One. }} }} ] }}\n\
+             last: {{ query: SELECT 7 AS seven, tags: [cluster], priority: 2000, metrics: [ {{ seven: {{ usage: GAUGE, description: Seven. }} }} ] }}\n"
+        );
+        let layer = Layer::new(&yaml);
+        let exporter = builder(&pooler.url("postgres"))
+            .args(["-T=5s".into(), "--disable-cache".into(), layer.flag()])
+            .start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        wait_for(&exporter, "what it did is seen", |page| {
+            page.all("pg_exporter_query_failures_total")
+                .any(|sample| sample.label("query") == Some("turns") && sample.value > 0.0)
+        });
+        let (page, _) = page_within(&exporter, 20.0);
+        assert_eq!(
+            page.value("pg_up", &[]),
+            Some(1.0),
+            "{attack}: {}",
+            exporter.stderr()
+        );
+        assert_eq!(
+            page.value("last_seven", &[]),
+            Some(7.0),
+            "{attack}: {}",
+            exporter.stderr()
+        );
+        assert_eq!(
+            page.all("turns_one").count(),
+            0,
+            "{attack}: {}",
+            exporter.stderr()
+        );
+        let text = exporter.get("/stat").text();
+        assert!(text.contains("transaction"), "{attack}: {text}");
+    }
 }

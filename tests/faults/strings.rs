@@ -61,7 +61,7 @@ const MALFORMED: [(&str, usize, &str); 60] = [
     ("postgres://mon:Hunter2@db.example/app?sslnegotiation=direct&sslmode=prefer", 54, "sslmode=require"),
     ("postgres://mon:Hunter2@db.example/app?sslrootcert=system&sslmode=require", 66, "sslmode=verify-full"),
     ("postgres://mon:Hunter2@db.example/app?ssl_min_protocol_version=SSLv3", 64, "TLSv1.2 or TLSv1.3"),
-    ("postgres://mon:Hunter2@db.example/app?require_auth=scram-sha-256", 52, "`require_auth` is not supported"),
+    ("postgres://mon:Hunter2@db.example/app?require_auth=scram-sha-512", 52, "the value of `require_auth` is not valid"),
     ("postgres://mon:Hunter2@db.example/app?application_name=%ff", 56, "is not UTF-8"),
     ("Postgres://mon:Hunter2@db.example/app", 1, "postgresql:// or postgres://, in lower case"),
     ("jdbc:postgresql://db.example/app?user=mon&password=Hunter2", 1, "a URL must start with"),

@@ -127,6 +127,7 @@ impl Endpoint {
             liveness: Liveness::among(&self.traffic).patient(),
             permit: Arc::new(permit),
             version: good.version,
+            is_by_message: good.is_by_message,
             results: self.results,
             is_awaited: Arc::default(),
         };

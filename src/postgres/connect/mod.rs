@@ -60,6 +60,8 @@ struct Good {
     address: Address,
     /// What the server is.
     version: u32,
+    /// Whether a pooler there ends transactions with each message.
+    is_by_message: bool,
 }
 
 impl Endpoint {
@@ -205,11 +207,11 @@ impl Endpoint {
                 let until = Instant::now() + self.longest_exchange().min(share);
                 match self.connect_to((place, &host), *wanted, until, permit).await {
                     Ok((session, address)) => {
-                        let version = session.version();
                         let good = Good {
                             place,
                             address,
-                            version,
+                            version: session.version(),
+                            is_by_message: session.limits.is_by_message(),
                         };
                         *self.last_good.lock().unwrap_or_else(PoisonError::into_inner) = Some(good);
                         return Ok(session);
@@ -323,7 +325,8 @@ impl Endpoint {
                 opening: opening.min(self.connect_timeout / u32::try_from(to_go).unwrap_or(u32::MAX)),
                 liveness: Liveness::among(&self.traffic),
                 permit: Arc::clone(&permit),
-                version: good.map_or(0, |good| good.version),
+                version: good.as_ref().map_or(0, |good| good.version),
+                is_by_message: good.is_some_and(|good| good.is_by_message),
                 results: self.results,
                 is_awaited: Arc::default(),
             };
@@ -348,8 +351,13 @@ impl Endpoint {
         until: Instant,
     ) -> Result<(Session, Address), Failure> {
         match pending.answer(self.connect_timeout, until).await {
-            Some(Ok(session)) => Ok((session, pending.address)),
-            Some(Err(failure)) => Err(failure.at(pending.shown)),
+            Some(answer) => {
+                self.waiting.has_answered(place);
+                match answer {
+                    Ok(session) => Ok((session, pending.address)),
+                    Err(failure) => Err(failure.at(pending.shown)),
+                }
+            }
             None => {
                 let failure = Failure::timeout(format!(
                     "{}: the server did not answer within {:.1?}",

@@ -2,7 +2,8 @@
 //!
 //! An attempt is *awaited* by whoever connects. When the server is silent for too long it is *kept*: its backend may be there
 //! already, in a login trigger, at a silent LDAP server, behind a locked catalog. Whoever connects next for the same purpose to the same
-//! host waits for it again. It is *over* when the server lets it in or ends it.
+//! host waits for it again. It is *over* when the server lets it in or ends it, or the network is found to be cut. One that is kept for
+//! very long is *left alone*: the next begins beside it, and has twice the patience.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,9 +19,16 @@ use crate::postgres::permit::{Permit, Stuck};
 use crate::postgres::session::Session;
 use crate::postgres::socket::Address;
 
-/// For how long an attempt that hangs is waited for. Behind a peer that will never answer, another may be let in by now; the old one
-/// keeps its permit, so that they stay as few as they may be.
-const LONGEST: Duration = Duration::from_secs(12);
+/// For how long an attempt is waited for whose server is at something: it has spoken, and to the end of a message. A server gives up
+/// after 60 s by itself (`authentication_timeout`).
+const OF_SERVER: Duration = Duration::from_secs(75);
+
+/// For how long where nothing was heard, or half a message. Behind a peer that will never answer, another may be let in by now; the
+/// old one keeps its permit, so that they stay as few as they may be.
+const OF_NOBODY: Duration = Duration::from_secs(12);
+
+/// The most that repetition makes of it.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// An attempt that runs by itself.
 #[derive(Debug)]
@@ -65,14 +73,38 @@ impl Pending {
 
 /// The attempts that hang, by the host's place in the connection string.
 #[derive(Debug, Default)]
-pub(in crate::postgres) struct Waiting(Mutex<HashMap<usize, (Pending, Option<Stuck>)>>);
+pub(in crate::postgres) struct Waiting {
+    kept: Mutex<HashMap<usize, (Pending, Option<Stuck>)>>,
+    /// How many were left alone, one after the other.
+    left_alone: Mutex<HashMap<usize, u32>>,
+}
 
 impl Waiting {
     /// Whether a connect to the host hangs.
     pub(in crate::postgres) fn has(&self, place: usize) -> bool {
         let mut kept = self.kept();
-        kept.retain(|_, (pending, _)| pending.task.is_finished() || pending.begun.elapsed() < LONGEST);
+        let is_waited_for = |pending: &Pending, tries: u32| {
+            let patience = if pending.liveness.is_at_something() {
+                OF_SERVER
+            } else {
+                OF_NOBODY
+            };
+            let patience = patience.saturating_mul(1 << tries.min(5)).min(LONGEST);
+            pending.task.is_finished() || pending.begun.elapsed() < patience
+        };
+        let mut left_alone = self.left_alone();
+        kept.retain(|place, (pending, _)| {
+            let tries = left_alone.entry(*place).or_default();
+            let is_waited_for = is_waited_for(pending, *tries);
+            *tries += u32::from(!is_waited_for);
+            is_waited_for
+        });
         kept.contains_key(&place)
+    }
+
+    /// Somebody was let in, or refused: patience begins anew.
+    pub(in crate::postgres) fn has_answered(&self, place: usize) {
+        self.left_alone().remove(&place);
     }
 
     /// Takes the one that hangs, to wait for it.
@@ -86,6 +118,10 @@ impl Waiting {
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<usize, (Pending, Option<Stuck>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left_alone(&self) -> std::sync::MutexGuard<'_, HashMap<usize, u32>> {
+        self.left_alone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

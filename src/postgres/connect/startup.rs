@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::attributes;
 use super::introduction::{PoolerToken, introduce};
 use super::secrets::Secrets;
 use crate::catalog::facts::Kind;
 use crate::postgres::cancel_route::CancelRoute;
-use crate::postgres::conninfo::{ConnInfo, Host, SslNegotiation, TargetSessionAttrs, Transport};
+use crate::postgres::conninfo::{
+    AuthenticationGuard, ConnInfo, Host, SslNegotiation, TargetSessionAttrs, Transport,
+};
 use crate::postgres::deadline::{Liveness, within};
+use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::greeting::Greeting;
 use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits};
@@ -25,7 +26,7 @@ use crate::postgres::permit::Permit;
 use crate::postgres::search_path;
 use crate::postgres::session::{Driver, ServerEncoding, Session};
 use crate::postgres::socket::{Address, Lease, Socket};
-use crate::postgres::tls::TlsStarted;
+use crate::postgres::tls::Connector;
 use crate::postgres::version::{dotted_version, server_version};
 
 /// How long the connection of one transport may take to go before the next is tried.
@@ -48,6 +49,8 @@ pub(in crate::postgres) struct Attempt {
     pub(in crate::postgres) permit: Arc<Permit>,
     /// What the server was when it last answered, 0 when that is not known.
     pub(in crate::postgres) version: u32,
+    /// Whether a pooler there is known to end transactions with each message.
+    pub(in crate::postgres) is_by_message: bool,
     /// What is taken of a result.
     pub(in crate::postgres) results: ResultLimits,
     /// Whether somebody still waits for it: else no other transport is tried.
@@ -67,6 +70,8 @@ impl Refused {
     fn at_the_door(failure: Failure) -> Self {
         match failure.sqlstate.as_deref() {
             Some(code) if !code.starts_with("28") => Self::Inside(failure),
+            // By `require_auth`: nor would it let us in by another transport.
+            None if failure.is_our_own() => Self::Inside(failure),
             _ => Self::Outside(failure),
         }
     }
@@ -79,11 +84,20 @@ impl Attempt {
     /// What became of the last transport.
     pub(in crate::postgres) async fn run(self) -> Result<Session, Failure> {
         let mut last = Failure::connection("there is no way to connect");
+        let mut fallen: Option<Arc<str>> = None;
         for transport in self.info.tls().transports(&self.host) {
             let config = self.info.config_for(*transport, self.secrets.password.as_ref());
             let handshake = Arc::default();
             match self.open(&config, *transport, &handshake).await {
-                Ok(session) => return Ok(session),
+                Ok(mut session) => {
+                    session.encryption = match (transport, fallen) {
+                        (Transport::Plain, Some(cause)) => Encryption::Fallen(cause),
+                        (Transport::Plain, None) => Encryption::Plain,
+                        _ if handshake.load(Ordering::Relaxed) => Encryption::Tls,
+                        _ => Encryption::Plain,
+                    };
+                    return Ok(session);
+                }
                 Err(Refused::Inside(failure)) => return Err(failure),
                 Err(Refused::Outside(failure)) => last = failure,
             }
@@ -94,11 +108,37 @@ impl Attempt {
             if !self.is_awaited.load(Ordering::Relaxed) {
                 break;
             }
+            // What the server says within TLS is no failure of TLS.
+            let is_of_tls = *transport == Transport::TlsIfOffered && last.sqlstate.is_none();
+            fallen = is_of_tls.then(|| last.to_string().into());
         }
         Err(last)
     }
 
+    /// Opens a session. Behind a pooler that ends transactions with each message it is one that needs none: whether it does shows
+    /// by what it does to a transaction, which is looked at once.
     async fn open(
+        &self,
+        config: &Config,
+        transport: Transport,
+        handshake: &Arc<AtomicBool>,
+    ) -> Result<Session, Refused> {
+        let mut session = self.open_whole(config, transport, handshake).await?;
+        if session.kind() != Kind::Pooled {
+            return Ok(session);
+        }
+        if !self.is_by_message {
+            if keeps_transactions(&session).await {
+                return Ok(session);
+            }
+            session.close().await;
+            session = self.open_whole(config, transport, handshake).await?;
+        }
+        session.limits.set_by_message();
+        Ok(session)
+    }
+
+    async fn open_whole(
         &self,
         config: &Config,
         transport: Transport,
@@ -158,11 +198,23 @@ impl Attempt {
             tls: None,
         };
         let greeting = Greeting::new(&self.info);
+        let is_spoiled = Arc::new(AtomicBool::default());
+        let guard = AuthenticationGuard::new(self.info.require_auth());
+        let meter = || {
+            Meter::of_messages(
+                self.results,
+                guard,
+                Arc::clone(&is_spoiled),
+                self.liveness.clone(),
+            )
+        };
         if transport == Transport::Plain {
             let (socket, mut gone) = self.socket(&route).await?;
-            let socket = Metered::new(socket, Meter::of_messages(self.results), greeting);
+            let socket = Metered::new(socket, meter(), greeting);
             return match config.connect_raw(socket, NoTls).await {
-                Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, gone)),
+                Ok((client, connection)) => {
+                    Ok(self.set_up(client, connection, route, kind, (gone, is_spoiled)))
+                }
                 Err(error) => Err(after_its_end(error, &mut gone).await),
             };
         }
@@ -171,30 +223,23 @@ impl Attempt {
             handshake.store(true, Ordering::Relaxed);
             Failure::connection(error)
         })?;
-        let mut watched = TlsStarted {
-            inner: connector.clone(),
-            begun: Arc::clone(handshake),
-        };
-        let name = self.host.certificate_name();
-        let watched = MakeTlsConnect::<Metered<Socket>>::make_tls_connect(&mut watched, &name)
-            .map_err(|error| Failure::connection(format!("error performing TLS handshake: {error}")))?;
-        route.tls = Some((connector, name));
+        let watched = connector.telling(handshake);
+        route.tls = Some(connector);
         let (socket, mut gone) = self.socket(&route).await?;
         let is_direct = self.info.tls().negotiation == SslNegotiation::Direct;
-        let meter = Meter::under_tls(self.results, is_direct);
-        let socket = Metered::new(socket, meter, greeting.clone());
+        let socket = Metered::new(socket, meter().under_tls(is_direct), greeting.clone());
         let metered = MeteredTls {
             inner: watched,
-            limits: self.results,
+            meter: meter(),
             greeting,
         };
         match config.connect_raw(socket, metered).await {
-            Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, gone)),
+            Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, (gone, is_spoiled))),
             Err(error) => Err(after_its_end(error, &mut gone).await),
         }
     }
 
-    fn connector(&self) -> Result<MakeRustlsConnect, &str> {
+    fn connector(&self) -> Result<Connector, &str> {
         match &self.secrets.tls {
             Some(Ok(connector)) => Ok(connector.clone()),
             Some(Err(error)) => Err(error),
@@ -230,7 +275,7 @@ impl Attempt {
         connection: Connection<Metered<Socket>, T>,
         cancel_route: CancelRoute,
         kind: Kind,
-        gone: oneshot::Receiver<()>,
+        (gone, is_spoiled): (oneshot::Receiver<()>, Arc<AtomicBool>),
     ) -> Session
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -253,10 +298,17 @@ impl Attempt {
             encoding,
             cancel_route,
             gone,
+            is_spoiled,
         };
         let given_path = self.info.options().and_then(search_path::of_options);
         Session::new(client, kind, driver, given_path)
     }
+}
+
+/// Whether a transaction may go on after a message.
+async fn keeps_transactions(session: &Session) -> bool {
+    let begun = session.client.batch_execute("BEGIN READ ONLY").await;
+    begun.is_ok() && session.client.batch_execute("ROLLBACK").await.is_ok()
 }
 
 /// What became of it, once the server has gone: its place there may be needed for the next try.

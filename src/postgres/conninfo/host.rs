@@ -152,7 +152,7 @@ impl Hosts {
         self.list.get(chosen..=chosen).unwrap_or_default()
     }
 
-    /// What a password file calls this server: `localhost` for a socket in a default directory.
+    /// What a password file calls this server: `localhost` for a socket in libpq's own directory, or where no host was given.
     pub(in crate::postgres) fn password_name(&self, host: &Host) -> String {
         let name = match host {
             Host::Tcp { host: Some(name), .. } => name.clone(),
@@ -161,7 +161,12 @@ impl Hosts {
             } => hostaddr.map(|a| a.to_string()).unwrap_or_default(),
             Host::Unix { dir, .. } => dir.to_string_lossy().into_owned(),
         };
-        let is_default = name.is_empty() || self.socket_dirs.iter().any(|dir| dir == Path::new(&name));
+        let is_default = name.is_empty()
+            || (self.is_local_default && !host.is_tcp())
+            || self
+                .socket_dirs
+                .first()
+                .is_some_and(|dir| dir == Path::new(&name));
         if is_default { LOCALHOST.to_owned() } else { name }
     }
 }

@@ -10,6 +10,7 @@ use super::environment::{self, Environment};
 use super::error::{ConnInfoError, Position, Problem};
 use super::host::{Host, Hosts};
 use super::keywords::Keyword;
+use super::require_auth::RequireAuth;
 use super::session::{Keepalives, LoadBalanceHosts, SessionParameters, TargetSessionAttrs};
 use super::settings::{Setting, Settings};
 use super::source::PasswordSource;
@@ -194,6 +195,12 @@ impl ConnInfo {
     #[must_use]
     pub fn load_balance_hosts(&self) -> LoadBalanceHosts {
         self.session.balance
+    }
+
+    /// By which methods the server may find out who we are.
+    #[must_use]
+    pub fn require_auth(&self) -> RequireAuth {
+        self.session.require_auth
     }
 
     /// How a silent connection is noticed.

@@ -53,8 +53,6 @@ use Effect::{Ignored, Used};
 const NO_GSS: &str = "there is no GSSAPI here: leave it out, and use TLS";
 const NO_OAUTH: &str = "there is no OAuth here: use a password, a password file or a client certificate";
 const NO_SCRAM_KEY: &str = "SCRAM keys cannot be passed through: use a password or a client certificate";
-const NO_AUTH_LIST: &str =
-    "the methods cannot be restricted here: use channel_binding=require or a client certificate";
 const NO_PEER: &str = "the owner of a socket cannot be checked here: protect the socket's directory";
 const NO_CRL: &str = "revocation lists are not read: replace the root certificate in sslrootcert instead";
 
@@ -94,7 +92,7 @@ keywords! {
     SslMaxProtocolVersion "ssl_max_protocol_version" Some("PGSSLMAXPROTOCOLVERSION"), Used;
     SslKeyLogFile "sslkeylogfile" None, refused(&[], "session keys are never written: leave it out");
     RequirePeer "requirepeer" Some("PGREQUIREPEER"), refused(&[], NO_PEER);
-    RequireAuth "require_auth" Some("PGREQUIREAUTH"), refused(&[], NO_AUTH_LIST);
+    RequireAuth "require_auth" Some("PGREQUIREAUTH"), Used;
     MinProtocolVersion "min_protocol_version" Some("PGMINPROTOCOLVERSION"),
         refused(&["3.0"], "protocol 3.0 is spoken here: leave it out, or write 3.0");
     MaxProtocolVersion "max_protocol_version" Some("PGMAXPROTOCOLVERSION"), Ignored;

@@ -12,8 +12,7 @@
 //! - a value that has `password=` in it, a user name with `:` in it and a host name that cannot be one are errors: the
 //!   text is in another syntax, and would be printed;
 //! - `hostaddr` takes no IPv6 zone (`%eth0`); write the address as `host`;
-//! - what cannot be done here and would weaken the connection when ignored (`require_auth`, `requirepeer`, `sslcrl`,
-//!   `gssencmode=require`...) is an error with advice;
+//! - what cannot be done here and would weaken the connection when ignored (`requirepeer`, `sslcrl`, `gssencmode=require`...) is an error with advice;
 //! - settings of the session in variables (`PGDATESTYLE`, `PGTZ`, `PGGEQO`) are not passed on.
 
 mod cursor;
@@ -28,6 +27,7 @@ mod keywords;
 mod parts;
 mod passfile;
 mod password;
+mod require_auth;
 mod service;
 mod session;
 mod settings;
@@ -45,6 +45,8 @@ pub use info::ConnInfo;
 pub use parts::Parts;
 pub use passfile::PasswordWarning;
 pub use password::PasswordLookup;
+pub use require_auth::RequireAuth;
+pub(in crate::postgres) use require_auth::{AuthenticationGuard, AuthenticationRefused};
 pub use session::{ChannelBinding, Keepalives, LoadBalanceHosts, TargetSessionAttrs};
 pub use source::PasswordSource;
 pub use tls::{ClientCertificate, RootCertificates, SslMode, SslNegotiation, Tls, TlsVersion, Transport};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::ConnInfoError;
 use super::keywords::Keyword;
+use super::require_auth::RequireAuth;
 use super::settings::Settings;
 
 /// The name under which the server shows our sessions, unless another is given.
@@ -68,6 +69,7 @@ pub(in crate::postgres) struct SessionParameters {
     pub(in crate::postgres) target: TargetSessionAttrs,
     pub(in crate::postgres) balance: LoadBalanceHosts,
     pub(in crate::postgres) channel_binding: ChannelBinding,
+    pub(in crate::postgres) require_auth: RequireAuth,
     pub(in crate::postgres) keepalives: Keepalives,
     pub(in crate::postgres) connect_timeout: Option<Duration>,
     pub(in crate::postgres) options: Option<String>,
@@ -77,6 +79,7 @@ pub(in crate::postgres) struct SessionParameters {
 impl SessionParameters {
     /// Reads the parameters.
     pub(in crate::postgres) fn from_settings(settings: &Settings) -> Result<Self, ConnInfoError> {
+        check_words(settings)?;
         let name = match settings.text(Keyword::ApplicationName)? {
             Some(name) => Some(name),
             None => settings.text(Keyword::FallbackApplicationName)?,
@@ -85,12 +88,24 @@ impl SessionParameters {
             target: target(settings)?,
             balance: balance(settings)?,
             channel_binding: channel_binding(settings)?,
+            require_auth: RequireAuth::from_settings(settings)?,
             keepalives: keepalives(settings)?,
             connect_timeout: positive(settings, Keyword::ConnectTimeout)?.map(seconds),
             options: settings.text(Keyword::Options)?.map(str::to_owned),
             application_name: name.unwrap_or(APPLICATION_NAME).to_owned(),
         })
     }
+}
+
+/// Words that change nothing here, but may be mistakes: an empty one, too, as in libpq.
+fn check_words(settings: &Settings) -> Result<(), ConnInfoError> {
+    const GSS: [(&str, ()); 3] = [("disable", ()), ("prefer", ()), ("require", ())];
+    const VERSIONS: [(&str, ()); 3] = [("3.0", ()), ("3.2", ()), ("latest", ())];
+    settings.choice(Keyword::GssEncMode, &GSS, "disable or prefer")?;
+    for keyword in [Keyword::MinProtocolVersion, Keyword::MaxProtocolVersion] {
+        settings.choice(keyword, &VERSIONS, "3.0, 3.2 or latest")?;
+    }
+    Ok(())
 }
 
 fn target(settings: &Settings) -> Result<TargetSessionAttrs, ConnInfoError> {

@@ -12,6 +12,7 @@ use super::server::ServerOverview;
 use crate::catalog::Live;
 use crate::catalog::facts::Kind;
 use crate::catalog::plan::Verdict;
+use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::Failure;
 use crate::scrape::page::published::Published;
 use crate::scrape::rows::gaps::Gaps;
@@ -57,6 +58,10 @@ pub struct DatabaseOverview {
     pub version: u32,
     /// What answered; `None` before it was reached. A pooler does not keep prepared statements.
     pub kind: Option<Kind>,
+    /// Whether a pooler in between ends transactions with each message.
+    pub is_by_message: bool,
+    /// What protects its connection; `None` before it was reached.
+    pub encryption: Option<Encryption>,
     /// Whether its last scrape succeeded; `None` before the first has ended.
     pub up: Option<bool>,
     /// Why its last scrape failed.
@@ -123,6 +128,8 @@ pub(in crate::scrape) fn overview(target: &Target, mut problems: Vec<String>) ->
         }
     });
     let databases: Vec<_> = databases.collect();
+    problems.extend(without_tls(&databases));
+    problems.extend(by_message(&databases));
     problems.extend(databases.iter().flat_map(gaps));
     Overview {
         problems,
@@ -132,6 +139,35 @@ pub(in crate::scrape) fn overview(target: &Target, mut problems: Vec<String>) ->
         databases,
         collectors: live.collectors.clone(),
     }
+}
+
+/// Which connections could have had TLS and have none, each cause once.
+fn without_tls(databases: &[DatabaseOverview]) -> Vec<String> {
+    let mut told: Vec<(String, &str, usize)> = Vec::new();
+    for database in databases {
+        let Some(warning) = database.connection_warning() else {
+            continue;
+        };
+        match told.iter_mut().find(|(known, ..)| *known == warning) {
+            Some((.., others)) => *others += 1,
+            None => told.push((warning, &database.name, 0)),
+        }
+    }
+    let sentence = |(warning, name, others)| match others {
+        0 => format!("database {name}: {warning}"),
+        others => format!("database {name} and {others} others: {warning}"),
+    };
+    told.into_iter().map(sentence).collect()
+}
+
+/// That a pooler lets no transaction through.
+fn by_message(databases: &[DatabaseOverview]) -> Option<String> {
+    let database = databases.iter().find(|database| database.is_by_message)?;
+    Some(format!(
+        "database {} is behind a pooler of statements (pool_mode=statement): nothing can be rolled back there, so statements of \
+         a site that call set_config are refused; pool_mode=transaction has no such limit",
+        database.name
+    ))
 }
 
 /// What results of a database lack.
@@ -171,12 +207,22 @@ fn database(state: &State, live: &Live, last: Instant) -> DatabaseOverview {
         name: String::new(),
         version: state.facts.version,
         kind: state.kind,
+        is_by_message: state.is_by_message,
+        encryption: state.encryption.clone(),
         up: ended.map(|ended| ended.failure.is_none()),
         error: failure.map(ToString::to_string),
         scraped: ended.map(|ended| ended.at),
         duration: state.status.last,
         verdicts: verdicts(live, state),
         collectors: collectors.map(|one| one.served_if(is_reached(state))).collect(),
+    }
+}
+
+impl DatabaseOverview {
+    /// What to tell of a connection that is less protected than it could be.
+    #[must_use]
+    pub fn connection_warning(&self) -> Option<String> {
+        self.encryption.as_ref().and_then(Encryption::warning)
     }
 }
 

@@ -114,6 +114,12 @@ fn scrapes(databases: &[Rc<Database>], page: &mut Writer<'_>) {
     });
     family(&own::SERVER_SCRAPES, &|state| state.status.scrapes as f64);
     family(&own::SERVER_SCRAPE_ERRORS, &|state| state.status.errors as f64);
+    let mut family = page.family(&own::CONNECTION_TLS);
+    for (label, database) in labels.iter().zip(databases) {
+        if let Some(encryption) = &database.state.borrow().encryption {
+            family.sample(&[label], flag(encryption.is_tls()));
+        }
+    }
     let mut family = page.family(&own::COLLECTORS);
     for (label, database) in labels.iter().zip(databases) {
         let state = database.state.borrow();

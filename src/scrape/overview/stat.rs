@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::figures;
 use super::figures::{duration, time};
 use super::protocol::{Protocol, is_pooled, remark};
+use crate::postgres::encryption::Encryption;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
 use crate::values::text::{in_json, on_one_line};
 
@@ -33,6 +34,10 @@ struct Counts<'a> {
     predicate_skips: u64,
     series: u64,
     protocol: Protocol,
+    /// Whether the connection is encrypted by TLS; none before there was one.
+    tls: Option<bool>,
+    /// What to tell of one that is less protected than it could be.
+    connection_warning: Option<String>,
     #[serde(skip)]
     is_pooled: bool,
     avg_duration_seconds: f64,
@@ -134,6 +139,8 @@ fn counts<'a>(
         predicate_skips: collector.skips,
         series: collector.series,
         protocol: Protocol::of(database),
+        tls: database.encryption.as_ref().map(Encryption::is_tls),
+        connection_warning: database.connection_warning(),
         is_pooled: is_pooled(database),
         avg_duration_seconds: collector.average_seconds(),
         last_duration_seconds: collector.duration,
@@ -172,6 +179,9 @@ impl Counts<'_> {
             self.state,
         );
         text.push_str(&remark(4, self.is_pooled));
+        if let Some(warning) = &self.connection_warning {
+            let _ = writeln!(text, "    Connection: {}", on_one_line(warning));
+        }
         for (title, columns) in [
             ("Missing Columns", self.missing_columns),
             ("Columns That Are No Numbers", self.unreadable_columns),

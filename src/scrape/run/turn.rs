@@ -115,6 +115,8 @@ async fn learn(database: &Database, mut session: Session, env: &Env<'_>) -> Resu
             let mut state = database.state.borrow_mut();
             state.pass(env.run.id).reached = true;
             state.kind = Some(session.kind());
+            state.is_by_message = session.is_by_message();
+            state.notice_encryption(&database.name, session.encryption());
             drop(state);
             Ok(session)
         }

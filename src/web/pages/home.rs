@@ -60,6 +60,8 @@ struct Database<'a> {
     tone: &'static str,
     state: &'static str,
     error: Option<&'a str>,
+    /// What to tell of a connection that is less protected than it could be.
+    warning: Option<String>,
     /// Whether a pooler that keeps no prepared statements is between.
     pooled: bool,
     scraped: String,
@@ -199,6 +201,7 @@ impl<'a> Database<'a> {
             tone,
             state,
             error: database.error.as_deref(),
+            warning: database.connection_warning(),
             pooled: database.kind == Some(Kind::Pooled),
             scraped: database.scraped.map_or_else(|| "never".to_owned(), ago),
             duration: seconds(database.duration.as_secs_f64()),

@@ -53,7 +53,7 @@ fn the_first_line_that_matches_gives_the_password() {
             Some("p"),
         ),
         ("hostaddr=127.0.0.1", "127.0.0.1:*:*:*:p", Some("p")),
-        ("host=/tmp", "/tmp:*:*:*:no\nlocalhost:*:*:*:p", Some("p")),
+        ("host=/tmp", "localhost:*:*:*:no\n/tmp:*:*:*:p", Some("p")),
         ("host=/var/run/postgresql", "localhost:*:*:*:p", Some("p")),
         ("host=/run/pg", "localhost:*:*:*:no\n/run/pg:*:*:*:p", Some("p")),
         ("host=@pg", "@pg:*:*:*:p", Some("p")),

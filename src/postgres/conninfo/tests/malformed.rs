@@ -189,9 +189,9 @@ const CASES: &[Case] = &[
         ],
     ),
     (
-        "`require_auth` is not supported: the methods cannot be restricted here: use channel_binding=require or a client certificate",
+        "the value of `require_auth` is not valid; expected methods separated by commas, each once, all or none with a ! before it: password, md5, scram-sha-256, none",
         &[
-            (52, "postgres://mon:Hunter2@db.example/app?require_auth=scram-sha-256"),
+            (52, "postgres://mon:Hunter2@db.example/app?require_auth=scram-sha-512"),
         ],
     ),
     (
@@ -392,8 +392,8 @@ fn a_mistake_in_a_variable_names_the_variable() {
         (
             "PGREQUIREAUTH",
             "Hunter2",
-            "environment variable PGREQUIREAUTH: `require_auth` is not supported: the methods \
-             cannot be restricted here: use channel_binding=require or a client certificate",
+            "environment variable PGREQUIREAUTH: the value of `require_auth` is not valid; expected methods \
+             separated by commas, each once, all or none with a ! before it: password, md5, scram-sha-256, none",
         ),
         (
             "PGSERVICE",

@@ -13,6 +13,7 @@ mod parameters;
 mod precedence;
 mod properties;
 mod psql;
+mod require_auth;
 mod syntax;
 
 use std::collections::BTreeMap;

@@ -179,6 +179,8 @@ fn what_cannot_be_done_is_refused_unless_it_asks_for_nothing() {
         "replication=false",
         "min_protocol_version=3.0",
         "max_protocol_version=latest",
+        "max_protocol_version=3.2",
+        "require_auth=!password,!md5",
         "sslcompression=1",
         "client_encoding=auto",
         "krbsrvname=postgres",
@@ -186,7 +188,6 @@ fn what_cannot_be_done_is_refused_unless_it_asks_for_nothing() {
         parse_ok(text);
     }
     for text in [
-        "require_auth=password",
         "requirepeer=postgres",
         "sslcrl=/crl",
         "sslcrldir=/crl",
@@ -200,5 +201,16 @@ fn what_cannot_be_done_is_refused_unless_it_asks_for_nothing() {
     ] {
         let message = parse(text).unwrap_err().to_string();
         assert!(message.contains("is not supported"), "{text}: {message}");
+    }
+    // As by libpq: an empty word is none, and a wrong one is a mistake even where nothing depends on it.
+    for text in [
+        "gssencmode=''",
+        "min_protocol_version=''",
+        "max_protocol_version=''",
+        "max_protocol_version=bogus",
+        "max_protocol_version=3.1",
+    ] {
+        let message = parse(text).unwrap_err().to_string();
+        assert!(message.contains("is not valid; expected"), "{text}: {message}");
     }
 }

@@ -11,6 +11,7 @@ use super::access::Access;
 use crate::catalog::Live;
 use crate::catalog::facts::{Facts, Kind};
 use crate::catalog::plan::Plan;
+use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::Failure;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::row::has_the_same_rows;
@@ -24,6 +25,10 @@ pub(in crate::scrape) struct State {
     pub(in crate::scrape) facts: Facts,
     /// What the last session was with: behind a pooler, statements run unnamed.
     pub(in crate::scrape) kind: Option<Kind>,
+    /// Whether a pooler ended transactions with each message.
+    pub(in crate::scrape) is_by_message: bool,
+    /// What protected it.
+    pub(in crate::scrape) encryption: Option<Encryption>,
     pub(in crate::scrape) plan: Plan,
     /// Installed collectors in the order of execution.
     pub(in crate::scrape) collectors: Vec<CollectorState>,
@@ -159,6 +164,17 @@ impl State {
         self.pass(env.run.id).reached = true;
         self.was_passed_over = false;
         self.scraped = Some(Instant::now());
+    }
+
+    /// Takes notice of what protects the connection; what is less than it could be is told in the log, once.
+    pub(in crate::scrape) fn notice_encryption(&mut self, database: &str, now: &Encryption) {
+        if self.encryption.as_ref() == Some(now) {
+            return;
+        }
+        if let Some(warning) = now.warning() {
+            tracing::warn!(database, "{warning}");
+        }
+        self.encryption = Some(now.clone());
     }
 
     /// Why a fatal collector failed, if one did for another reason than that it is denied.

@@ -1,0 +1,165 @@
+//! What the driver and the server say, as failures.
+
+use std::error::Error as _;
+use std::io;
+
+use tokio_postgres::error::{DbError, Severity};
+
+use super::Failure;
+use super::reason::Reason;
+use crate::postgres::conninfo::AuthenticationRefused;
+use crate::postgres::meter::TOO_LARGE;
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(server) = error.as_db_error() {
+            return Self::from(server);
+        }
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        let reason = if is_of_the_connection(&error) {
+            Reason::Connection
+        } else {
+            Reason::Other
+        };
+        Self {
+            is_our_own: is_of_require_auth(&error),
+            ..Self::new(reason, message)
+        }
+    }
+}
+
+/// Whether a connect ended because the server asks for what `require_auth` does not allow.
+fn is_of_require_auth(error: &tokio_postgres::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause
+        .and_then(io::Error::get_ref)
+        .is_some_and(|inner| inner.is::<AuthenticationRefused>())
+}
+
+/// Whether an error of the driver is one of the connection. Others are of one statement: what it would send or was answered
+/// is none that it knows (COPY, a zero byte), and the session goes on.
+fn is_of_the_connection(error: &tokio_postgres::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    error.is_closed() || cause.is_some_and(|cause| cause.kind() != io::ErrorKind::InvalidInput)
+}
+
+impl From<&DbError> for Failure {
+    fn from(error: &DbError) -> Self {
+        let code = error.code().code();
+        let position = match error.position() {
+            Some(tokio_postgres::error::ErrorPosition::Original(position)) => Some(*position),
+            _ => None,
+        };
+        Self {
+            reason: classify(code, error.message(), is_fatal(error)),
+            sqlstate: Some(code.into()),
+            message: one_line(error.message()).into(),
+            position,
+            // The routine's name, as the message depends on lc_messages.
+            is_result_changed: error.routine() == Some("RevalidateCachedQuery"),
+            is_our_own: is_our_own(code, error.routine()),
+        }
+    }
+}
+
+/// Whether a connect that failed so says nothing about others. A file system that has gone read-only is told as 42501, too:
+/// the routine tells them apart, whatever the language.
+fn is_our_own(code: &str, routine: Option<&str>) -> bool {
+    match code {
+        "3D000" | "53300" => true,
+        "42501" | "55000" => routine == Some("CheckMyDatabase"),
+        code => code.starts_with("28"),
+    }
+}
+
+/// Whether the server ends the session with this error.
+fn is_fatal(error: &DbError) -> bool {
+    match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        None => matches!(error.severity(), "FATAL" | "PANIC"),
+    }
+}
+
+/// The reason behind a SQLSTATE. See PostgreSQL's appendix of error codes. An error that ends the session is one of
+/// the connection, whatever its class; one that does not is none: a full disk fails the statements that need it.
+fn classify(code: &str, message: &str, is_fatal: bool) -> Reason {
+    match code {
+        "57014" if message.contains("lock timeout") => Reason::LockTimeout,
+        // By somebody else: our own requests come when nobody waits for the answer any more.
+        "57014" if message.contains("user request") => Reason::Other,
+        "57014" | "25P03" | "25P04" => Reason::Timeout,
+        "55P03" => Reason::LockTimeout,
+        TOO_LARGE => Reason::TooLarge,
+        "42501" => Reason::Permission,
+        "42703" => Reason::MissingColumn,
+        "42P01" | "42883" | "42704" | "3F000" | "3D000" | "42P02" => Reason::MissingObject,
+        _ if code.starts_with("28") => Reason::Permission,
+        // A function may raise whatever code it likes: the session has ended only where the severity says so.
+        _ if is_fatal => Reason::Connection,
+        _ if code.starts_with("22") => Reason::Cast,
+        _ => Reason::Other,
+    }
+}
+
+/// Log lines and metric pages hold one line per message.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlstates_become_reasons() {
+        let table = [
+            (
+                "57014",
+                "canceling statement due to statement timeout",
+                Reason::Timeout,
+            ),
+            (
+                "57014",
+                "canceling statement due to lock timeout",
+                Reason::LockTimeout,
+            ),
+            ("57014", "canceling statement due to user request", Reason::Other),
+            (
+                "55P03",
+                "canceling statement due to lock timeout",
+                Reason::LockTimeout,
+            ),
+            (
+                "53400",
+                "temporary file size exceeds temp_file_limit",
+                Reason::Other,
+            ),
+            (
+                "42501",
+                "permission denied for function pg_ls_waldir",
+                Reason::Permission,
+            ),
+            ("28P01", "password authentication failed", Reason::Permission),
+            ("42703", "column x does not exist", Reason::MissingColumn),
+            ("42P01", "relation x does not exist", Reason::MissingObject),
+            ("53300", "sorry, too many clients already", Reason::Connection),
+            (
+                "57P01",
+                "terminating connection due to administrator command",
+                Reason::Connection,
+            ),
+            ("22P02", "invalid input syntax", Reason::Cast),
+            ("54000", "the result has more than 5 rows", Reason::TooLarge),
+            ("XX000", "something internal", Reason::Other),
+        ];
+        for (code, message, reason) in table {
+            let is_fatal = matches!(code, "53300" | "57P01");
+            assert_eq!(classify(code, message, is_fatal), reason, "{code} {message}");
+        }
+    }
+}
