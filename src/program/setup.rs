@@ -18,6 +18,9 @@ use crate::scrape::Config;
 use crate::values::Secret;
 use crate::web;
 
+/// How many results of the largest size all results may have the size of together.
+const RESULTS_HELD: usize = 4;
+
 /// What every command starts from.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -124,6 +127,7 @@ impl Setup {
             follows_room: !settings.max_connections_given,
             max_label_bytes: settings.max_label_bytes,
             max_encoded_bytes: settings.max_result_bytes.saturating_mul(2),
+            max_held_bytes: settings.max_result_bytes.saturating_mul(RESULTS_HELD),
             auto_discovery: settings.auto_discovery && !is_pgbouncer,
             exclude: settings.exclude_databases.clone(),
             include: settings.include_databases.clone(),

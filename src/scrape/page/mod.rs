@@ -5,6 +5,7 @@ pub(in crate::scrape) mod blocks;
 pub(in crate::scrape) mod compress;
 pub(in crate::scrape) mod encode;
 pub(in crate::scrape) mod format;
+pub(in crate::scrape) mod held;
 pub(in crate::scrape) mod histogram;
 pub(in crate::scrape) mod owners;
 pub(in crate::scrape) mod published;

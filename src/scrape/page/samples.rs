@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::held::Share;
+
 /// One collector's series on one database. Cheap to clone and to serve again.
 #[derive(Clone, Debug, Default)]
 pub struct Samples {
@@ -20,6 +22,8 @@ pub struct Samples {
     pub duplicates: u64,
     /// Series dropped because of `max_series`.
     pub over_limit: u64,
+    /// Their part of what all results may have.
+    pub share: Arc<Share>,
 }
 
 /// The lines of one family.

@@ -89,6 +89,11 @@ impl Batch {
         lines.saturating_mul(NAME_AND_NUMBER).saturating_add(labels)
     }
 
+    /// Bytes that it takes in memory about.
+    pub(in crate::scrape) fn memory(&self) -> usize {
+        self.text.len() + 4 * self.ends.len() + 8 * self.values.len()
+    }
+
     /// Where the current label is written.
     pub(in crate::scrape) fn text(&mut self) -> &mut String {
         &mut self.text

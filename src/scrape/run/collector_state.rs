@@ -222,6 +222,11 @@ impl CollectorState {
         self.stats.predicate_skips += u64::from(self.outcome == Outcome::Skipped);
     }
 
+    /// Bytes of the samples that the next ones take the place of.
+    pub(in crate::scrape) fn sample_bytes(&self) -> usize {
+        self.samples.bytes.len()
+    }
+
     /// An execution in the scrape begun at `start` gave samples.
     pub fn succeeded(&mut self, samples: Samples, start: Instant, took: Duration) {
         self.executed(start, Some(took));

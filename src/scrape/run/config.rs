@@ -32,6 +32,8 @@ pub struct Config {
     pub max_label_bytes: usize,
     /// Bytes of a collector's lines on one database.
     pub max_encoded_bytes: usize,
+    /// Bytes of all results together.
+    pub max_held_bytes: usize,
     /// Whether the databases of the cluster are discovered.
     pub auto_discovery: bool,
     /// Databases that are not discovered.

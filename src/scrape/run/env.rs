@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pg_exporter_schema::Collector;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::config::Config;
@@ -14,6 +15,7 @@ use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pool::Pool;
 use crate::postgres::session::StatementKey;
 use crate::scrape::page::encode::Encoder;
+use crate::scrape::page::held::Held;
 use crate::scrape::rows::typed::RowHandlers;
 use crate::scrape::schedule::run_id::RunStart;
 use crate::scrape::schedule::selection::Selection;
@@ -43,6 +45,10 @@ pub struct Env<'a> {
     pub grace: Duration,
     /// Settings.
     pub config: &'a Config,
+    /// What all results have together.
+    pub(in crate::scrape) held: &'a Held,
+    /// Whose turn it is to read a large result.
+    pub(in crate::scrape) large: &'a Semaphore,
     /// Encodes results.
     pub encoder: &'a RefCell<Encoder>,
     /// Numbers statements.

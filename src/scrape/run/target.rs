@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use pg_exporter_schema::Collector;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::collector_state::CollectorState;
@@ -28,6 +29,7 @@ use crate::postgres::facts;
 use crate::postgres::failure::Failure;
 use crate::postgres::pool::Pool;
 use crate::scrape::page::encode::Encoder;
+use crate::scrape::page::held::Held;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::row::has_the_same_rows;
 use crate::scrape::rows::typed::RowHandlers;
@@ -49,6 +51,8 @@ pub struct Target {
     drop_guard: DropGuard,
     share: Option<Share>,
     encoder: RefCell<Encoder>,
+    held: Held,
+    large: Semaphore,
     keys: Cell<u64>,
     /// The definitions whose last results are kept.
     wanted: RefCell<Vec<Arc<Collector>>>,
@@ -97,6 +101,8 @@ impl Target {
         Self {
             pool: Pool::new(endpoint.permits().clone()),
             encoder: RefCell::new(Encoder::new(labels)),
+            held: Held::default(),
+            large: Semaphore::new(1),
             databases: Databases::new(endpoint.clone()),
             drop_guard: DropGuard::new(endpoint.connect_timeout),
             share: config.follows_room.then(|| Share::new(endpoint.permits().cap())),
@@ -151,6 +157,8 @@ impl Target {
             grace: self.endpoint.connect_timeout,
             config: &self.config,
             encoder: &self.encoder,
+            held: &self.held,
+            large: &self.large,
             keys: &self.keys,
             wanted: &self.wanted,
             handlers: &self.surroundings.rows,

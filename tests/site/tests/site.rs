@@ -150,6 +150,7 @@ fn scraper(url: &str, rows: RowHandlers) -> Scraper {
         follows_room: false,
         max_label_bytes: 1 << 16,
         max_encoded_bytes: 1 << 25,
+        max_held_bytes: 1 << 26,
         auto_discovery: false,
         exclude: Vec::new(),
         include: Vec::new(),

@@ -83,7 +83,7 @@ pub(crate) fn run(setup: &Setup, paths: &[PathBuf], manner: &Manner) -> Result<E
     // What cannot be loaded has no statements to record.
     let is_recorded = manner.record && !findings.iter().any(is_error);
     if !setup.settings.urls.is_empty() {
-        let answers = server::ask(setup, &sound, is_recorded)?;
+        let answers = server::ask(setup, &sound, is_recorded, manner.strict)?;
         findings.extend(answers.findings);
         if is_recorded {
             record::write(&sound, paths, &answers.recording)?;

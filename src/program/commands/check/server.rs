@@ -17,6 +17,8 @@ use crate::catalog::plan;
 use crate::catalog::plan::Context;
 use crate::catalog::{extension_schema, is_shipped};
 use crate::postgres::connect::Endpoint;
+use crate::postgres::exposure;
+use crate::postgres::exposure::Exposure;
 use crate::postgres::facts;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
@@ -47,11 +49,17 @@ pub(super) struct Answers {
 ///
 /// # Errors
 /// When a server cannot be asked.
-pub(super) fn ask(setup: &Setup, collectors: &[Arc<Collector>], records: bool) -> Result<Answers, Stop> {
+pub(super) fn ask(
+    setup: &Setup,
+    collectors: &[Arc<Collector>],
+    records: bool,
+    is_strict: bool,
+) -> Result<Answers, Stop> {
     let live = Live::new(collectors.iter().map(|collector| (**collector).clone()));
     let mut inspection = Inspection {
         setup,
         live,
+        is_strict,
         files: Files::default(),
         found: Vec::new(),
         place: String::new(),
@@ -85,6 +93,8 @@ pub(super) fn ask(setup: &Setup, collectors: &[Arc<Collector>], records: bool) -
 struct Inspection<'a> {
     setup: &'a Setup,
     live: Live,
+    /// Whether it counts what others may do to statements.
+    is_strict: bool,
     files: Files,
     found: Vec<Diagnostic>,
     /// Where that is not plain: ` in database x` of a discovered one, ` on PostgreSQL 14 (standby)` of several servers.
@@ -151,6 +161,10 @@ impl Inspection<'_> {
             self.note(collector, Part::Query, &server, &columns);
             if *is_installed {
                 self.query(collector, columns)?;
+                if self.is_strict && !is_shipped(collector) && session.kind() != Kind::Pgbouncer {
+                    let exposure = exposure::read(&mut session, path, deadline).await?;
+                    self.exposure(collector, &exposure);
+                }
             }
         }
         Ok(facts)
@@ -226,6 +240,17 @@ impl Inspection<'_> {
             Ok(Some(columns)) => self.compare(collector, &columns),
         }
         Ok(())
+    }
+
+    fn exposure(&mut self, collector: &Collector, exposure: &Exposure) {
+        if let Some(warning) = exposure.warning() {
+            let place = Position {
+                line: collector.origin.query_line.max(1),
+                column: 1,
+            };
+            let message = format!("the statement of `{}` {warning}", collector.branch);
+            self.add(collector, place, Severity::Warning, &message);
+        }
     }
 
     /// A statement that the server refuses is a finding; a connection that is gone ends the check.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::due::{Due, update};
 use super::outcome::{fail, too_late};
 use pg_exporter_schema::Collector;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use crate::postgres::deadline::within;
@@ -14,6 +15,7 @@ use crate::postgres::pipeline;
 use crate::postgres::pipeline::{PendingQuery, QueryRequest};
 use crate::postgres::rows::{Format, Row};
 use crate::postgres::session::Session;
+use crate::scrape::page::held::Share;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
 use crate::scrape::rows::gaps::Gaps;
@@ -139,7 +141,7 @@ async fn execute(
         let began = Instant::now();
         let limit = query.timeout;
         let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
-        let answer = within(give_up, receive(query, item, reader, env.config))
+        let answer = within(give_up, receive(query, item, reader, env))
             .await
             .unwrap_or_else(|_| Err(too_late(item, env)));
         match answer {
@@ -167,12 +169,20 @@ async fn execute(
     Ok(stale)
 }
 
-async fn receive(
+/// From how many bytes on a result is read alone.
+const LARGE: usize = 1 << 20;
+
+/// What lets a large result be read: there is one of it.
+type Turn<'a> = Option<SemaphorePermit<'a>>;
+
+async fn receive<'a>(
     mut query: PendingQuery<'_>,
     item: &Due,
     reader: &Arc<TextReader>,
-    config: &Config,
-) -> Result<Batch, Failure> {
+    env: &Env<'a>,
+) -> Result<(Batch, Turn<'a>), Failure> {
+    let config = env.config;
+    let mut turn = None;
     let mut rows = query.rows().await?;
     let mut decoder = item.decoder.clone();
     let mut batch = decoder
@@ -189,13 +199,37 @@ async fn receive(
             }
         };
         decoder.push(|index| row.cell(index), config.max_label_bytes, &mut batch)?;
+        if turn.is_none() && batch.memory() > LARGE {
+            // Many at once would take together what each of them may.
+            turn = env.large.acquire().await.ok();
+        }
     }
     let (length, most) = (batch.encoded_len(), config.max_encoded_bytes);
     if length > most {
         let what = format!("the page would have {length} bytes of it, more than twice --max-result-bytes");
         return Err(Failure::new(Reason::TooLarge, what));
     }
-    Ok(batch)
+    Ok((batch, turn))
+}
+
+/// Room for the lines of a result, which take the place of the last ones.
+fn room_for_lines(database: &Database, item: &Due, batch: &Batch, env: &Env<'_>) -> Result<Share, Failure> {
+    let replaced = update(database, item, |one| one.sample_bytes()).unwrap_or(0);
+    let most = env.config.max_held_bytes.saturating_add(replaced);
+    let mut lines = env.held.share();
+    if lines.resize(batch.encoded_len(), most) {
+        Ok(lines)
+    } else {
+        Err(too_much(env.config))
+    }
+}
+
+fn too_much(config: &Config) -> Failure {
+    let what = format!(
+        "the results of all collectors and databases together would have more than {} bytes (a multiple of --max-result-bytes)",
+        config.max_held_bytes
+    );
+    Failure::new(Reason::TooLarge, what)
 }
 
 fn first_row(item: &Due, row: &Row, reader: &Arc<TextReader>) -> Result<Decoder, Failure> {
@@ -205,14 +239,20 @@ fn first_row(item: &Due, row: &Row, reader: &Arc<TextReader>) -> Result<Decoder,
 fn record(
     database: &Database,
     item: &Due,
-    answer: Result<Batch, Failure>,
+    answer: Result<(Batch, Turn<'_>), Failure>,
     limit: Duration,
     took: Duration,
     env: &Env<'_>,
 ) -> Ended {
-    match answer {
-        Ok(batch) => {
-            let samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
+    let with_room = answer.and_then(|(batch, turn)| {
+        let lines = room_for_lines(database, item, &batch, env)?;
+        Ok((batch, turn, lines))
+    });
+    match with_room {
+        Ok((batch, _turn, mut lines)) => {
+            let mut samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
+            lines.resize(samples.bytes.len(), usize::MAX);
+            samples.share = Arc::new(lines);
             let gaps = Gaps::of(&item.collector, &batch);
             let is_wanted = |wanted: &Arc<Collector>| has_the_same_rows(wanted, &item.collector);
             let batch = env.wanted.borrow().iter().any(is_wanted).then(|| Arc::new(batch));
