@@ -78,3 +78,22 @@ fn every_test_and_command_that_is_named_exists() {
     nothing_wrong(&wrong);
     assert!(number > 20, "only {number} tests and commands");
 }
+
+/// The figures that the README gives of this exporter are those of `docs/costs.md`.
+#[test]
+fn figures_are_those_of_the_costs() {
+    let (readme, costs) = (read("README.md"), read("docs/costs.md"));
+    let mut number = 0;
+    for row in rows(&readme).filter(|row| row.len() == 4 && row[1].contains(['m', 'M'])) {
+        let figures = row[1].split(' ').filter(|word| word.parse::<f64>().is_ok());
+        for figure in figures.filter(|_| row[1].contains(" ms") || row[1].contains("MiB")) {
+            number += 1;
+            assert!(
+                costs.contains(figure),
+                "{}: {figure} is not in docs/costs.md",
+                row[0]
+            );
+        }
+    }
+    assert_eq!(number, 5, "series, and times of the page, CPU twice, memory");
+}
