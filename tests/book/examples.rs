@@ -126,6 +126,15 @@ fn compose_takes_its_file() {
 }
 
 #[test]
+fn the_targets_have_no_mistake() {
+    passes(
+        Command::new(PROGRAM)
+            .args(["check", "--targets"])
+            .arg(path("examples/targets")),
+    );
+}
+
+#[test]
 fn the_collectors_have_no_mistake() {
     passes(
         Command::new(PROGRAM)
