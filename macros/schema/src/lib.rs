@@ -4,7 +4,7 @@
 //! positions of text; `resolve` makes the model of them, lays files over files, lets entries without a query tune what is
 //! there and checks the set as a whole; `lock` compares it with what servers said when they were asked; `render` writes the
 //! model as Rust, YAML, JSON Schema and documentation. Every mistake is collected, none ends a pass. Beside them are the readers of two other YAML files, [web_options] and
-//! [targets], since only this crate knows YAML.
+//! [targets()], since only this crate knows YAML.
 //!
 //! ```
 //! use pg_exporter_schema::{Source, Strictness, compile};

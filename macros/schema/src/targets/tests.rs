@@ -1,5 +1,10 @@
 //! What such a file may say, and what is said to the rest.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 use super::*;
 use crate::read::source::Source;
 
