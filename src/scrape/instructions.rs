@@ -82,6 +82,7 @@ fn decoder(collector: &Collector) -> Decoder {
         .map(|(column, is_value)| ResultColumn {
             name: column.column.as_ref().into(),
             oid: oid(is_value),
+            foreign: None,
         })
         .collect();
     Decoder::resolve(collector, &columns, Format::Binary, Arc::default()).unwrap()
