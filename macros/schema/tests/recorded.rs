@@ -30,7 +30,7 @@ fn fixtures() -> Vec<PathBuf> {
 fn judged(fixture: &Path, strictness: LockStrictness) -> (Outcome, Vec<Diagnostic>) {
     let definitions = fs::read_to_string(fixture).unwrap();
     let lock = fs::read_to_string(fixture.with_extension("lock")).unwrap();
-    let sources = [Source::new("one.yml", definitions.clone())];
+    let sources = [Source::new("one.yml", definitions)];
     let outcome = compile(&sources, Strictness::Strict);
     assert!(
         outcome.diagnostics.is_empty(),

@@ -181,10 +181,13 @@ mod tests {
         (kind, may_be_null, sql)
     }
 
+    /// What was recorded, and what a field is made of it.
+    type Case = (&'static [(u32, &'static str)], FieldKind, &'static str);
+
     #[test]
     fn a_field_has_the_widest_type() {
         let plain = Column::default();
-        let cases: [(&[(u32, &str)], FieldKind, &str); 7] = [
+        let cases: [Case; 7] = [
             (&[(140_000, "int8")], FieldKind::Integer, "int8"),
             (
                 &[(130_000, "float8"), (140_000, "numeric")],

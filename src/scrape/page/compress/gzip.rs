@@ -6,7 +6,7 @@ use std::io;
 use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress, Status};
 
-use super::Codec;
+use super::codec::Codec;
 
 /// Compressed data of a part of the page.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::Codec;
+use super::codec::Codec;
 
 /// Pages on which a block is the same before it is taken to stay so.
 const STEADY: u32 = 3;

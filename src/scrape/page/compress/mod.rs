@@ -3,46 +3,17 @@
 //! A segment refers to nothing before it, so a page of unchanged and changed blocks is compressed only where it changed, and
 //! what stays as it is for long is compressed once more, densely, on another thread (`kept`).
 
+mod codec;
 pub(in crate::scrape) mod gzip;
 pub(in crate::scrape) mod kept;
 pub(in crate::scrape) mod zstd;
 
-use std::fmt::Debug;
 use std::io;
 
 use bytes::Bytes;
 
+pub(in crate::scrape) use codec::Codec;
 use kept::{Kept, Work};
-
-/// A way to compress whose output can be put together.
-pub(in crate::scrape) trait Codec: Default {
-    /// Compressed data of a part of the page, cheap to clone.
-    type Segment: Clone + Debug + Send + Sync + 'static;
-
-    /// Bytes of plain text that are a segment of their own, about. Less of it changes at a time where it is small; more
-    /// of it repeats where it is large.
-    const BLOCK: usize;
-
-    /// One that takes its time for the least that comes out. The default one is for what may have changed by the next page.
-    fn dense() -> Self;
-
-    /// Compresses the chunks as one segment.
-    ///
-    /// # Errors
-    /// When the compressor cannot get the memory it needs.
-    fn segment(&mut self, chunks: &[Bytes]) -> io::Result<Self::Segment>;
-
-    /// Compresses what many collectors have of a little each, and the exporter itself: as a rule so short that it may take longer.
-    ///
-    /// # Errors
-    /// When the compressor cannot get the memory it needs.
-    fn segment_of_many(&mut self, chunks: &[Bytes]) -> io::Result<Self::Segment> {
-        self.segment(chunks)
-    }
-
-    /// The stream of the segments' data, one behind the other.
-    fn join(segments: Vec<Self::Segment>) -> Vec<Bytes>;
-}
 
 /// A stream in the making.
 #[derive(Debug)]

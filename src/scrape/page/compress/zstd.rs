@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::Codec;
+use super::codec::Codec;
 
 /// The fastest of the library's regular levels: on pages it comes out as small as the default, level 3, in less time.
 const FAST: i32 = 1;
