@@ -124,9 +124,9 @@ const KNOWN: [Known; 13] = [
 pub struct Signs<'a> {
     /// `version()`.
     pub version: &'a str,
-    /// Those of [`FUNCTIONS`] that it has in `pg_catalog`.
+    /// Those of the functions looked for that it has in `pg_catalog`.
     pub functions: &'a [String],
-    /// Those of [`names`] that are roles or databases.
+    /// Those of the names looked for that are roles or databases.
     pub names: &'a [String],
 }
 

@@ -1,6 +1,6 @@
 //! TLS to the server, by libpq's rules, with rustls.
 //!
-//! [`connector`] reads certificates and keys anew for each connection, so that renewed ones are used without a restart.
+//! [`connector()`] reads certificates and keys anew for each connection, so that renewed ones are used without a restart.
 //! `sslmode` itself, the order of attempts, is in [`Tls::transports`].
 //!
 //! Differences to libpq: versions before TLS 1.2 do not exist; a key encrypted in the old PEM way (`DEK-Info`) has to be
