@@ -145,7 +145,7 @@ fn a_mistake_is_told_in_the_same_words_everywhere() {
         );
         assert_eq!(
             start.status.code(),
-            Some(if errors.is_empty() { 0 } else { 2 }),
+            Some(i32::from(!errors.is_empty())),
             "{name}: {}",
             start.stderr
         );

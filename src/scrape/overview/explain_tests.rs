@@ -125,6 +125,7 @@ fn the_json_has_all_of_it() {
         "timeout_seconds": 0.1,
         "min_version": 100_000,
         "max_version": null,
+        "proven": null,
         "status": null,
         "databases": [
             { "database": "a", "status": "Active", "protocol": "prepared" },
