@@ -278,8 +278,14 @@ fn a_sites_code_does_not_compile_when_its_statement_changes_its_types() {
         run.stdout
     );
     fs::write(crate_.join("collectors/orders.yml"), ORDERS).unwrap();
-    // The exporter itself records first what is compiled into it: definition files, and structs beside their own lock.
+    // `require` asks for a lock of all that the build compiles, of the library's own distribution too.
     let distribution = distribution();
+    let recorded = program("unused")
+        .args(["--no-builtin", "check", "--record", "--url", &url])
+        .args(std::env::split_paths(&distribution))
+        .run();
+    assert_eq!(recorded.status.code(), Some(0), "{}", recorded.stderr);
+    // The exporter itself records first what is compiled into it: definition files, and structs beside their own lock.
     let built = build(&crate_, &distribution).join("typed-exporter");
     let record = || {
         let output = Command::new(&built)
