@@ -2,6 +2,7 @@
 
 use crate::catalog::Live;
 use crate::scrape::Selection;
+use crate::values::text::on_one_line;
 
 use super::query;
 
@@ -22,7 +23,8 @@ pub(super) fn read(query: &str, live: &Live) -> Result<Selection, String> {
     let is_known = |name: &str| live.collectors.iter().any(|collector| collector.name == name);
     if let Some(unknown) = selection.names().find(|name| !is_known(name)) {
         return Err(format!(
-            "there is no collector `{unknown}`; there are {}\n",
+            "there is no collector `{}`; there are {}\n",
+            on_one_line(unknown),
             names(live)
         ));
     }

@@ -162,7 +162,7 @@ fn no_name_of_a_server_forges_what_people_read() {
             seen.push_str(&ended.stdout);
         }
         // They are there, escaped.
-        for part in ["\\n", "\\u{1b}", "\\u{202e}"] {
+        for part in ["\\n", "\\u{1b}[31m", "\\u{202e}"] {
             assert!(seen.contains(&format!("{part}{FORGED}")), "{role}: {part}");
         }
         assert!(seen.contains("FORGED"), "{role}");

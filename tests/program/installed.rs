@@ -143,7 +143,7 @@ fn manual_pages_say_what_help_says() {
     let mut number = 0;
     for name in commands.lines().filter_map(|line| {
         let name = line.strip_prefix("  ")?.split(' ').next()?;
-        (!name.is_empty()).then_some(name)
+        (!name.is_empty() && name != "help").then_some(name)
     }) {
         number += 1;
         let file = folder.path().join(format!("pg_exporter-{name}.1"));
@@ -179,7 +179,7 @@ fn help_ends_with_examples_and_version_names_the_build() {
         // Each is a command line that the program takes.
         for line in lines.iter().filter(|line| line.starts_with("check")) {
             let path = line.split_whitespace().nth(1).unwrap();
-            assert!(path.ends_with(".yml"), "{line}");
+            assert!(path.ends_with(".yml") || path == "collectors", "{line}");
         }
     }
     let version = run(&["--version"]).stdout;

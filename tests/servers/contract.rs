@@ -150,6 +150,6 @@ fn is_builtin(name: &str) -> bool {
         .or_else(|| name.strip_prefix("pg_"));
     name.starts_with("process_")
         || bare.is_some_and(|bare| {
-            bare.starts_with("exporter_") || ["up", "version", "in_recovery"].contains(&bare)
+            bare.starts_with("exporter_") || ["up", "version", "in_recovery", "flavour_info"].contains(&bare)
         })
 }

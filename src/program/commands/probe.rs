@@ -33,8 +33,12 @@ fn ask(url: &str, timeout: &str) -> Result<Vec<u8>, String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(target.exchange(limit)));
     let answer = match receiver.recv_timeout(limit) {
-        Ok(answer) => answer.map_err(|error| format!("{shown} cannot be asked: {error}"))?,
-        Err(_) => return Err(format!("{shown} did not answer within {timeout}")),
+        Ok(Ok(answer)) => answer,
+        // The socket's own limit may be over a moment before that of all.
+        Ok(Err(error)) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+            return Err(format!("{shown} cannot be asked: {error}"));
+        }
+        Ok(Err(_)) | Err(_) => return Err(format!("{shown} did not answer within {timeout}")),
     };
     let (head, body) = split(&answer).ok_or_else(|| format!("{shown} does not speak HTTP"))?;
     if head.starts_with('2') {
