@@ -118,7 +118,7 @@ fn assert_clear(url: &str, origin: &str, byte: usize, words: &str, ended: &Ended
     let errors: Vec<_> = ended
         .stderr
         .lines()
-        .filter(|line| line.contains("level=error"))
+        .filter(|line| line.contains("level=error") || line.starts_with("pg_exporter: "))
         .collect();
     assert_eq!(errors.len(), 1, "{url}: {}", ended.stderr);
     let place = format!("{origin}: connection string, byte {byte}: ");
