@@ -114,8 +114,7 @@ fn dropped_without_force_while_nobody_scrapes() {
     });
     let took = begun.elapsed();
     eprintln!("the connection to an idle database closed {took:.0?} after the last scrape");
-    // A minute; less where the server is so busy that looking out for who wants a database is dear.
-    assert!((5..80).contains(&took.as_secs()), "{took:?}");
+    assert!((50..80).contains(&took.as_secs()), "{took:?}");
     assert_recovers(&exporter, State::Primary);
 }
 

@@ -133,9 +133,8 @@ fn assert_back(what: &str, exporter: &Exporter) {
     }
     let took = healed.elapsed();
     eprintln!("{what}: the page is back after {took:.2?}");
-    // 3 s are met on a quiet machine. What a busy one adds is a scrape that began inside the hole and ends first.
     assert!(
-        took < HEALTH_LIMIT * 2,
+        took < HEALTH_LIMIT,
         "{what}: back after {took:?}\n{}",
         exporter.stderr()
     );
