@@ -172,6 +172,10 @@ write_wrapper() { # FOLDER PROGRAM WRAPPER
             # shellcheck disable=SC2016 # as above
             printf 'LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$here/%s\n' "${private#"$folder"/}"
         fi
+        if [[ -d $libraries/xtables ]]; then
+            # shellcheck disable=SC2016 # as above
+            printf 'export XTABLES_LIBDIR="$here/%s/xtables"\n' "${libraries#"$folder"/}"
+        fi
         if [[ -f $folder/fonts.conf ]]; then
             # shellcheck disable=SC2016 # as above
             printf '[ -e /etc/fonts/fonts.conf ] || export FONTCONFIG_FILE="$here/fonts.conf"\n'

@@ -17,6 +17,7 @@ use std::time::Duration;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::account::is_root;
+use crate::cache::find_tool;
 
 /// What waits in the queue of a narrow line at the most, by time: a modem's.
 const QUEUE: &str = "2s";
@@ -89,13 +90,13 @@ impl Link {
             let rule = [
                 "-w", "-A", chain, "-p", "tcp", "-m", "length", "--length", &length, "-j", "DROP",
             ];
-            self.run("iptables", &rule, true)
+            self.run("iptables-nft", &rule, true)
         })
     }
 
     /// Ends all of that.
     pub fn heal(&self) {
-        let _ = self.run("iptables", &["-w", "-F"], true);
+        let _ = self.run("iptables-nft", &["-w", "-F"], true);
         let _ = self.run("tc", &["qdisc", "del", "dev", &self.near(), "root"], false);
         let _ = self.run("tc", &["qdisc", "del", "dev", &self.far(), "root"], true);
     }
@@ -125,7 +126,9 @@ impl Link {
             &["-n", &self.name, "link", "set", &there, "up"],
             &["-n", &self.name, "link", "set", "lo", "up"],
         ];
-        steps.iter().all(|step| self.run("ip", step, false)).then_some(())
+        let is_laid = steps.iter().all(|step| self.run("ip", step, false));
+        // A kernel may have devices and no filters.
+        (is_laid && self.run("iptables-nft", &["-w", "-F"], true)).then_some(())
     }
 
     /// A listener at the far end. A thread that goes there stays there, and so ends at once; the socket stays there, too.
@@ -146,9 +149,12 @@ impl Link {
     }
 
     fn run(&self, program: &str, arguments: &[&str], is_far: bool) -> bool {
-        let mut command = Command::new(if is_far { "ip" } else { program });
+        let (Ok(program), Ok(ip)) = (find_tool(program), find_tool("ip")) else {
+            return false;
+        };
+        let mut command = Command::new(if is_far { &ip } else { &program });
         if is_far {
-            command.args(["netns", "exec", &self.name, program]);
+            command.args(["netns", "exec", &self.name]).arg(&program);
         }
         let status = command
             .args(arguments)
