@@ -197,6 +197,7 @@ impl Probe {
         let (state, lag) = match answer {
             Ok(answer) => answer,
             Err(failure) => {
+                self.endpoint.notice(&failure);
                 kept.session.abandon();
                 return Err(failure);
             }

@@ -5,6 +5,7 @@ use tokio_postgres::{CancelToken, NoTls};
 use super::conninfo::Keepalives;
 use super::deadline::Liveness;
 use super::failure::Failure;
+use super::line::Segments;
 use super::socket::Address;
 use super::tls::Connector;
 
@@ -25,7 +26,7 @@ impl CancelRoute {
     pub(in crate::postgres) async fn cancel(&self, token: &CancelToken) -> Result<(), Failure> {
         let opened = self
             .address
-            .open(&self.keepalives, Liveness::default(), None)
+            .open(&self.keepalives, Segments::Safe, Liveness::default(), None)
             .await;
         let socket = opened.map_err(|error| Failure::connection(error.to_string()))?;
         match self.tls.clone() {

@@ -16,6 +16,7 @@ pub mod failure;
 mod greeting;
 pub mod identity;
 mod limits;
+mod line;
 pub mod meter;
 pub(crate) mod optional_rows;
 pub mod permit;

@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::either::Either;
 
 use super::conninfo::Keepalives;
 use super::deadline::Liveness;
+use super::line::Segments;
 use super::permit::Permit;
 
 /// When a socket is dead, if nothing is heard of the other end. That is after the server's end is.
@@ -50,12 +51,13 @@ impl Address {
     pub(in crate::postgres) async fn open(
         &self,
         keepalives: &Keepalives,
+        segments: Segments,
         liveness: Liveness,
         lease: Option<Lease>,
     ) -> io::Result<Socket> {
         let stream = match self {
             Self::Tcp(address) => {
-                let stream = TcpStream::connect(address).await?;
+                let stream = connect(*address, segments).await?;
                 stream.set_nodelay(true)?;
                 keep_alive(&SockRef::from(&stream), keepalives)?;
                 Either::Left(stream)
@@ -71,6 +73,18 @@ impl Address {
             liveness,
         })
     }
+}
+
+/// Both ends keep to segments that are announced before the connection is there. A system that cannot announce them goes without.
+pub(in crate::postgres) async fn connect(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if let Some(bytes) = segments.bytes() {
+        let _ = SockRef::from(&socket).set_tcp_mss(bytes);
+    }
+    socket.connect(address).await
 }
 
 /// The abstract namespace is where a socket's path starts with a zero byte; users write `@` for it.

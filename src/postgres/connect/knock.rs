@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::time::timeout_at;
 
 use super::pending::Pending;
@@ -15,8 +15,9 @@ use super::{Endpoint, Good};
 use crate::postgres::conninfo::{SslNegotiation, TargetSessionAttrs, Transport};
 use crate::postgres::deadline::{Liveness, within};
 use crate::postgres::failure::Failure;
+use crate::postgres::line::Segments;
 use crate::postgres::session::{Session, StatementKey};
-use crate::postgres::socket::Address;
+use crate::postgres::socket::{Address, connect};
 
 /// "Do you encrypt by GSSAPI?", understood from 12 on. Whoever hangs up after the answer leaves no line in the server's log.
 const GSS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
@@ -74,7 +75,7 @@ impl Endpoint {
         let good = self.last_good().ok_or_else(unknown)?;
         let exchange = async {
             match &good.address {
-                Address::Tcp(address) => answers(TcpStream::connect(address).await?, knock).await,
+                Address::Tcp(address) => answers(connect(*address, Segments::Safe).await?, knock).await,
                 Address::Unix(path) => answers(UnixStream::connect(path).await?, knock).await,
             }
         };
@@ -120,6 +121,7 @@ impl Endpoint {
             info: Arc::clone(&self.info),
             host,
             address: good.address.clone(),
+            segments: self.segments(),
             secrets: Arc::new(secrets),
             wanted: TargetSessionAttrs::Any,
             limit: self.connect_timeout,

@@ -26,7 +26,8 @@ use tokio::time::timeout_at;
 
 use super::conninfo::{ConnInfo, Host, LoadBalanceHosts, TargetSessionAttrs};
 use super::deadline::{Liveness, Traffic, within};
-use super::failure::Failure;
+use super::failure::{Failure, Reason};
+use super::line::{Line, Segments};
 use super::meter::ResultLimits;
 use super::permit::{AllStuck, Permit, Permits, Purpose};
 use super::session::Session;
@@ -51,6 +52,7 @@ pub struct Endpoint {
     /// How connects take turns with those of other targets.
     pace: Pace,
     traffic: Traffic,
+    line: Line,
 }
 
 /// A host that answered: its place among the hosts, and which of its addresses it was.
@@ -79,6 +81,7 @@ impl Endpoint {
             waiting: Arc::default(),
             pace: Pace::default(),
             traffic: Traffic::default(),
+            line: Line::default(),
         }
     }
 
@@ -117,6 +120,22 @@ impl Endpoint {
     #[must_use]
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// A session was given up for that failure. One that was not answered is remembered: what is opened next asks for less.
+    pub fn notice(&self, failure: &Failure) {
+        if failure.reason == Reason::Timeout && failure.sqlstate.is_none() {
+            self.line.was_silent();
+        }
+    }
+
+    /// What a connection asks for that is opened now. Little goes over the probe's, so that it does without large segments: it goes on
+    /// where those are lost.
+    fn segments(&self) -> Segments {
+        match (self.line.segments(), self.purpose) {
+            (Segments::Any, Purpose::Probe) => Segments::Safe,
+            (segments, _) => segments,
+        }
     }
 
     /// The permits for its connections.
@@ -234,7 +253,7 @@ impl Endpoint {
         deadline: Instant,
         make_room: impl Fn() -> bool,
     ) -> Result<Option<Permit>, Option<AllStuck>> {
-        if self.waiting.has(place) {
+        if self.waiting.has(place, &self.line) {
             return Ok(None);
         }
         let permit = self.permits.acquire(place, self.purpose, make_room);
@@ -319,6 +338,7 @@ impl Endpoint {
                 info: Arc::clone(&self.info),
                 host: host.clone(),
                 address: address.clone(),
+                segments: self.segments(),
                 secrets: Arc::clone(&secrets),
                 wanted,
                 limit: self.connect_timeout,
@@ -335,7 +355,7 @@ impl Endpoint {
                 Err(failure) if failure.is_final() => return Err(failure),
                 Err(failure) => failures.push(failure),
             }
-            if self.waiting.has(place) {
+            if self.waiting.has(place, &self.line) {
                 break;
             }
         }
@@ -354,7 +374,10 @@ impl Endpoint {
             Some(answer) => {
                 self.waiting.has_answered(place);
                 match answer {
-                    Ok(session) => Ok((session, pending.address)),
+                    Ok(session) => {
+                        pending.was_let_in(&self.line);
+                        Ok((session, pending.address))
+                    }
                     Err(failure) => Err(failure.at(pending.shown)),
                 }
             }
@@ -363,6 +386,7 @@ impl Endpoint {
                     "{}: the server did not answer within {:.1?}",
                     pending.shown, self.connect_timeout
                 ));
+                self.line.was_silent();
                 self.waiting.keep(place, pending);
                 Err(failure)
             }

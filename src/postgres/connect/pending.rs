@@ -3,7 +3,7 @@
 //! An attempt is *awaited* by whoever connects. When the server is silent for too long it is *kept*: its backend may be there
 //! already, in a login trigger, at a silent LDAP server, behind a locked catalog. Whoever connects next for the same purpose to the same
 //! host waits for it again. It is *over* when the server lets it in or ends it, or the network is found to be cut. One that is kept for
-//! very long is *left alone*: the next begins beside it, and has twice the patience.
+//! very long is *left alone*: the next begins beside it, and has twice the patience. One that hangs in the line is left alone at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::startup::Attempt;
 use crate::postgres::deadline::Liveness;
 use crate::postgres::failure::Failure;
+use crate::postgres::line::{Line, Segments};
 use crate::postgres::permit::{Permit, Stuck};
 use crate::postgres::session::Session;
 use crate::postgres::socket::Address;
@@ -36,6 +37,8 @@ pub(in crate::postgres) struct Pending {
     /// Where, for people.
     pub(in crate::postgres) shown: String,
     pub(in crate::postgres) address: Address,
+    database: String,
+    segments: Segments,
     liveness: Liveness,
     is_awaited: Arc<AtomicBool>,
     permit: Arc<Permit>,
@@ -48,12 +51,24 @@ impl Pending {
         Self {
             shown,
             address: attempt.address.clone(),
+            database: attempt.info.database().to_owned(),
+            segments: attempt.segments,
             liveness: attempt.liveness.clone(),
             is_awaited: Arc::clone(&attempt.is_awaited),
             permit: Arc::clone(&attempt.permit),
             begun: Instant::now(),
             task: tokio::spawn(attempt.run()),
         }
+    }
+
+    /// Whether it hangs in the line, where another that asks for less may pass.
+    fn is_swallowed(&self, line: &Line) -> bool {
+        !self.task.is_finished() && line.swallows(self.begun, &self.database, self.segments)
+    }
+
+    /// Tells the line that it was let in.
+    pub(in crate::postgres) fn was_let_in(&self, line: &Line) {
+        line.let_in(self.begun, &self.database, self.segments);
     }
 
     /// What became of it; `None` when the server is silent for longer than the limit, or the time is over.
@@ -81,8 +96,9 @@ pub(in crate::postgres) struct Waiting {
 
 impl Waiting {
     /// Whether a connect to the host hangs.
-    pub(in crate::postgres) fn has(&self, place: usize) -> bool {
+    pub(in crate::postgres) fn has(&self, place: usize, line: &Line) -> bool {
         let mut kept = self.kept();
+        kept.retain(|_, (pending, _)| !pending.is_swallowed(line));
         let is_waited_for = |pending: &Pending, tries: u32| {
             let patience = if pending.liveness.is_at_something() {
                 OF_SERVER

@@ -21,6 +21,7 @@ use crate::postgres::deadline::{Liveness, within};
 use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::greeting::Greeting;
+use crate::postgres::line::Segments;
 use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits};
 use crate::postgres::permit::Permit;
 use crate::postgres::search_path;
@@ -37,6 +38,7 @@ pub(in crate::postgres) struct Attempt {
     pub(in crate::postgres) info: Arc<ConnInfo>,
     pub(in crate::postgres) host: Host,
     pub(in crate::postgres) address: Address,
+    pub(in crate::postgres) segments: Segments,
     pub(in crate::postgres) secrets: Arc<Secrets>,
     pub(in crate::postgres) wanted: TargetSessionAttrs,
     /// What statements may take until they bring their own limits.
@@ -254,9 +256,12 @@ impl Attempt {
             permit: Arc::clone(&self.permit),
             _gone: sender,
         };
-        let opening = route
-            .address
-            .open(&route.keepalives, self.liveness.clone(), Some(lease));
+        let opening = route.address.open(
+            &route.keepalives,
+            self.segments,
+            self.liveness.clone(),
+            Some(lease),
+        );
         match within(Instant::now() + self.opening, opening).await {
             Ok(Ok(socket)) => Ok((socket, gone)),
             Ok(Err(error)) => Err(Failure::connection(format!(

@@ -121,6 +121,7 @@ async fn learn(database: &Database, mut session: Session, env: &Env<'_>) -> Resu
             Ok(session)
         }
         Err(failure) => {
+            database.endpoint.notice(&failure);
             session.abandon();
             Err(failure)
         }

@@ -21,6 +21,7 @@ use tokio_postgres::NoTls;
 use super::{ConnInfo, Folder, TestEnvironment};
 use crate::postgres::connect::names::Names;
 use crate::postgres::deadline::Liveness;
+use crate::postgres::line::Segments;
 
 /// What a client said before it was in.
 #[derive(Debug, PartialEq, Eq)]
@@ -176,7 +177,10 @@ fn run_ours(text: &str, environment: &TestEnvironment) -> Result<(), super::Conn
         let refused = runtime.block_on(async {
             let mut any = false;
             for address in Names::default().addresses(host, until).await.unwrap_or_default() {
-                let Ok(socket) = address.open(info.keepalives(), Liveness::default(), None).await else {
+                let Ok(socket) = address
+                    .open(info.keepalives(), Segments::Any, Liveness::default(), None)
+                    .await
+                else {
                     continue;
                 };
                 let Err(error) = config.connect_raw(socket, NoTls).await else {

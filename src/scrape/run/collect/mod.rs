@@ -41,6 +41,7 @@ pub(in crate::scrape) async fn run(
         env.pool.put(&database.name, session, database.discovered);
         return Ok(());
     };
+    database.endpoint.notice(&failure);
     session.abandon();
     for item in &due {
         // What did not get its turn fails with the session.
