@@ -2,7 +2,7 @@
 //!
 //! Who wants one waits for 5 seconds until the others have left. Looks for them are in one of two states. While they are *cheap*, one
 //! comes at least every 2 seconds, and in front of the facts of each scrape: sessions may idle in discovered databases.
-//! Where they are *dear*, because of very many locks or a slow server, looks so often would cost too much. Then no session idles
+//! Where they are *dear*, several in a row, because of very many locks or a slow server, looks so often would cost too much. Then no session idles
 //! in a discovered database: each is closed at the end of its scrape. Looks are as rare as they are dear, but while sessions
 //! are in use for long, and tell when they are cheap again. Either way a session leaves 2 seconds and a look after a claim at the latest.
 //! Where looks are cheap and nothing of ours can be in the way, nobody looks, and nothing wakes until the next scrape.
@@ -28,6 +28,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// For how long nobody looks after the server has refused it: each try is a line in its log.
 const BLIND: Duration = Duration::from_secs(300);
 
+/// So many looks in a row that are dear make looks dear: one may be a matter of the moment, on a server that is busy.
+const ENOUGH: usize = 3;
+
 /// Looks take at most one part in so many of the server's time.
 const SHARE: u32 = 100;
 
@@ -36,8 +39,8 @@ const SHARE: u32 = 100;
 pub(in crate::scrape) struct DropGuard {
     /// What a look may take.
     limit: Duration,
-    /// What the last one cost the server; one that it did not answer in time cost all of that.
-    cost: Cell<Duration>,
+    /// What the last ones cost the server; one that it did not answer in time cost all of that.
+    costs: Cell<[Duration; ENOUGH]>,
     /// When it was.
     last: Cell<Option<Instant>>,
     /// Until when nobody looks, as the role may not.
@@ -53,7 +56,7 @@ impl DropGuard {
     pub(in crate::scrape) fn new(limit: Duration) -> Self {
         Self {
             limit,
-            cost: Cell::default(),
+            costs: Cell::default(),
             last: Cell::default(),
             blind_until: Cell::default(),
             busy_since: Cell::default(),
@@ -111,7 +114,7 @@ impl DropGuard {
         self.last.set(Some(now));
         match reader.read(deadline.min(now + self.limit).into_std()).await {
             Ok(claims) => {
-                self.cost.set(claims.cost);
+                self.note(claims.cost);
                 databases.leave(&claims.databases, pool);
             }
             Err(failure) if failure.is_lasting() => {
@@ -121,14 +124,22 @@ impl DropGuard {
             // The scrape tells of a server that does not answer.
             Err(failure) => {
                 tracing::debug!("cannot ask who wants a database: {failure}");
-                self.cost.set(now.elapsed());
+                self.note(now.elapsed());
             }
         }
         pool.keep_discovered(!self.is_dear());
     }
 
+    fn note(&self, cost: Duration) {
+        let mut costs = self.costs.get();
+        costs.rotate_left(1);
+        costs[ENOUGH - 1] = cost;
+        self.costs.set(costs);
+    }
+
+    /// What a look costs, by the cheapest of the last ones.
     fn pause(&self) -> Duration {
-        pause_after(self.cost.get())
+        pause_after(self.costs.get().into_iter().min().unwrap_or_default())
     }
 
     fn is_dear(&self) -> bool {
@@ -174,9 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn a_dear_look_is_a_matter_of_the_moment() {
+        let guard = DropGuard::new(PAUSE);
+        let dear = Duration::from_millis(60);
+        let looks = [dear, dear, Duration::ZERO, dear, dear, dear, Duration::ZERO];
+        let is_dear = looks.map(|cost| {
+            guard.note(cost);
+            guard.is_dear()
+        });
+        assert_eq!(is_dear, [false, false, false, false, false, true, false]);
+    }
+
+    #[test]
     fn dear_looks_are_more_frequent_while_sessions_are_in_use() {
         let (guard, now) = (DropGuard::new(PAUSE), Instant::now());
-        guard.cost.set(Duration::from_millis(60));
+        (0..ENOUGH).for_each(|_| guard.note(Duration::from_millis(60)));
         guard.last.set(Some(now));
         let due = |is_busy, seconds| guard.is_due(is_busy, now + Duration::from_secs(seconds));
         assert!(guard.is_dear());
