@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use super::Live;
 
-/// Branches by what became of them, each list in alphabetical order.
+/// Branches, or targets, by what became of them, each list in alphabetical order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Branches that were not there before.
+    /// Those that were not there before.
     pub added: Vec<String>,
-    /// Branches that are no longer there.
+    /// Those that are no longer there.
     pub removed: Vec<String>,
-    /// Branches that are defined otherwise now, or were given another place in the order of execution.
+    /// Those that are defined otherwise now, or were given another place in the order of execution.
     pub modified: Vec<String>,
 }
 

@@ -18,6 +18,6 @@ mod targets;
 pub use base::Base;
 pub use engine::Engine;
 pub use shard::Shard;
-pub use store::{Fleet, FleetSources, TargetChange, TargetsError, TargetsStatus, check};
+pub use store::{Fleet, FleetSources, TargetsError, TargetsStatus, check};
 pub use target::{Target, TargetSettings};
 pub use targets::{Map, Targets};

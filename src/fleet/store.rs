@@ -5,14 +5,12 @@
 //! something else begins anew under its name, one that is gone ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use pg_exporter_schema::Diagnostic;
-use serde::Serialize;
 
 use super::base::Base;
 use super::engine::Engine;
@@ -22,7 +20,7 @@ use super::sources;
 use super::sources::{Read, unplaced};
 use super::target::{Target, TargetSettings};
 use super::targets::{Map, Targets};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Change};
 use crate::postgres::connect::Pace;
 
 /// Between the first probes of two targets that begin together.
@@ -48,17 +46,6 @@ pub struct FleetSources {
 pub struct TargetsError {
     /// Every mistake.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// What a reload changes, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TargetChange {
-    /// Targets that were not there before.
-    pub added: Vec<String>,
-    /// Targets that are no longer there.
-    pub removed: Vec<String>,
-    /// Targets of which something else is said: they begin anew.
-    pub modified: Vec<String>,
 }
 
 /// How the files were read last.
@@ -183,7 +170,7 @@ impl Fleet {
     ///
     /// # Errors
     /// Every mistake; the targets in force stay.
-    pub fn reload(&self, dry_run: bool) -> Result<TargetChange, TargetsError> {
+    pub fn reload(&self, dry_run: bool) -> Result<Change, TargetsError> {
         let mut known = self.known();
         let (read, understood) = understand(&self.sources, &self.catalog, &self.pace);
         if dry_run {
@@ -205,7 +192,7 @@ impl Fleet {
         swapped
     }
 
-    fn swap(&self, known: &mut Known, understood: Understood) -> Result<TargetChange, TargetsError> {
+    fn swap(&self, known: &mut Known, understood: Understood) -> Result<Change, TargetsError> {
         let change = change(&known.meanings, &understood);
         let running: BTreeMap<Arc<str>, Arc<Target>> = match &**self.targets.now() {
             Map::Many(running) => running.clone(),
@@ -240,7 +227,7 @@ impl Fleet {
     }
 
     /// Reloads when a file has changed; `None` when none has.
-    pub fn look(&self) -> Option<Result<TargetChange, TargetsError>> {
+    pub fn look(&self) -> Option<Result<Change, TargetsError>> {
         if self.known().read.is_unchanged(&self.sources.base.files) {
             return None;
         }
@@ -268,7 +255,7 @@ impl Fleet {
         self: Arc<Self>,
         dry_run: bool,
         by: &str,
-    ) -> Result<TargetChange, TargetsError> {
+    ) -> Result<Change, TargetsError> {
         let outcome = tokio::task::spawn_blocking(move || self.reload(dry_run)).await;
         let outcome = outcome.unwrap_or_else(|_| {
             let message = "did not come to its end; the targets in force stay".to_owned();
@@ -315,7 +302,7 @@ impl Fleet {
     }
 }
 
-fn told(by: &str, dry_run: bool, outcome: &Result<TargetChange, TargetsError>) {
+fn told(by: &str, dry_run: bool, outcome: &Result<Change, TargetsError>) {
     match outcome {
         Ok(change) if dry_run => tracing::info!(by, "reload of targets tried: {change}"),
         Ok(change) => tracing::info!(by, "targets reloaded: {change}"),
@@ -336,7 +323,7 @@ fn delay(begun: u32, many: usize, interval: Duration) -> Duration {
     all.mul_f64(f64::from(begun - 1) / f64::from(many)).min(all)
 }
 
-fn change(before: &BTreeMap<Arc<str>, Meaning>, after: &Understood) -> TargetChange {
+fn change(before: &BTreeMap<Arc<str>, Meaning>, after: &Understood) -> Change {
     let names = |wanted: &dyn Fn(&Arc<str>, &Meaning) -> bool| -> Vec<String> {
         let found = after
             .targets
@@ -345,26 +332,9 @@ fn change(before: &BTreeMap<Arc<str>, Meaning>, after: &Understood) -> TargetCha
         found.map(|(name, _)| name.to_string()).collect()
     };
     let gone = before.keys().filter(|name| !after.targets.contains_key(*name));
-    TargetChange {
+    Change {
         added: names(&|name, _| !before.contains_key(name)),
         removed: gone.map(ToString::to_string).collect(),
         modified: names(&|name, meaning| before.get(name).is_some_and(|known| known != meaning)),
-    }
-}
-
-impl fmt::Display for TargetChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            added,
-            removed,
-            modified,
-        } = self;
-        write!(
-            f,
-            "{} added, {} removed, {} modified",
-            added.len(),
-            removed.len(),
-            modified.len()
-        )
     }
 }

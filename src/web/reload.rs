@@ -11,7 +11,6 @@ use super::body::Body;
 use super::context::Context;
 use super::{answer, query};
 use crate::catalog::{Change, reload_in_background};
-use crate::fleet::TargetChange;
 use crate::scrape::overview::time;
 use crate::values::boolean;
 use crate::values::text::in_json;
@@ -38,10 +37,7 @@ pub(super) async fn answer<B>(context: Arc<Context<B>>, request: Parts) -> Respo
 
 /// Files are read and compiled on a thread of their own: probes are answered meanwhile.
 /// Collectors and targets are swapped only if both are sound.
-async fn reload<B>(
-    context: Arc<Context<B>>,
-    dry_run: bool,
-) -> Result<(Change, Option<TargetChange>), String> {
+async fn reload<B>(context: Arc<Context<B>>, dry_run: bool) -> Result<(Change, Option<Change>), String> {
     let catalog = Arc::clone(&context.catalog);
     let _told = (!dry_run).then(|| context.manager.reloading());
     let Some(fleet) = context.fleet.clone() else {
@@ -79,12 +75,7 @@ fn dry_run(query: &str) -> Result<bool, String> {
     }
 }
 
-fn succeeded(
-    map: HeaderMap,
-    change: &Change,
-    targets: Option<&TargetChange>,
-    dry_run: bool,
-) -> Response<Body> {
+fn succeeded(map: HeaderMap, change: &Change, targets: Option<&Change>, dry_run: bool) -> Response<Body> {
     let message = if dry_run {
         "Configuration is valid, nothing was changed"
     } else {
