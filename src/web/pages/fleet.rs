@@ -12,6 +12,7 @@ use super::figures::{bytes, count, seconds, version};
 use super::fleet_options::{FleetOptions, Sort};
 use super::frame;
 use super::frame::{Frame, Made};
+use super::order::{Chip, Head};
 use crate::build_info::{BUILD_INFO, BuildInfo};
 use crate::health::{Snapshot, State};
 use crate::scrape::Summary;
@@ -59,21 +60,6 @@ struct Row {
     errors: u64,
 }
 
-/// A link that shows the targets of one state.
-struct Chip {
-    label: &'static str,
-    count: usize,
-    href: String,
-    is_current: bool,
-}
-
-struct Head {
-    label: &'static str,
-    is_number: bool,
-    href: String,
-    order: Option<&'static str>,
-}
-
 /// A target and what is known of it now.
 struct Known<B> {
     target: Arc<B>,
@@ -102,8 +88,8 @@ fn made<B: Backend>(context: &Context<B>, uri: &Uri) -> Made {
         .filter(|known| known.is_meant(&options.state, &filter))
         .collect();
     kept.sort_by(|one, other| {
-        let order = compare(one, other, options.sort);
-        let order = if options.descends() {
+        let order = compare(one, other, options.order.column);
+        let order = if options.order.descends() {
             order.reverse()
         } else {
             order
@@ -118,7 +104,7 @@ fn made<B: Backend>(context: &Context<B>, uri: &Uri) -> Made {
         left: kept.len(),
         rows: kept.iter().take(shown).map(Row::new).collect(),
         chips,
-        heads: heads(&options),
+        heads: options.order.heads(|order| options.ordered(order).href()),
         options,
         shard: fleet
             .and_then(|fleet| fleet.shard())
@@ -267,19 +253,4 @@ fn chips<B: Backend>(all: &[Known<B>], options: &FleetOptions) -> Vec<Chip> {
     std::iter::once(chip("All", "", all.len()))
         .chain(shown.map(|(label, word, count)| chip(label, word, count)))
         .collect()
-}
-
-fn heads(options: &FleetOptions) -> Vec<Head> {
-    let order = if options.descends() {
-        "descending"
-    } else {
-        "ascending"
-    };
-    let head = |sort: &Sort| Head {
-        label: sort.label(),
-        is_number: sort.is_number(),
-        href: options.sorted(*sort).href(),
-        order: (options.sort == *sort).then_some(order),
-    };
-    Sort::ALL.iter().map(head).collect()
 }

@@ -1,9 +1,7 @@
 //! How the table of targets is to be shown: what the links and the form of the page say in the query.
 
-use crate::web::query::{pairs, percent_encoded};
-
-/// A filter longer than this is cut.
-const LONGEST_FILTER: usize = 100;
+use super::order::{Column, Order, filter, filter_query, href};
+use crate::web::query::pairs;
 
 /// What the table can be sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,8 +18,8 @@ pub(super) enum Sort {
     Errors,
 }
 
-impl Sort {
-    pub(super) const ALL: [Self; 8] = [
+impl Column for Sort {
+    const ALL: &'static [Self] = &[
         Self::Name,
         Self::State,
         Self::Version,
@@ -32,7 +30,7 @@ impl Sort {
         Self::Errors,
     ];
 
-    pub(super) fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::State => "state",
@@ -45,7 +43,7 @@ impl Sort {
         }
     }
 
-    pub(super) fn label(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Name => "Target",
             Self::State => "State",
@@ -58,11 +56,10 @@ impl Sort {
         }
     }
 
-    pub(super) fn is_number(self) -> bool {
+    fn is_number(self) -> bool {
         !matches!(self, Self::Name | Self::State | Self::Version)
     }
 
-    /// Whether the order that people look for first is from the largest down.
     fn descends(self) -> bool {
         !matches!(self, Self::Name | Self::State)
     }
@@ -71,9 +68,7 @@ impl Sort {
 /// What the query says; what it does not say, or what is not known, is the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FleetOptions {
-    pub(super) sort: Sort,
-    /// Whether the order is the other one than [`Sort`]'s own.
-    reversed: bool,
+    pub(super) order: Order<Sort>,
     pub(super) filter: String,
     /// A word of a state; all when empty.
     pub(super) state: String,
@@ -83,41 +78,25 @@ pub(super) struct FleetOptions {
 
 impl FleetOptions {
     pub(super) fn read(query: &str) -> Self {
-        let mut options = Self::default();
-        let mut descending = None;
+        let mut options = Self {
+            order: Order::read(query),
+            ..Self::default()
+        };
         for (name, value) in pairs(query) {
             match &*name {
-                "sort" => {
-                    let known = Sort::ALL.into_iter().find(|sort| sort.word() == value);
-                    options.sort = known.unwrap_or_default();
-                }
-                "order" if value == "asc" => descending = Some(false),
-                "order" if value == "desc" => descending = Some(true),
-                "filter" => options.filter = value.trim().chars().take(LONGEST_FILTER).collect(),
+                "filter" => options.filter = filter(&value),
                 "state" => options.state = value.chars().take(10).filter(char::is_ascii_lowercase).collect(),
                 "targets" => options.all = value == "all",
                 _ => {}
             }
         }
-        options.reversed = descending.is_some_and(|descending| descending != options.sort.descends());
         options
     }
 
-    /// Whether the rows go from the largest down.
-    pub(super) fn descends(&self) -> bool {
-        self.sort.descends() != self.reversed
-    }
-
-    /// The value of `order`.
-    pub(super) fn order(&self) -> &'static str {
-        if self.descends() { "desc" } else { "asc" }
-    }
-
-    /// The same page sorted by that, or the other way round if it is already.
-    pub(super) fn sorted(&self, sort: Sort) -> Self {
+    /// The same page in that order.
+    pub(super) fn ordered(&self, order: Order<Sort>) -> Self {
         Self {
-            sort,
-            reversed: sort == self.sort && !self.reversed,
+            order,
             ..self.clone()
         }
     }
@@ -140,23 +119,12 @@ impl FleetOptions {
 
     /// Where this page is, seen from itself.
     pub(super) fn href(&self) -> String {
-        let mut query = Vec::new();
-        if self.sort != Sort::default() || self.reversed {
-            query.push(format!("sort={}&order={}", self.sort.word(), self.order()));
-        }
-        if !self.state.is_empty() {
-            query.push(format!("state={}", self.state));
-        }
-        if !self.filter.is_empty() {
-            query.push(format!("filter={}", percent_encoded(&self.filter)));
-        }
-        if self.all {
-            query.push("targets=all".to_owned());
-        }
-        match query.is_empty() {
-            true => "./".to_owned(),
-            false => format!("./?{}", query.join("&")),
-        }
+        href([
+            self.order.query(),
+            (!self.state.is_empty()).then(|| format!("state={}", self.state)),
+            filter_query(&self.filter),
+            self.all.then(|| "targets=all".to_owned()),
+        ])
     }
 }
 
@@ -183,6 +151,6 @@ mod tests {
             FleetOptions::read("sort=x&order=y&targets=few&z"),
             FleetOptions::default()
         );
-        assert_eq!(FleetOptions::default().sorted(Sort::Lag).order(), "desc");
+        assert_eq!(Order::default().by(Sort::Lag).word(), "desc");
     }
 }

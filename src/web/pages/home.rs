@@ -9,7 +9,8 @@ use hyper::{Response, StatusCode, Uri};
 use super::figures::{ago, count, seconds, version};
 use super::frame;
 use super::frame::{Frame, Made};
-use super::options::{Group, Options, Sort};
+use super::options::{Group, Options};
+use super::order::{Chip, Head};
 use super::plot::{Bars, HEIGHT, SPARK_WIDTH};
 use super::rows;
 use super::rows::Row;
@@ -71,23 +72,6 @@ struct Database<'a> {
     series: String,
 }
 
-/// A link that shows one group of collectors.
-struct Chip {
-    label: &'static str,
-    count: usize,
-    href: String,
-    is_current: bool,
-}
-
-/// The head of a column that can be sorted by.
-struct Head {
-    label: &'static str,
-    is_number: bool,
-    href: String,
-    /// `aria-sort`, of the column that is sorted by.
-    order: Option<&'static str>,
-}
-
 struct Configuration<'a> {
     path: Option<String>,
     files: &'a [pg_exporter_schema::Text],
@@ -137,7 +121,7 @@ fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, overview: Optio
             .map(|overview| databases(overview, options.all_databases))
             .unwrap_or_default(),
         chips: chips(&all, &options),
-        heads: heads(&options),
+        heads: options.order.heads(|order| options.ordered(order).href()),
         all: all.len(),
         rows: shown(all, &options),
         options,
@@ -239,29 +223,6 @@ fn chips(rows: &[Row<'_>], options: &Options) -> Vec<Chip> {
     std::iter::once(chip("All", None, rows.len()))
         .chain(shown.map(|(group, count)| chip(group.label(), Some(group), count)))
         .collect()
-}
-
-fn heads(options: &Options) -> Vec<Head> {
-    let head = |sort: &Sort| Head {
-        label: match sort {
-            Sort::Name => "Collector",
-            Sort::State => "State",
-            Sort::Duration => "Duration",
-            Sort::Series => "Series",
-            Sort::Age => "Age / ttl",
-            Sort::Errors => "Errors",
-        },
-        is_number: !matches!(sort, Sort::Name | Sort::State),
-        href: options.sorted(*sort).href(),
-        order: (options.sort == *sort).then(|| {
-            if options.descends() {
-                "descending"
-            } else {
-                "ascending"
-            }
-        }),
-    };
-    Sort::ALL.iter().map(head).collect()
 }
 
 impl<'a> Configuration<'a> {

@@ -14,6 +14,7 @@ mod frame;
 mod home;
 mod metrics;
 mod options;
+mod order;
 mod plot;
 mod rows;
 mod tiles;

@@ -1,9 +1,7 @@
 //! How the table of collectors is to be shown: what the links and the form of the page say in the query.
 
-use crate::web::query::{pairs, percent_encoded};
-
-/// A filter longer than this is cut: names are shorter.
-const LONGEST_FILTER: usize = 100;
+use super::order::{Column, Order, filter, filter_query, href};
+use crate::web::query::pairs;
 
 /// What a table of collectors can be sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,8 +16,8 @@ pub(super) enum Sort {
     Errors,
 }
 
-impl Sort {
-    pub(super) const ALL: [Self; 6] = [
+impl Column for Sort {
+    const ALL: &'static [Self] = &[
         Self::Name,
         Self::State,
         Self::Duration,
@@ -28,7 +26,7 @@ impl Sort {
         Self::Errors,
     ];
 
-    pub(super) fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::State => "state",
@@ -39,9 +37,23 @@ impl Sort {
         }
     }
 
-    /// Whether the order that people look for first is from the largest down.
-    fn descends(self) -> bool {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Name => "Collector",
+            Self::State => "State",
+            Self::Duration => "Duration",
+            Self::Series => "Series",
+            Self::Age => "Age / ttl",
+            Self::Errors => "Errors",
+        }
+    }
+
+    fn is_number(self) -> bool {
         !matches!(self, Self::Name | Self::State)
+    }
+
+    fn descends(self) -> bool {
+        self.is_number()
     }
 }
 
@@ -94,9 +106,7 @@ impl Group {
 /// What the query says; what it does not say, or what is not known, is the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
-    pub(super) sort: Sort,
-    /// Whether the order is the other one than [`Sort`]'s own.
-    pub(super) reversed: bool,
+    pub(super) order: Order<Sort>,
     pub(super) filter: String,
     /// All when `None`.
     pub(super) group: Option<Group>,
@@ -108,40 +118,25 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn read(query: &str) -> Self {
-        let mut options = Self::default();
-        let mut descending = None;
+        let mut options = Self {
+            order: Order::read(query),
+            ..Self::default()
+        };
         for (name, value) in pairs(query) {
             match &*name {
-                "sort" => options.sort = known(&Sort::ALL, Sort::word, &value).unwrap_or_default(),
-                "order" => {
-                    descending = known(&["asc", "desc"], |word| word, &value).map(|word| word == "desc");
-                }
-                "filter" => options.filter = value.trim().chars().take(LONGEST_FILTER).collect(),
-                "state" => options.group = known(&Group::ALL, Group::word, &value),
+                "filter" => options.filter = filter(&value),
+                "state" => options.group = Group::ALL.into_iter().find(|group| group.word() == value),
                 "databases" => options.all_databases = value == "all",
                 _ => {}
             }
         }
-        let own = options.sort.descends();
-        options.reversed = descending.is_some_and(|descending| descending != own);
         options
     }
 
-    /// Whether the rows go from the largest down.
-    pub(super) fn descends(&self) -> bool {
-        self.sort.descends() != self.reversed
-    }
-
-    /// The value of `order`.
-    pub(super) fn order(&self) -> &'static str {
-        if self.descends() { "desc" } else { "asc" }
-    }
-
-    /// The same page sorted by that, or the other way round if it is already.
-    pub(super) fn sorted(&self, sort: Sort) -> Self {
+    /// The same page in that order.
+    pub(super) fn ordered(&self, order: Order<Sort>) -> Self {
         Self {
-            sort,
-            reversed: sort == self.sort && !self.reversed,
+            order,
             ..self.clone()
         }
     }
@@ -164,29 +159,14 @@ impl Options {
 
     /// Where this page is, seen from itself.
     pub(super) fn href(&self) -> String {
-        let mut query: Vec<_> = self.target.iter().map(|name| format!("target={name}")).collect();
-        if self.sort != Sort::default() || self.reversed {
-            query.push(format!("sort={}&order={}", self.sort.word(), self.order()));
-        }
-        if let Some(group) = self.group {
-            query.push(format!("state={}", group.word()));
-        }
-        if !self.filter.is_empty() {
-            query.push(format!("filter={}", percent_encoded(&self.filter)));
-        }
-        if self.all_databases {
-            query.push("databases=all".to_owned());
-        }
-        if query.is_empty() {
-            "./".to_owned()
-        } else {
-            format!("./?{}", query.join("&"))
-        }
+        href([
+            self.target.as_ref().map(|name| format!("target={name}")),
+            self.order.query(),
+            self.group.map(|group| format!("state={}", group.word())),
+            filter_query(&self.filter),
+            self.all_databases.then(|| "databases=all".to_owned()),
+        ])
     }
-}
-
-fn known<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, value: &str) -> Option<T> {
-    all.iter().copied().find(|one| word(*one) == value)
 }
 
 #[cfg(test)]
@@ -232,9 +212,9 @@ mod tests {
 
     #[test]
     fn a_second_click_turns_the_order() {
-        let first = Options::default().sorted(Sort::Series);
-        assert_eq!(first.order(), "desc");
-        assert_eq!(first.sorted(Sort::Series).order(), "asc");
-        assert_eq!(first.sorted(Sort::Series).sorted(Sort::Name).order(), "asc");
+        let first = Order::default().by(Sort::Series);
+        assert_eq!(first.word(), "desc");
+        assert_eq!(first.by(Sort::Series).word(), "asc");
+        assert_eq!(first.by(Sort::Series).by(Sort::Name).word(), "asc");
     }
 }

@@ -227,7 +227,7 @@ impl Row<'_> {
 /// Sorts as the options say; equals by name.
 pub(super) fn sort(rows: &mut [Row<'_>], options: &Options) {
     // Those that have no figure come last, whatever the order.
-    let figure = |row: &Row<'_>| match options.sort {
+    let figure = |row: &Row<'_>| match options.order.column {
         Sort::Name | Sort::State => Some(0.0),
         Sort::Duration => row.seconds,
         Sort::Series => Some(row.series as f64),
@@ -236,12 +236,12 @@ pub(super) fn sort(rows: &mut [Row<'_>], options: &Options) {
     };
     rows.sort_by(|a, b| {
         let (one, other) = (figure(a), figure(b));
-        let order = match options.sort {
+        let order = match options.order.column {
             Sort::Name => a.name.cmp(b.name),
             Sort::State => (a.group, a.state).cmp(&(b.group, b.state)),
             _ => one.partial_cmp(&other).unwrap_or(std::cmp::Ordering::Equal),
         };
-        let order = if options.descends() {
+        let order = if options.order.descends() {
             order.reverse()
         } else {
             order
