@@ -9,7 +9,8 @@
 //! | `yaml prometheus` | `promtool check config` |
 //! | `yaml kubernetes` | Kubernetes' schemas |
 //! | `yaml web` | `pg_exporter check --web.config.file` |
-//! | `yaml ansible`, `yaml alertmanager`, `yaml operator` | a parser of YAML |
+//! | `yaml operator` | the definitions of the Prometheus Operator |
+//! | `yaml ansible`, `yaml alertmanager` | a parser of YAML |
 //! | `haproxy`, `nginx`, `keepalived` | the program itself |
 //! | `json` | a parser |
 //! | `conninfo` | the parser of connection strings, one a line |
@@ -149,8 +150,18 @@ fn kubernetes() {
 }
 
 #[test]
+fn operator() {
+    each("yaml operator", |text| {
+        let folder = Folder::new();
+        let objects: Vec<serde_json::Value> = serde_yaml::from_multiple(text).unwrap();
+        let file = folder.write("objects.json", &serde_json::json!(objects).to_string());
+        error(run(tool("operator-check").arg(file)))
+    });
+}
+
+#[test]
 fn yaml_of_others() {
-    for kind in ["yaml ansible", "yaml alertmanager", "yaml operator"] {
+    for kind in ["yaml ansible", "yaml alertmanager"] {
         each(kind, |text| {
             let parsed = serde_yaml::from_multiple::<serde_json::Value>(text);
             parsed.err().map(|error| error.to_string()).into_iter().collect()

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{Folder, PROGRAM, document, files, of_kind, output, path, read, stdout, tool, validate};
 
 /// A copy of the chart with the rules and dashboards in it, as `make packages` makes it.
-fn chart() -> Folder {
+pub(crate) fn chart() -> Folder {
     let folder = Folder::new();
     stdout(
         Command::new("bash")
@@ -29,7 +29,7 @@ fn helm(home: &Path) -> Command {
 }
 
 /// What the chart renders of a values file.
-fn rendered(chart: &Folder, release: &str, values: &Path) -> String {
+pub(crate) fn rendered(chart: &Folder, release: &str, values: &Path) -> String {
     stdout(
         helm(chart.path())
             .args([

@@ -10,6 +10,7 @@
 mod chart;
 mod examples;
 mod manifests;
+mod operator;
 mod packages;
 mod scripts;
 mod support;
