@@ -229,5 +229,5 @@ test_linters() {
     passes 'has no complaint but for those listed with a reason' lintian --allow-root --fail-on error,warning \
         --profile debian "$DIST/pg-exporter_${VERSION}_amd64.deb"
     WHAT=rpmlint
-    passes 'has no complaint but for those listed with a reason' rpmlint --config packaging/rpm/rpmlint.toml "$DIST/pg_exporter-$VERSION-1.x86_64.rpm"
+    passes 'has no complaint but for those listed with a reason' rpmlint --strict --config packaging/rpm/rpmlint.toml "$DIST/pg_exporter-$VERSION-1.x86_64.rpm"
 }

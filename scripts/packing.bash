@@ -72,14 +72,22 @@ make_tarball() {
     sorted_tar "$SCRATCH" "$name" | gzip -9n >"$OUT/$name.tar.gz"
 }
 
+# Debian has a form of its own; of each release it says the least that the form takes.
+write_changelog() {
+    local maintainer
+    maintainer=$(sed -n 's/^Maintainer: //p' packaging/deb/control)
+    printf 'pg-exporter (%s) unstable; urgency=medium\n\n  * Release %s. CHANGELOG.md.gz, beside this file, has what is new.\n\n -- %s  %s\n' \
+        "$VERSION" "$VERSION" "$maintainer" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
+}
+
 make_deb() {
     local root=$SCRATCH/deb architecture=amd64 docs=/usr/share/doc/pg-exporter
     local size
     stage_system "$root" /lib/systemd/system /usr/share/zsh/vendor-completions $docs
     install -D -m 644 packaging/etc/pg_exporter.env "$root/etc/default/pg_exporter"
     install -m 644 packaging/deb/copyright "$root$docs/copyright"
-    mv -- "$root$docs/CHANGELOG.md" "$root$docs/changelog"
-    gzip -9n "$root$docs/changelog"
+    write_changelog >"$root$docs/changelog"
+    gzip -9n "$root$docs/changelog" "$root$docs/CHANGELOG.md"
     install -D -m 644 packaging/deb/lintian-overrides "$root/usr/share/lintian/overrides/pg-exporter"
     mkdir -- "$root/DEBIAN"
     size=$(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f 1)
