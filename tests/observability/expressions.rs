@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pg_exporter_observability::dashboards::{Panel, Server, Source, When, expressions};
 
 use self::lab::{Lab, Node};
-use crate::files::{all_rules, sources, turn};
+use crate::files::{all_rules, measured, sources, turn};
 
 /// Metrics of rules that no server here has, and why.
 const ABSENT: [(&str, &str); 5] = [
@@ -47,7 +47,7 @@ fn every_expression_gives_what_its_source_says() {
             table += &format!("| {name} | {} | {found} |\n", panel.title);
         }
     }
-    eprintln!("{table}");
+    measured("panels", &table);
     check_rules(&lab, &mut wrong);
     pictures::draw(&lab);
     assert!(

@@ -86,3 +86,35 @@ pub(crate) fn assert_current(relative: &str, expected: &str) {
         "{relative} is not current: UPDATE_GOLDEN=1 cargo test --test observability generated"
     );
 }
+
+/// The page of what the scenes found.
+const MEASURED: &str = "docs/observability-measured.md";
+
+/// Tells what a scene found; with `UPDATE_MEASURED` set the page gets it in place of what was there under that name.
+pub(crate) fn measured(name: &str, table: &str) {
+    eprintln!("{table}");
+    if std::env::var_os("UPDATE_MEASURED").is_none() {
+        return;
+    }
+    let text = read(MEASURED);
+    let (begin, end) = marks(name);
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    fs::write(path(MEASURED), format!("{before}{begin}\n{table}{end}{after}")).unwrap();
+}
+
+/// What the page says that a scene found.
+#[track_caller]
+pub(crate) fn found_before(name: &str) -> String {
+    let text = read(MEASURED);
+    let (begin, end) = marks(name);
+    let between = text
+        .split_once(&begin)
+        .and_then(|(_, rest)| rest.split_once(&end));
+    let (found, _) = between.unwrap_or_else(|| panic!("{MEASURED} has no table of {name}"));
+    found.to_owned()
+}
+
+fn marks(name: &str) -> (String, String) {
+    (format!("<!-- {name} -->"), format!("<!-- end of {name} -->"))
+}

@@ -17,7 +17,7 @@ use std::thread;
 
 use self::shortened::shortened;
 use self::stage::Stage;
-use crate::files::{alerts, turn};
+use crate::files::{alerts, measured, turn};
 
 #[test]
 fn every_alert_fires_and_resolves() {
@@ -61,10 +61,14 @@ fn every_alert_fires_and_resolves() {
         scope.spawn(|| pool.run(stage));
     });
     let rows = stage.end();
-    eprintln!("| alert | fired after, s | resolved after, s |\n|---|---|---|");
+    let mut table =
+        String::from("| alert | test | fired after, s | resolved after, s |\n|---|---|---|---|\n");
     for (called, fired, resolved) in &rows {
-        eprintln!("| {called} | {fired:.1} | {resolved:.1} |");
+        let alert = called.split('@').next().unwrap_or_default();
+        table +=
+            &format!("| {alert} | `firing::every_alert_fires_and_resolves` | {fired:.1} | {resolved:.1} |\n");
     }
+    measured("alerts", &table);
     for (called, texts) in stage.fired() {
         eprintln!("{called}: {texts}");
         for wrong in ["<error", "<no value>", "NaN", "%!"] {

@@ -3,7 +3,7 @@
 use pg_exporter_observability::dashboards::to_json;
 use pg_exporter_observability::rules::{Rules, prometheus_rule};
 
-use crate::files::{assert_current, rule_texts, sources};
+use crate::files::{alerts, assert_current, found_before, rule_texts, sources};
 
 #[test]
 fn the_prometheus_rule_is_current_and_means_the_same() {
@@ -32,4 +32,29 @@ fn dashboards_are_current() {
             &to_json(&source),
         );
     }
+}
+
+/// A new alert, or a new panel, is measured before it is told of.
+#[test]
+fn what_was_measured_has_every_alert_and_every_panel() {
+    let (fired, drawn) = (found_before("alerts"), found_before("panels"));
+    let alerts = alerts()
+        .into_iter()
+        .map(|(alert, _)| (alert.clone(), fired.contains(&format!("| {alert} |"))));
+    let panels = sources().into_iter().flat_map(|(name, source)| {
+        let row = |title: &str| format!("| {name} | {title} |");
+        source
+            .panels()
+            .map(|panel| (row(&panel.title), drawn.contains(&row(&panel.title))))
+            .collect::<Vec<_>>()
+    });
+    let missing: Vec<String> = alerts
+        .chain(panels)
+        .filter(|(_, known)| !known)
+        .map(|(what, _)| what)
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "UPDATE_MEASURED=1 cargo test --test observability: {missing:?}"
+    );
 }
