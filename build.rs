@@ -125,6 +125,10 @@ fn build_info() -> Result<(), Box<dyn Error>> {
         ("REVISION", "git", &["rev-parse", "--short=12", "HEAD"]),
         ("BRANCH", "git", &["rev-parse", "--abbrev-ref", "HEAD"]),
     ] {
+        // The same revision has other branches in other clones: a reproducible build names none.
+        if name == "BRANCH" && env::var_os("SOURCE_DATE_EPOCH").is_some() {
+            continue;
+        }
         if let Some(text) = output(program, arguments) {
             set(name, &text);
         }
