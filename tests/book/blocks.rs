@@ -185,7 +185,7 @@ fn web_configurations() {
     each("yaml web", |text| {
         let folder = with_certificates();
         let file = folder.write("web.yml", text);
-        let flag = format!("--web.config.file={}", file.display());
+        let flag = format!("--web.config.file={file}");
         error(run(Command::new(PROGRAM)
             .args(["check", &flag])
             .arg(path("examples/collectors"))))

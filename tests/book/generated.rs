@@ -187,14 +187,8 @@ fn exit_codes_are_as_the_page_says() {
     const DOWN: &str = "--url=postgresql://nobody@127.0.0.1:1/none";
     const LISTEN: &str = "--web.listen-address=127.0.0.1:0";
     let folder = Folder::new();
-    let broken = folder
-        .write("broken.yml", "x: { ttl: soon }\n")
-        .display()
-        .to_string();
-    let sound = folder
-        .write("sound.yml", "pg_table: { ttl: 60 }\n")
-        .display()
-        .to_string();
+    let broken = folder.write("broken.yml", "x: { ttl: soon }\n");
+    let sound = folder.write("sound.yml", "pg_table: { ttl: 60 }\n");
     let table: [(&[&str], i32); 14] = [
         (&["--version"], 0),
         (&["check", &sound], 0),

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub(crate) use pg_exporter_lab::Folder;
+
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pg_exporter");
 
 /// What GitHub shows of the main branch.
@@ -88,36 +90,4 @@ pub(crate) fn nothing_wrong(wrong: &[String]) {
         wrong.len(),
         wrong.join("\n")
     );
-}
-
-/// A folder of a test's own, removed when dropped.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pgx-book-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, content).unwrap();
-        path
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left of it is in the system's temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

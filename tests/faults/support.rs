@@ -1,12 +1,11 @@
 //! What the scenarios share: an exporter, the state that it must report, pages with their time.
 
-use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use pg_exporter_lab::exporter::{Builder, Exporter};
 use pg_exporter_lab::{Cluster, Page, newest_major, wait_until};
+
+pub(crate) use pg_exporter_lab::Layer;
 
 /// For what happens within a second on a machine with nothing else to do.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -245,44 +244,4 @@ pub(crate) fn count(cluster: &Cluster, condition: &str) -> u32 {
         "select count(*) from pg_stat_activity where application_name = 'pg_exporter' and ({condition})"
     );
     cluster.psql(&sql).parse().unwrap()
-}
-
-/// A file of collectors, removed when dropped.
-pub(crate) struct Layer(PathBuf);
-
-impl Layer {
-    pub(crate) fn new(yaml: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("pgx-faults-{}-{number}.yml", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::write(&path, yaml).unwrap();
-        Self(path)
-    }
-
-    /// One collector `slow` that runs on the URL's database and takes so many seconds.
-    pub(crate) fn slow(seconds: f64, timeout: f64) -> Self {
-        Self::new(&format!(
-            "slow:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep({seconds})\n  tags: [cluster]\n  \
-             timeout: {timeout}\n  priority: 1000\n  metrics:\n    \
-             - value: {{ usage: GAUGE, description: Always one. }}\n"
-        ))
-    }
-
-    /// Writes it anew.
-    pub(crate) fn replace(&self, yaml: &str) {
-        fs::write(&self.0, yaml).unwrap();
-    }
-
-    /// The flag that has the exporter load it.
-    pub(crate) fn flag(&self) -> String {
-        format!("--config={}", self.0.display())
-    }
-}
-
-impl Drop for Layer {
-    fn drop(&mut self) {
-        // A file that is gone already is no matter.
-        let _ = fs::remove_file(&self.0);
-    }
 }

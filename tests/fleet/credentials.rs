@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use pg_exporter_lab::{Cluster, newest_major, wait_until};
 
-use crate::support::{Files, Fleet, SOON};
+use crate::support::{Fleet, Folder, SOON};
 
 /// A server that demands the password of `monitor`.
 fn with_passwords() -> Cluster {
@@ -46,16 +46,16 @@ fn shown(fleet: &Fleet, target: &str) -> String {
     shown
 }
 
-fn program(files: &Files, name: &str, text: &str) -> String {
+fn program(files: &Folder, name: &str, text: &str) -> String {
     let path = files.write(name, text);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path.display().to_string()
+    path
 }
 
 #[test]
 fn passwords_come_from_files_variables_and_programs() {
     let cluster = with_passwords();
-    let files = Files::new();
+    let files = Folder::new();
     let secret = files.write("password", "f1rst-s3cret\n");
     let passfile = files.write(
         "pgpass",
@@ -73,13 +73,12 @@ fn passwords_come_from_files_variables_and_programs() {
     );
     let credentials = format!(
         "literal: {{ user: monitor, password: f1rst-s3cret }}, \
-         file: {{ user: monitor, password_file: {} }}, \
+         file: {{ user: monitor, password_file: {secret} }}, \
          variable: {{ user: monitor, password_env: MONITOR_PASSWORD }}, \
          program: {{ user: monitor, password_command: [{token}, '{{host}}', '{{port}}', '{{user}}', '--db={{dbname}}'], ttl: 10m }}, \
          none: {{ user: monitor, passfile: /nonexistent }}, \
          wrong: {{ user: monitor, password_env: NO_SUCH_VARIABLE }}, \
-         fails: {{ user: monitor, password_command: ['false'] }}",
-        secret.display()
+         fails: {{ user: monitor, password_command: ['false'] }}"
     );
     let names = ["literal", "file", "variable", "program", "none", "wrong", "fails"];
     let fleet = Fleet::start_with(&file(&cluster, &credentials, &names), |builder| {
@@ -112,12 +111,11 @@ fn passwords_come_from_files_variables_and_programs() {
 #[test]
 fn a_password_that_changes_is_read_again() {
     let cluster = with_passwords();
-    let files = Files::new();
+    let files = Folder::new();
     let secret = files.write("password", "f1rst-s3cret");
-    let token = program(&files, "token", &format!("#!/bin/sh\ncat {}\n", secret.display()));
+    let token = program(&files, "token", &format!("#!/bin/sh\ncat {secret}\n"));
     let credentials = format!(
-        "file: {{ user: monitor, password_file: {} }}, program: {{ user: monitor, password_command: [{token}], ttl: 1s }}",
-        secret.display()
+        "file: {{ user: monitor, password_file: {secret} }}, program: {{ user: monitor, password_command: [{token}], ttl: 1s }}"
     );
     let fleet = Fleet::start(&file(&cluster, &credentials, &["file", "program"]));
     for name in ["file", "program"] {

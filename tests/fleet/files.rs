@@ -6,7 +6,7 @@ use pg_exporter_lab::Exporter;
 use pg_exporter_lab::exporter::Ended;
 use serde_json::Value;
 
-use crate::support::{Files, Fleet, PROGRAM, server, target};
+use crate::support::{Fleet, Folder, PROGRAM, server, target};
 
 fn run(arguments: &[&str]) -> Ended {
     Exporter::builder(PROGRAM).args(arguments).run()
@@ -14,7 +14,7 @@ fn run(arguments: &[&str]) -> Ended {
 
 #[test]
 fn every_mistake_is_told_with_its_place() {
-    let files = Files::new();
+    let files = Folder::new();
     let path = files.write(
         "bad.yml",
         "targets:\n  - { name: a, host: h, sslmode: verify-ful, max_connections: 1 }\n  \
@@ -22,7 +22,6 @@ fn every_mistake_is_told_with_its_place() {
          - { name: c, host: h, labels: { datname: x }, skip_collectors: [pg_nope], exclude_databases: ['/(/'] }\n  \
          - { name: d, host: 'h;password=s3cret' }\n",
     );
-    let path = path.display().to_string();
     let ended = run(&["check", "--targets", &path]);
     assert_eq!(ended.status.code(), Some(1));
     let expected = [
@@ -54,16 +53,14 @@ fn every_mistake_is_told_with_its_place() {
 
 #[test]
 fn check_connects_when_asked_to() {
-    let files = Files::new();
+    let files = Folder::new();
     let defaults = "defaults: { user: postgres, sslmode: disable, connect_timeout: 5s }\ntargets:\n";
     let good = files.write(
         "good.yml",
         &(defaults.to_owned() + &target("a", server().port(), "")),
     );
-    let good = good.display().to_string();
     assert!(run(&["check", "--targets", &good, "--connect"]).status.success());
     let gone = files.write("gone.yml", &(defaults.to_owned() + &target("b", 1, "")));
-    let gone = gone.display().to_string();
     assert!(
         run(&["check", "--targets", &gone]).status.success(),
         "nobody was to be connected to"
@@ -110,7 +107,7 @@ fn one_server_and_many_exclude_each_other() {
 
 #[test]
 fn folders_and_file_sd() {
-    let files = Files::new();
+    let files = Folder::new();
     let port = server().port();
     files.write(
         "00-defaults.yml",
@@ -125,7 +122,7 @@ fn folders_and_file_sd() {
         &format!(r#"[{{"targets": ["127.0.0.1:{port}"], "labels": {{"env": "sd", "__meta": "x"}}}}]"#),
     );
     files.write("notes.txt", "not: [read");
-    let folder = files.path("").display().to_string();
+    let folder = files.at("").display().to_string();
     let exporter = Exporter::builder(PROGRAM)
         .env("PG_EXPORTER_TARGETS", &folder)
         .start();

@@ -8,7 +8,7 @@ use pg_exporter_lab::prometheus::Prometheus;
 use pg_exporter_lab::{Cluster, Haproxy, newest_major, tool, wait_until};
 use serde_json::Value;
 
-use crate::support::{Files, Fleet, SOON, server, target};
+use crate::support::{Fleet, Folder, SOON, server, target};
 
 fn value(prometheus: &Prometheus, expression: &str) -> Option<f64> {
     let answer: Value = serde_json::from_str(&prometheus.query(expression)).unwrap();
@@ -28,7 +28,7 @@ fn prometheus_finds_targets_over_http() {
     let port = fleet.exporter.port();
     let config =
         format!("http_sd_configs:\n      - url: http://127.0.0.1:{port}/sd\n        refresh_interval: 1s");
-    let files = Files::new();
+    let files = Folder::new();
     let whole = files.write(
         "prometheus.yml",
         &format!("scrape_configs:\n  - job_name: fleet\n    {config}\n"),

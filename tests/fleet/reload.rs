@@ -1,4 +1,4 @@
-//! Files that change: as a whole or not at all, and what means the same goes on.
+//! Folder that change: as a whole or not at all, and what means the same goes on.
 
 use pg_exporter_lab::process::Signal;
 use pg_exporter_lab::wait_until;

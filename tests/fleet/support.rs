@@ -1,16 +1,14 @@
 //! What the tests share: an exporter of a file that the test writes.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pg_exporter_lab::exporter::Builder;
 use pg_exporter_lab::http::Response;
 use pg_exporter_lab::page::Page;
 use pg_exporter_lab::{Cluster, Exporter, newest_major};
+
+pub(crate) use pg_exporter_lab::Folder;
 
 /// For what happens within a second or two on a machine with nothing else to do.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -30,40 +28,7 @@ pub(crate) fn server() -> &'static Cluster {
 /// A file of targets, and the exporter that reads it.
 pub(crate) struct Fleet {
     pub(crate) exporter: Exporter,
-    pub(crate) files: Files,
-}
-
-/// A folder of a test's own, removed when dropped.
-pub(crate) struct Files(PathBuf);
-
-impl Files {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pgx-fleet-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// Writes a file as editors and Kubernetes do: whole, by a rename.
-    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
-        let (path, fresh) = (self.path(name), self.path(".fresh"));
-        fs::write(&fresh, content).unwrap();
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o644)).unwrap();
-        fs::rename(fresh, &path).unwrap();
-        path
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        // What is left of it is in the system's temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
-    }
+    pub(crate) files: Folder,
 }
 
 /// What all targets of the tests have: the machine may be busy.
@@ -82,7 +47,7 @@ impl Fleet {
     }
 
     pub(crate) fn start_with(targets: &str, more: impl FnOnce(Builder) -> Builder) -> Self {
-        let files = Files::new();
+        let files = Folder::new();
         let path = files.write("targets.yml", &document(targets));
         let builder = Exporter::builder(PROGRAM).arg("--targets").arg(path);
         Self {

@@ -1,13 +1,12 @@
 //! What the tests share: the program, a server with two databases, a folder for files.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pg_exporter_lab::exporter::{Builder, Ended};
 use pg_exporter_lab::{Cluster, Exporter, Page, newest_major};
+
+pub(crate) use pg_exporter_lab::Folder;
 
 /// For what happens within a second on a machine with nothing else to do.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -84,35 +83,4 @@ pub(crate) fn definition(name: &str, query: &str, more: &str) -> String {
 pub(crate) fn slow(seconds: f64) -> String {
     let query = format!("SELECT 1 AS value FROM pg_catalog.pg_sleep({seconds})");
     definition("slow", &query, "  tags: [cluster]\n  timeout: -1\n")
-}
-
-/// A folder of a test's own, removed when dropped.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pgx-program-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    /// Writes a file and returns its path.
-    pub(crate) fn write(&self, name: &str, content: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        path.display().to_string()
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left of it is in the system's temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

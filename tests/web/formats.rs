@@ -45,7 +45,7 @@ konst_counts:
 /// An exporter of all compiled collectors and the constant ones, whose results are there.
 fn exporter() -> (Exporter, Folder) {
     let folder = Folder::new();
-    let config = folder.path("constant.yml");
+    let config = folder.at("constant.yml");
     fs::write(&config, CONSTANT).unwrap();
     let exporter = on_server()
         .arg("--auto-discovery")

@@ -1,14 +1,13 @@
 //! What the tests share: the program on a server with a database beside the first.
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pg_exporter_lab::exporter::Builder;
 use pg_exporter_lab::{Cluster, Exporter, newest_major, tool};
+
+pub(crate) use pg_exporter_lab::Folder;
 
 /// For what happens within a second on a machine with nothing else to do.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -30,30 +29,6 @@ pub(crate) fn server() -> &'static Cluster {
         server.create_database("app");
         server
     })
-}
-
-/// A folder of a test's own that every user may enter, removed when dropped.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pgx-web-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left of it is in the system's temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// What `curl -s` with arguments gets: the status and the body; the status is 0 where there is no answer.

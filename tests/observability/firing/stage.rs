@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -12,6 +11,8 @@ use pg_exporter_lab::exporter::Builder;
 use pg_exporter_lab::prometheus::Prometheus;
 use pg_exporter_lab::{Cluster, Exporter, Session, wait_until};
 use serde_json::Value;
+
+pub(crate) use pg_exporter_lab::Layer;
 
 /// How long an alert may take to fire, or to resolve, on a machine that is busy with other things.
 const LIMIT: Duration = Duration::from_secs(100);
@@ -275,35 +276,4 @@ pub(crate) fn ready(builder: &Builder) -> Exporter {
     let exporter = builder.start();
     exporter.wait_for_status("/up", 200, Duration::from_secs(60));
     exporter
-}
-
-/// A file of collectors, removed when dropped.
-pub(crate) struct Layer(PathBuf);
-
-impl Layer {
-    pub(crate) fn new(yaml: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("pgx-observability-{}-{number}.yml", std::process::id());
-        let layer = Self(std::env::temp_dir().join(name));
-        layer.replace(yaml);
-        layer
-    }
-
-    /// Writes it anew.
-    pub(crate) fn replace(&self, yaml: &str) {
-        std::fs::write(&self.0, yaml).unwrap();
-    }
-
-    /// The flag that has the exporter load it.
-    pub(crate) fn flag(&self) -> String {
-        format!("--config={}", self.0.display())
-    }
-}
-
-impl Drop for Layer {
-    fn drop(&mut self) {
-        // A file that is gone already is no matter.
-        let _ = std::fs::remove_file(&self.0);
-    }
 }

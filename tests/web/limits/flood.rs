@@ -173,7 +173,7 @@ impl Site {
     fn start() -> Self {
         let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let folder = Folder::new();
-        let path = folder.path("web.yml");
+        let path = folder.at("web.yml");
         let indented = |pem: String| -> String { pem.lines().map(|line| format!("    {line}\n")).collect() };
         let text = format!(
             "tls_server_config:\n  cert: |\n{}  key: |\n{}",

@@ -36,7 +36,7 @@ fn deaf(port: u16) -> TcpStream {
 #[test]
 fn slow_readers_of_a_large_page() {
     let folder = Folder::new();
-    let path = folder.path("large.yml");
+    let path = folder.at("large.yml");
     std::fs::write(&path, LARGE).unwrap();
     let exporter = on_server()
         .args(["--no-builtin", "--scrape-timeout=60s", "--config"])

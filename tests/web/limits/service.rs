@@ -62,9 +62,9 @@ fn uptime() -> u64 {
 #[test]
 fn a_life_as_the_manager_sees_it() {
     let folder = Folder::new();
-    let path = folder.path("notify");
+    let path = folder.at("notify");
     let manager = Manager::at(&SocketAddr::from_pathname(&path).unwrap());
-    let layer = folder.path("layer.yml");
+    let layer = folder.at("layer.yml");
     fs::write(&layer, "").unwrap();
     let exporter = on_server()
         .env("NOTIFY_SOCKET", &path)
@@ -132,7 +132,7 @@ fn the_watchdog_is_fed_while_the_exporter_lives() {
 #[test]
 fn a_deaf_manager_stops_nothing() {
     let folder = Folder::new();
-    let path = folder.path("notify");
+    let path = folder.at("notify");
     let _deaf = UnixDatagram::bind(&path).unwrap();
     let exporter = on_server()
         .env("NOTIFY_SOCKET", &path)
@@ -144,7 +144,7 @@ fn a_deaf_manager_stops_nothing() {
     assert_eq!(exporter.get("/primary").status, 200);
     assert!(exporter.terminate().success());
 
-    let exporter = on_server().env("NOTIFY_SOCKET", folder.path("nobody")).start();
+    let exporter = on_server().env("NOTIFY_SOCKET", folder.at("nobody")).start();
     let log = exporter.stderr();
     assert!(
         log.contains("level=warn") && log.contains("service manager"),
@@ -155,7 +155,7 @@ fn a_deaf_manager_stops_nothing() {
 #[test]
 fn sockets_of_systemd() {
     let folder = Folder::new();
-    let path = folder.path("web.sock");
+    let path = folder.at("web.sock");
     let socket = path.to_str().unwrap();
     let exporter = on_server()
         .arg("--web.systemd-socket")
@@ -200,7 +200,7 @@ fn a_flag_without_sockets_and_sockets_of_another_kind_are_told() {
 #[test]
 fn a_socket_of_another_kind_is_told() {
     let folder = Folder::new();
-    let path = folder.path("web.sock");
+    let path = folder.at("web.sock");
     let end = AtomicBool::new(false);
     let refused = thread::scope(|scope| {
         scope.spawn(|| {

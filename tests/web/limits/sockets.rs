@@ -48,7 +48,7 @@ fn both_families_and_names() {
 #[test]
 fn a_unix_socket_serves_as_a_port_does() {
     let folder = Folder::new();
-    let path = folder.path("web.sock");
+    let path = folder.at("web.sock");
     let socket = path.to_str().unwrap();
     let exporter = listening(&[format!("unix:{socket}?mode=666"), format!("unix:@{socket}")]);
     exporter.wait_for_status("/primary", 200, SOON);
@@ -75,7 +75,7 @@ fn a_unix_socket_serves_as_a_port_does() {
 #[test]
 fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let folder = Folder::new();
-    let path = folder.path("web.sock");
+    let path = folder.at("web.sock");
     let address = format!("unix:{}", path.display());
     let killed = listening(std::slice::from_ref(&address));
     killed.signal(Signal::KILL);
@@ -102,7 +102,7 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     drop(exporter);
 
     // Somebody else's.
-    let taken = folder.path("taken.sock");
+    let taken = folder.at("taken.sock");
     let _other = UnixListener::bind(&taken).unwrap();
     let third = on_server()
         .arg(format!("--web.listen-address=unix:{}", taken.display()))
@@ -114,14 +114,14 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
 #[test]
 fn a_place_that_cannot_be_is_one_clear_line() {
     let folder = Folder::new();
-    let file = folder.path("file");
+    let file = folder.at("file");
     std::fs::write(&file, "precious").unwrap();
     for (address, part) in [
         ("unix:web.sock".to_owned(), "absolute path"),
         (format!("unix:{}?mode=rw", file.display()), "?mode=660"),
         (format!("unix:{}", file.display()), "not a socket"),
         (
-            format!("unix:{}/no/web.sock", folder.path("").display()),
+            format!("unix:{}/no/web.sock", folder.at("").display()),
             "make the folder",
         ),
         (

@@ -7,9 +7,9 @@ fn what_people_type() {
     let exporter = on_server().start();
     exporter.wait_for_status("/primary", 200, SOON);
     let folder = Folder::new();
-    let large = folder.path("large");
+    let large = folder.at("large");
     std::fs::write(&large, vec![b'x'; 5_000_000]).unwrap();
-    let small = folder.path("small");
+    let small = folder.at("small");
     std::fs::write(&small, "x=y").unwrap();
     let at = |path: &str| format!("http://127.0.0.1:{}{path}", exporter.port());
     let ask = |arguments: &[&str], path: &str| curl(&[arguments, &[&at(path)]].concat());

@@ -90,7 +90,7 @@ fn connections_are_kept_to_the_upstream() {
 #[test]
 fn a_unix_socket_as_the_upstream() {
     let folder = Folder::new();
-    let socket = folder.path("web.sock");
+    let socket = folder.at("web.sock");
     let address = format!("unix:{}", socket.display());
     let exporter = on_server()
         .arg(format!("--web.listen-address={address}?mode=666"))

@@ -3,7 +3,7 @@
 use pg_exporter_lab::wait_until;
 
 use super::certificates::Authority;
-use super::setup::{Site, TLS};
+use super::setup::{Site, TLS, write_pair};
 use crate::support::SOON;
 
 /// Clients: without a certificate, of the right authority, of another, of the right one once.
@@ -12,9 +12,9 @@ const CLIENTS: [&str; 4] = ["", "right", "wrong", "expired"];
 fn lets_in(options: &str) -> Vec<&'static str> {
     let site = Site::start(&format!("{TLS}{options}"));
     let folder = &site.folder;
-    folder.write_pair("right", &site.authority.client("right"));
-    folder.write_pair("wrong", &Authority::new("other").client("wrong"));
-    folder.write_pair("expired", &site.authority.expired_client("expired"));
+    write_pair(folder, "right", &site.authority.client("right"));
+    write_pair(folder, "wrong", &Authority::new("other").client("wrong"));
+    write_pair(folder, "expired", &site.authority.expired_client("expired"));
     let answered = |client: &&str, version: &str| {
         let (certificate, key) = (
             site.file(&format!("{client}.crt")),
@@ -93,7 +93,7 @@ fn a_client_that_signed_for_itself_is_let_in_by_its_own_certificate() {
         format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients.crt\n");
     let site = Site::start(&config);
     let client = Authority::self_signed_client("alone");
-    site.folder.write_pair("alone", &client);
+    write_pair(&site.folder, "alone", &client);
     let (certificate, key) = (site.file("alone.crt"), site.file("alone.key"));
     let is_let_in = || {
         site.https("/version", &["--cert", &certificate, "--key", &key])
@@ -121,7 +121,7 @@ fn inline_certificates() {
         indented(&authority.certificate)
     ));
     let trusted = site.folder.write("inline.crt", &authority.certificate);
-    site.folder.write_pair("client", &client);
+    write_pair(&site.folder, "client", &client);
     let url = format!("https://127.0.0.1:{}/version", site.exporter.port());
     let (certificate, key) = (site.file("client.crt"), site.file("client.key"));
     let shown = ["--cacert", &trusted, "--cert", &certificate, "--key", &key];

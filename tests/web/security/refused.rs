@@ -4,13 +4,13 @@ use pg_exporter::web::Security;
 use pg_exporter_lab::Exporter;
 
 use super::certificates::Authority;
-use super::setup::{Folder, TLS, without_server};
+use super::setup::{Folder, TLS, without_server, write_pair};
 use crate::support::PROGRAM;
 
 fn folder() -> Folder {
     let (folder, authority) = (Folder::new(), Authority::new("ca"));
     folder.write("ca.crt", &authority.certificate);
-    folder.write_pair("server", &authority.server("server"));
+    write_pair(&folder, "server", &authority.server("server"));
     folder.write("other.key", &authority.server("other").key);
     folder.write("empty", "");
     folder.write(

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use pg_exporter_lab::wait_until;
 
 use super::certificates::Authority;
-use super::setup::{Folder, Site, TLS, user};
+use super::setup::{Folder, Site, TLS, user, write_pair};
 use crate::support::SOON;
 
 /// The common name of the certificate that is shown.
@@ -39,7 +39,7 @@ fn certificates_are_renewed_without_a_restart() {
     let end = gauge(&site, "pg_exporter_web_certificate_not_after_timestamp_seconds");
     assert!(end.unwrap().parse::<f64>().unwrap() > 1.7e9);
 
-    site.folder.write_pair("server", &site.authority.server("second"));
+    write_pair(&site.folder, "server", &site.authority.server("second"));
     wait_until("the new certificate is shown", SOON, || shown(&site) == "second");
     assert_eq!(gauge(&site, GOOD).as_deref(), Some("1"));
 }
@@ -97,8 +97,7 @@ fn what_cannot_be_used_leaves_what_is_in_force() {
 #[test]
 fn a_certificate_that_has_ended_is_told_of() {
     let site = Site::start(TLS);
-    site.folder
-        .write_pair("server", &site.authority.expired_server("late"));
+    write_pair(&site.folder, "server", &site.authority.expired_server("late"));
     wait_until("it is told", SOON, || {
         site.exporter
             .stderr()
@@ -146,8 +145,8 @@ fn a_client_authority_is_replaced() {
     folder.write("clients.crt", &old.certificate);
     let clients = folder.path().join("clients.crt");
     let site = Site::start(&config.replace("clients.crt", clients.to_str().unwrap()));
-    site.folder.write_pair("old", &old.client("old"));
-    site.folder.write_pair("new", &new.client("new"));
+    write_pair(&site.folder, "old", &old.client("old"));
+    write_pair(&site.folder, "new", &new.client("new"));
     let is_let_in = |name: &str| {
         let (certificate, key) = (
             site.file(&format!("{name}.crt")),

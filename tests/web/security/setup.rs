@@ -1,9 +1,5 @@
 //! A folder with a web configuration, and the program under it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
 use pg_exporter_lab::Exporter;
 use pg_exporter_lab::exporter::Builder;
 
@@ -11,45 +7,12 @@ use super::certificates::{Authority, Pair};
 use super::curl::{Answer, curl};
 use crate::support::PROGRAM;
 
-/// A folder of its own; gone when dropped.
-pub(super) struct Folder(PathBuf);
+pub(super) use pg_exporter_lab::Folder;
 
-impl Folder {
-    pub(super) fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "pg_exporter-web-{}-{}",
-            std::process::id(),
-            NUMBER.fetch_add(1, Relaxed)
-        );
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Puts a whole file in the place of another, as careful operators do.
-    pub(super) fn write(&self, name: &str, content: &str) -> String {
-        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
-        fs::write(&new, content).unwrap();
-        fs::rename(&new, &path).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
-    /// `NAME.crt` and `NAME.key`.
-    pub(super) fn write_pair(&self, name: &str, pair: &Pair) {
-        self.write(&format!("{name}.crt"), &pair.certificate);
-        self.write(&format!("{name}.key"), &pair.key);
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// `NAME.crt` and `NAME.key`.
+pub(super) fn write_pair(folder: &Folder, name: &str, pair: &Pair) {
+    folder.write(&format!("{name}.crt"), &pair.certificate);
+    folder.write(&format!("{name}.key"), &pair.key);
 }
 
 /// What a server with a certificate needs; paths are relative to the folder of the file.
@@ -72,7 +35,7 @@ impl Site {
         let (folder, authority) = (Folder::new(), Authority::new("ca"));
         folder.write("ca.crt", &authority.certificate);
         folder.write("clients.crt", &authority.certificate);
-        folder.write_pair("server", &authority.server("first"));
+        write_pair(&folder, "server", &authority.server("first"));
         let config = folder.write("web.yml", config);
         let exporter = program.clone().arg(format!("--web.config.file={config}")).start();
         Self {
