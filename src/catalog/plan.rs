@@ -202,7 +202,7 @@ fn unknown_schema(collector: &Collector, facts: &Facts) -> Option<Why> {
 
 /// Whether a version is that one or a later one: its numbers are compared one by one, so that 1.10 is after 1.9. What is no
 /// number counts as 0, and so does what one has fewer of.
-fn is_at_least(version: &str, wanted: &str) -> bool {
+pub(crate) fn is_at_least(version: &str, wanted: &str) -> bool {
     let numbers = |text: &str| -> Vec<u64> {
         let parts = text.split(|c: char| !c.is_ascii_digit());
         let mut numbers: Vec<u64> = parts.map(|part| part.parse().unwrap_or(0)).collect();

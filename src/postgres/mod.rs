@@ -11,6 +11,7 @@ pub mod database_locks;
 pub mod deadline;
 pub mod encryption;
 pub mod exposure;
+pub mod extensions;
 pub mod facts;
 pub mod failure;
 mod greeting;

@@ -13,6 +13,7 @@
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |
 //! | [`record`] | what servers say is written beside the definitions, and told without a server from then on |
 //! | [`doctor`] | problems are named, and its statements put them right |
+//! | [`extensions`] | what to create, update, preload and grant for extensions, by statements that do it |
 //! | [`valid_pages`] | collectors that meet, results that lack columns, clients in a hurry |
 //! | [`reports`] | `/explain` and `/stat`, and the subcommands |
 #![allow(
@@ -25,6 +26,7 @@
 
 mod check;
 mod doctor;
+mod extensions;
 mod files_of_1x;
 mod load;
 mod mistakes;

@@ -99,8 +99,8 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
         format: ReportFormat,
     },
-    /// Examine the target: privileges that are missing, with the GRANT statements; unreachable databases; cost and
-    /// series of each collector; clock. Exit code 1 if something is wrong, 2 if the target is down
+    /// Examine the target: privileges that are missing, with the GRANT statements; extensions to create or update;
+    /// unreachable databases; cost and series of each collector; clock. Exit code 1 if something is wrong, 2 if the target is down
     Doctor {
         /// How it is written
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pg_exporter_schema::Collector as Definition;
 
+use super::asking::{deadline, quoted};
+use super::extensions::Look;
 use super::findings::{Collector, Connections, Findings, Problem};
 use crate::catalog::Live;
 use crate::catalog::facts::Kind;
@@ -28,10 +30,6 @@ use crate::program::setup::Setup;
 use crate::program::stop::Stop;
 use crate::scrape::overview::duration;
 use crate::scrape::{CollectorOverview, DatabaseOverview, Overview, Selection};
-use crate::values::text::is_hidden;
-
-/// What asking may take besides the scrape.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// From this difference of the clocks on, lags and ages on the page are off by more than a scrape interval may hide.
 const LARGEST_SKEW: f64 = 2.0;
@@ -69,15 +67,22 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
             remedies: Vec::new(),
         });
         findings.problems.extend(of_results);
+        let mut of_server = None;
         for (at, database) in overview.databases.iter().enumerate() {
             let endpoint = if at == 0 {
                 endpoint.clone()
             } else {
                 endpoint.with_database(&database.name)
             };
+            let extensions = match identity {
+                Some(_) => Look::at(&endpoint, &live, of_server.as_ref(), facts.in_recovery).await,
+                None => Look::default(),
+            };
             findings
                 .problems
-                .extend(failures(&endpoint, database, &live, identity.is_some()).await);
+                .extend(failures(&endpoint, database, &live, identity.is_some(), &extensions).await);
+            findings.advice.extend(extensions.advice(&overview, database));
+            of_server.get_or_insert(extensions);
             if identity.is_some() {
                 let sites = sites_own(&overview, database);
                 findings
@@ -106,10 +111,6 @@ fn unproven(overview: &Overview) -> Vec<String> {
             ))
         })
         .collect()
-}
-
-fn deadline() -> Instant {
-    Instant::now() + PATIENCE
 }
 
 async fn first_look(endpoint: &Endpoint) -> Result<(Session, Facts), Failure> {
@@ -153,6 +154,7 @@ fn findings(facts: &Facts, identity: Option<&Identity>, overview: &Overview) -> 
         unproven: unproven(overview),
         collectors,
         problems: Vec::new(),
+        advice: Vec::new(),
     }
 }
 
@@ -234,27 +236,6 @@ fn role(setup: &Setup, endpoint: &Endpoint, identity: Option<&Identity>) -> Vec<
     problems
 }
 
-/// An SQL identifier, quoted where it must be.
-fn quoted(name: &str) -> String {
-    let is_plain = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
-        && !name.starts_with(|c: char| c.is_ascii_digit());
-    if is_plain {
-        name.to_owned()
-    } else if name.contains(is_hidden) {
-        // Written so that it can be read, and run as it is read.
-        let escaped = name.chars().map(|c| match c {
-            c if is_hidden(c) => format!("\\+{:06x}", u32::from(c)),
-            '\\' | '"' => format!("{c}{c}"),
-            c => c.to_string(),
-        });
-        format!("U&\"{}\"", escaped.collect::<String>())
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
-}
-
 /// The definitions that run on a database and are not shipped.
 fn sites_own<'a>(overview: &'a Overview, database: &DatabaseOverview) -> Vec<&'a Definition> {
     let runs = |one: &&Arc<Definition>| {
@@ -297,6 +278,7 @@ async fn failures(
     database: &DatabaseOverview,
     live: &Live,
     may_ask: bool,
+    extensions: &Look,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     let name = &database.name;
@@ -319,10 +301,17 @@ async fn failures(
         let Some(failure) = &collector.last_error else {
             continue;
         };
-        let remedies = match &mut grants {
+        let mut remedies = match &mut grants {
             Some(grants) if may_lack_a_grant(collector) => grants.of(&collector.branch).await,
             _ => Vec::new(),
         };
+        let definition = live
+            .collectors
+            .iter()
+            .find(|one| *one.branch == *collector.branch);
+        if let Some(definition) = definition.filter(|_| remedies.is_empty() && says_no(failure.reason)) {
+            remedies = extensions.remedies(definition);
+        }
         problems.push(Problem {
             what: format!("collector {} fails in {name}: {failure}", collector.name),
             remedies,
@@ -337,6 +326,14 @@ fn may_lack_a_grant(collector: &CollectorOverview) -> bool {
         .last_error
         .as_ref()
         .is_some_and(|error| matches!(error.reason, Reason::Permission | Reason::MissingObject))
+}
+
+/// Whether the server has answered, and the answer is that it cannot be done.
+fn says_no(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::Timeout | Reason::LockTimeout | Reason::Connection | Reason::TooLarge
+    )
 }
 
 /// Asks a database what collectors lack there.

@@ -33,6 +33,8 @@ pub(super) struct Findings {
     /// The most expensive first.
     pub(super) collectors: Vec<Collector>,
     pub(super) problems: Vec<Problem>,
+    /// What would bring more, without anything being wrong.
+    pub(super) advice: Vec<Problem>,
 }
 
 /// How many connections to the server are ours.
@@ -104,6 +106,7 @@ impl Findings {
         }
         self.costs(&mut text);
         self.write_problems(&mut text);
+        self.write_advice(&mut text);
         text
     }
 
@@ -164,18 +167,20 @@ impl Findings {
         }
     }
 
+    fn write_advice(&self, text: &mut String) {
+        if !self.advice.is_empty() {
+            let _ = writeln!(text, "\nAdvice: {}", self.advice.len());
+            write_list(text, &self.advice);
+        }
+    }
+
     fn write_problems(&self, text: &mut String) {
         if self.problems.is_empty() {
             text.push_str("\nNothing is wrong.\n");
             return;
         }
         let _ = writeln!(text, "\nProblems: {}", self.problems.len());
-        for Problem { what, remedies } in &self.problems {
-            let _ = writeln!(text, "  {}", on_one_line(what));
-            for remedy in remedies {
-                let _ = writeln!(text, "    {}", on_one_line(remedy));
-            }
-        }
+        write_list(text, &self.problems);
         let remedies: BTreeSet<_> = self
             .problems
             .iter()
@@ -183,6 +188,15 @@ impl Findings {
             .collect();
         if !remedies.is_empty() {
             text.push_str("\nRun the statements as a superuser, each in the database named, then ask again: a grant may bring the next to light.\n");
+        }
+    }
+}
+
+fn write_list(text: &mut String, problems: &[Problem]) {
+    for Problem { what, remedies } in problems {
+        let _ = writeln!(text, "  {}", on_one_line(what));
+        for remedy in remedies {
+            let _ = writeln!(text, "    {}", on_one_line(remedy));
         }
     }
 }

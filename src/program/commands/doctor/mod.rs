@@ -1,6 +1,8 @@
 //! `doctor`: connects, scrapes once, and says what is wrong and which statement puts it right.
 
+mod asking;
 mod examine;
+mod extensions;
 mod findings;
 
 use std::process::ExitCode;
