@@ -46,6 +46,7 @@ pub use read::source::{Source, definition_files, read_dir, read_lock, read_path,
 pub use render::constant::{constant, constant_origin};
 pub use render::docs::key_tables;
 pub use render::dump::dump;
+pub use render::in_force::{InForce, Shown, in_force};
 pub use render::json_schema::schema::json_schema;
 pub use render::write::structs::{write, write_file};
 pub use resolve::exact::inexact;

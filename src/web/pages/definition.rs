@@ -1,8 +1,6 @@
 //! A collector's definition and where it applies, branch by branch.
 
-use std::time::Duration;
-
-use pg_exporter_schema::{Collector, Predicate};
+use pg_exporter_schema::{Collector, Predicate, Shown, in_force};
 
 use super::figures::{seconds, versions};
 use crate::scrape::Overview;
@@ -19,8 +17,8 @@ pub(super) struct Definition<'a> {
     /// File and line.
     pub(super) origin: String,
     pub(super) versions: String,
-    /// Names and values of what else is set.
-    pub(super) settings: Vec<(&'static str, String)>,
+    /// How the query is run.
+    pub(super) settings: Vec<Setting>,
     /// Whether it is installed somewhere.
     pub(super) is_installed: bool,
     /// The status that all databases share; empty where they differ.
@@ -28,6 +26,13 @@ pub(super) struct Definition<'a> {
     /// Database and status, where they differ.
     pub(super) statuses: Vec<(&'a str, String)>,
     pub(super) more_statuses: usize,
+}
+
+/// A key of the language, what it means and what holds.
+pub(super) struct Setting {
+    pub(super) key: &'static str,
+    pub(super) doc: &'static str,
+    pub(super) value: String,
 }
 
 /// Every branch of a collector, installed ones first.
@@ -74,42 +79,16 @@ fn definition<'a>(overview: &'a Overview, explained: Explained<'a>) -> Definitio
     }
 }
 
-fn settings(collector: &Collector) -> Vec<(&'static str, String)> {
-    let time = |time: Duration| seconds(time.as_secs_f64());
-    let tags: Vec<String> = collector.tags.iter().map(ToString::to_string).collect();
-    let none = || "none".to_owned();
-    let mut settings = vec![
-        ("Tags", if tags.is_empty() { none() } else { tags.join(", ") }),
-        (
-            "ttl",
-            if collector.ttl.is_zero() {
-                "none, runs at every scrape".to_owned()
-            } else {
-                time(collector.ttl)
-            },
-        ),
-        (
-            "Timeout",
-            collector
-                .timeout
-                .map_or_else(|| "that of the scrape".to_owned(), time),
-        ),
-        ("Priority", collector.priority.to_string()),
-    ];
-    if collector.fatal {
-        settings.push(("Fatal", "its failure means that the target is down".to_owned()));
-    }
-    if collector.skip {
-        settings.push(("Skip", "it is defined but not run".to_owned()));
-    }
-    if collector.max_series > 0 {
-        settings.push(("Most series", collector.max_series.to_string()));
-    }
-    if !collector.max_stale.is_zero() {
-        settings.push((
-            "Published when failing",
-            format!("for {}", time(collector.max_stale)),
-        ));
-    }
-    settings
+/// The keys of the language with what holds.
+fn settings(collector: &Collector) -> Vec<Setting> {
+    let settings = in_force(collector).into_iter().map(|one| Setting {
+        key: one.key,
+        doc: one.doc,
+        value: match one.value {
+            Shown::Nothing => "none".to_owned(),
+            Shown::Time(time) => seconds(time.as_secs_f64()),
+            Shown::Text(text) => text,
+        },
+    });
+    settings.collect()
 }

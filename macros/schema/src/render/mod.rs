@@ -3,6 +3,7 @@
 pub(crate) mod constant;
 pub(crate) mod docs;
 pub(crate) mod dump;
+pub(crate) mod in_force;
 pub(crate) mod json_schema;
 pub(crate) mod rename;
 pub(crate) mod write;
