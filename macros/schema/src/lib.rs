@@ -1,7 +1,7 @@
 //! The collector language of pg_exporter.
 //!
 //! The way of a file, a room each: `language` holds one row per key; `read` makes nodes and typed values with their
-//! positions of text; `resolve` makes the model of them, lays files over files, lets entries without a query tune what is
+//! positions of text, with `sql`, which knows as much of it as can be known without a server; `resolve` makes the model of them, lays files over files, lets entries without a query tune what is
 //! there and checks the set as a whole; `lock` compares it with what servers said when they were asked; `render` writes the
 //! model as Rust, YAML, JSON Schema and documentation. Every mistake is collected, none ends a pass. Beside them are the readers of two other YAML files, [web_options] and
 //! [targets()], since only this crate knows YAML.
@@ -22,6 +22,7 @@ mod model;
 mod read;
 mod render;
 mod resolve;
+mod sql;
 mod targets;
 mod web;
 
@@ -52,7 +53,7 @@ pub use render::write::structs::{write, write_file};
 pub use resolve::exact::inexact;
 pub use resolve::layer::{Outcome, compile, compile_node, layer};
 pub use resolve::names::shortest;
-pub use resolve::sql::mentions::{Mention, mentions};
+pub use sql::mentions::{Mention, mentions};
 pub use targets::found::{Given, Keys, Placed};
 pub use targets::keys::{Stands, TARGET_KEYS, Takes, TargetKey};
 pub use targets::merge::Merged;

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::Path;
 
 /// Rooms in the order in which data flows; each uses those before it.
-const ROOMS: [&str; 9] = [
-    "model", "language", "read", "web", "targets", "resolve", "lock", "render", "convert",
+const ROOMS: [&str; 10] = [
+    "model", "language", "sql", "read", "web", "targets", "resolve", "lock", "render", "convert",
 ];
 
 /// Every file by the path of its module, such as `read::node`, with its code.

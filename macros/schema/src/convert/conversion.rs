@@ -43,20 +43,30 @@ impl Converted {
 pub fn convert(sources: &[Source]) -> Converted {
     let mut report = Report::new(Strictness::Lenient);
     let mut definitions: Vec<Definition> = Vec::new();
+    let mut taken = HashSet::new();
     for source in sources {
         let file: Arc<str> = Arc::from(source.path.as_ref());
         let mut in_file = report.in_file(&file);
         let Some(root) = tree(source, &mut in_file) else {
             continue;
         };
-        definitions.extend(if sql_exporter::is_one(&root) {
+        let of_file = if sql_exporter::is_one(&root) {
             sql_exporter::definitions(&root, &mut in_file)
         } else {
             prometheus::definitions(&root, &mut in_file)
-        });
+        };
+        for definition in of_file {
+            if taken.insert(definition.branch.clone()) {
+                definitions.push(definition);
+                continue;
+            }
+            let message = format!(
+                "`{}` is defined before, too; this one is left out, rename it",
+                definition.branch
+            );
+            in_file.error(definition.node.position, message);
+        }
     }
-    let mut taken = HashSet::new();
-    definitions.retain(|definition| taken.insert(definition.branch.clone()));
     let names: Vec<&str> = sources.iter().map(|source| source.path.as_ref()).collect();
     Converted {
         text: file(&names, &definitions),

@@ -2,6 +2,7 @@
 
 pub(crate) mod conversion;
 pub(crate) mod duration;
+pub(crate) mod front;
 pub(crate) mod prometheus;
 pub(crate) mod sql_exporter;
 pub(crate) mod usages;

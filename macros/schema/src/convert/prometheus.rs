@@ -1,11 +1,12 @@
 //! postgres_exporter's `queries.yaml`, which 1.x took its language from, and CloudNativePG's, which is that in a ConfigMap.
 
-use super::usages;
 use super::writer::Definition;
+use super::{front, usages};
 use crate::read::build_source::inner;
-use crate::read::entry::own_words;
+use crate::read::entry::{is_holder, own_words};
 use crate::read::node::{Kind, Node};
 use crate::read::report::FileReport;
+use crate::read::scalar;
 
 /// The definitions of a file, or of each text in a ConfigMap.
 pub(crate) fn definitions(root: &Node, report: &mut FileReport<'_>) -> Vec<Definition> {
@@ -27,7 +28,7 @@ pub(crate) fn definitions(root: &Node, report: &mut FileReport<'_>) -> Vec<Defin
 
 fn of_map(map: &Node, report: &mut FileReport<'_>) -> Vec<Definition> {
     let mut definitions = Vec::new();
-    for (key, node) in map.pairs() {
+    for (key, node) in map.pairs().iter().filter(|(key, _)| !is_holder(&key.value)) {
         let mut comments = Vec::new();
         if !matches!(node.kind, Kind::Map(_)) || node.get("query").is_none() {
             report.error(
@@ -39,6 +40,15 @@ fn of_map(map: &Node, report: &mut FileReport<'_>) -> Vec<Definition> {
         let node = usages::in_our_words(key, node, &mut comments, report);
         for (key, mut node) in own_words(&key.clone(), &node, report) {
             without_comforts(&mut node);
+            if yields_nothing(&node) {
+                let message = format!(
+                    "`{}` is skipped and has no metric column; it is left out",
+                    key.value
+                );
+                report.warning(key.position, message);
+                continue;
+            }
+            front::as_keys(&key, &mut node);
             definitions.push(Definition {
                 branch: key.value,
                 comments: std::mem::take(&mut comments),
@@ -47,6 +57,22 @@ fn of_map(map: &Node, report: &mut FileReport<'_>) -> Vec<Definition> {
         }
     }
     definitions
+}
+
+/// Whether a definition is skipped, and would have no metric if it were not.
+fn yields_nothing(node: &Node) -> bool {
+    let columns = node.get("metrics").map_or(&[][..], Node::items);
+    let is_value = |column: &Node| {
+        let usage = column
+            .only_pair()
+            .and_then(|(_, properties)| properties.text("usage"));
+        usage.is_none_or(|usage| {
+            !["LABEL", "DISCARD"]
+                .iter()
+                .any(|one| one.eq_ignore_ascii_case(usage))
+        })
+    };
+    node.text("skip").and_then(scalar::boolean) == Some(true) && !columns.iter().any(is_value)
 }
 
 /// Takes away what says what holds anyway: a column's own name, and keys without a value.

@@ -3,14 +3,12 @@
 //! A metric there has a whole name, a query of its own or by reference, label columns and value columns. Here the name of a metric is
 //! that of its collector and a column's, so a name is divided where no other metric of the file is.
 
-use std::collections::HashSet;
-
-use super::duration;
 use super::writer::Definition;
+use super::{duration, front};
 use crate::read::node::Node;
 use crate::read::position::{At, Position};
 use crate::read::report::FileReport;
-use crate::read::sql::{identifier, literal, wrapped};
+use crate::sql::around::{identifier, literal, wrapped};
 
 /// Whether a file is one of sql_exporter.
 pub(crate) fn is_one(root: &Node) -> bool {
@@ -25,7 +23,6 @@ pub(crate) fn is_one(root: &Node) -> bool {
 
 /// The metrics of a file, a collector each.
 pub(crate) fn definitions(root: &Node, report: &mut FileReport<'_>) -> Vec<Definition> {
-    let mut names = HashSet::new();
     let ttl = root.get("min_interval").and_then(|interval| {
         let seconds = interval.word().and_then(duration::seconds);
         if seconds.is_none() {
@@ -43,86 +40,189 @@ pub(crate) fn definitions(root: &Node, report: &mut FileReport<'_>) -> Vec<Defin
             .text("metric_name")
             .map_or(0, |name| name.matches('_').count())
     });
-    let converted = metrics.into_iter().filter_map(|metric| {
-        let mut definition = definition(root, metric, &mut names, report)?;
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for metric in metrics {
+        group(root, metric, &mut groups, report);
+    }
+    let converted = groups.iter().map(|group| {
+        let mut definition = group.definition(report);
+        let branch = At::new(definition.branch.clone(), definition.node.position);
+        front::as_keys(&branch, &mut definition.node);
         if let Some(seconds) = ttl {
             let at = definition.node.position;
             definition
                 .node
                 .set("ttl", Node::scalar_at(at, seconds.to_string()));
         }
-        Some(definition)
+        definition
     });
     converted.collect()
 }
 
-fn definition(
-    root: &Node,
-    metric: &Node,
-    names: &mut HashSet<String>,
-    report: &mut FileReport<'_>,
-) -> Option<Definition> {
+/// Metrics of one collector: one, or several that have their query and their labels in common and a column each.
+struct Group<'a> {
+    name: String,
+    query: String,
+    members: Vec<Member<'a>>,
+}
+
+struct Member<'a> {
+    whole: &'a str,
+    suffix: String,
+    usage: &'static str,
+    metric: &'a Node,
+}
+
+/// Puts a metric into a group of its own, or into one that it shares a query with.
+fn group<'a>(root: &Node, metric: &'a Node, groups: &mut Vec<Group<'a>>, report: &mut FileReport<'_>) {
     let at = metric.position;
     let Some(whole) = metric.text("metric_name") else {
         report.error(at, "a metric without `metric_name`; it is left out");
-        return None;
+        return;
     };
     let Some(query) = query_of(root, metric) else {
         report.error(
             at,
             format!("`{whole}` has no query, nor one that its `query_ref` names; it is left out"),
         );
-        return None;
+        return;
     };
-    let Some((name, suffix)) = divided(whole, names) else {
-        report.error(
-            at,
-            format!("`{whole}` cannot be divided into a collector's name and a column's; it is left out"),
-        );
-        return None;
+    let Some(usage) = usage(whole, metric, report) else {
+        return;
     };
-    let usage = usage(whole, metric, report)?;
-    let mut comments = Vec::new();
-    if metric.get("timestamp_value").is_some() {
-        report.error(
-            at,
-            format!("`{whole}` has a `timestamp_value`; samples have no time of their own here"),
-        );
-        comments.push(
-            "DECIDE: the original gave its samples a time of their own, which is not carried over."
-                .to_owned(),
-        );
+    let points: Vec<usize> = whole.match_indices('_').map(|(at, _)| at).collect();
+    for at in points.into_iter().rev() {
+        let (name, suffix) = (whole.get(..at), whole.get(at + 1..));
+        let (Some(name), Some(suffix)) = (name, suffix) else {
+            continue;
+        };
+        if name.is_empty() || suffix.is_empty() {
+            continue;
+        }
+        let member = Member {
+            whole,
+            suffix: suffix.to_owned(),
+            usage,
+            metric,
+        };
+        match groups.iter_mut().find(|group| group.name == name) {
+            None => {
+                groups.push(Group {
+                    name: name.to_owned(),
+                    query,
+                    members: vec![member],
+                });
+                return;
+            }
+            Some(group) if group.takes(&query, &member) => {
+                group.members.push(member);
+                return;
+            }
+            Some(_) => {}
+        }
     }
-    let (query, labels) = statement(metric, &query);
-    let mut columns: Vec<Node> = labels
-        .iter()
-        .map(|label| column(at, label, &[("usage", "LABEL")]))
-        .collect();
-    let mut value = vec![("usage", usage)];
-    if suffix != VALUE {
-        value.push(("rename", suffix.as_str()));
-    }
-    let help = metric.text("help").unwrap_or(whole).to_owned();
-    value.push(("description", help.as_str()));
-    columns.push(column(at, VALUE, &value));
-    let tags = Node::list_at(at, vec![Node::scalar_at(at, "cluster")]);
-    Some(Definition {
-        branch: whole.to_owned(),
-        comments,
-        node: Node::map_at(
-            at,
-            vec![
-                ("name", Node::scalar_at(at, name)),
-                ("query", Node::scalar_at(at, query)),
-                ("tags", tags),
-                ("metrics", Node::list_at(at, columns)),
-            ],
-        ),
-    })
+    report.error(
+        at,
+        format!("`{whole}` cannot be divided into a collector's name and a column's; it is left out"),
+    );
 }
 
-/// The column of a metric's value.
-const VALUE: &str = "value";
+impl Group<'_> {
+    /// Whether a metric can be another column of the same result.
+    fn takes(&self, query: &str, member: &Member<'_>) -> bool {
+        let is_plain = |metric: &Node| {
+            metric.text("value_label").is_none()
+                && metric.get("timestamp_value").is_none()
+                && words(metric, "values").len() == 1
+        };
+        let labels = |metric: &Node| {
+            let fixed = metric.get("static_labels").map_or(&[][..], Node::pairs).iter();
+            let fixed = fixed.map(|(name, text)| (name.value.clone(), text.word().map(str::to_owned)));
+            (words(metric, "key_labels"), fixed.collect::<Vec<_>>())
+        };
+        let wanted = labels(member.metric);
+        let is_label =
+            wanted.0.contains(&member.suffix) || wanted.1.iter().any(|(name, _)| *name == member.suffix);
+        let is_there = self.members.iter().any(|other| other.suffix == member.suffix);
+        query == self.query
+            && is_plain(member.metric)
+            && !is_label
+            && !is_there
+            && self
+                .members
+                .iter()
+                .all(|other| is_plain(other.metric) && labels(other.metric) == wanted)
+    }
+
+    fn definition(&self, report: &mut FileReport<'_>) -> Definition {
+        let first = self.members.first();
+        let (at, branch) = first.map_or((Position::default(), ""), |one| (one.metric.position, one.whole));
+        let mut comments = Vec::new();
+        for Member { whole, metric, .. } in &self.members {
+            if metric.get("timestamp_value").is_some() {
+                report.error(
+                    metric.position,
+                    format!("`{whole}` has a `timestamp_value`; samples have no time of their own here"),
+                );
+                comments.push(
+                    "DECIDE: the original gave its samples a time of their own, which is not carried over."
+                        .to_owned(),
+                );
+            }
+        }
+        let (query, labels) = match self.members.as_slice() {
+            [one] => statement(one.metric, &self.query),
+            several => statement_of(several, &self.query),
+        };
+        let mut columns: Vec<Node> = labels
+            .iter()
+            .map(|label| column(at, label, &[("usage", "LABEL")]))
+            .collect();
+        let is_one = self.members.len() == 1;
+        for member in &self.members {
+            let name = match is_one {
+                true => value_column(&labels),
+                false => member.suffix.clone(),
+            };
+            let mut value = vec![("usage", member.usage)];
+            if member.suffix != name {
+                value.push(("rename", member.suffix.as_str()));
+            }
+            let help = member.metric.text("help").unwrap_or(member.whole);
+            value.push(("description", help));
+            columns.push(column(at, &name, &value));
+        }
+        let tags = Node::list_at(at, vec![Node::scalar_at(at, "cluster")]);
+        let mut pairs = vec![
+            ("query", Node::scalar_at(at, query)),
+            ("tags", tags),
+            ("metrics", Node::list_at(at, columns)),
+        ];
+        let branch = if is_one { branch } else { self.name.as_str() };
+        if branch != self.name {
+            pairs.push(("name", Node::scalar_at(at, self.name.as_str())));
+        }
+        Definition {
+            branch: branch.to_owned(),
+            comments,
+            node: Node::map_at(at, pairs),
+        }
+    }
+}
+
+/// The column of a metric's value: one that is no label.
+fn value_column(labels: &[String]) -> String {
+    let mut name = "value".to_owned();
+    while labels.contains(&name) {
+        name.push('_');
+    }
+    name
+}
+
+fn words(metric: &Node, key: &str) -> Vec<String> {
+    let items = metric.get(key).map_or(&[][..], Node::items);
+    items.iter().filter_map(Node::word).map(str::to_owned).collect()
+}
 
 fn column(at: Position, name: &str, properties: &[(&str, &str)]) -> Node {
     Node::column(&At::new(String::new(), at), name, properties)
@@ -154,25 +254,9 @@ fn query_of(root: &Node, metric: &Node) -> Option<String> {
     found.and_then(|query| query.text("query")).map(str::to_owned)
 }
 
-/// The name in front of an underscore and what is behind it, so that no other metric has the former.
-fn divided(whole: &str, names: &mut HashSet<String>) -> Option<(String, String)> {
-    let points: Vec<usize> = whole.match_indices('_').map(|(at, _)| at).collect();
-    for at in points.into_iter().rev() {
-        let (name, suffix) = (whole.get(..at)?, whole.get(at + 1..)?);
-        if !name.is_empty() && !suffix.is_empty() && names.insert(name.to_owned()) {
-            return Some((name.to_owned(), suffix.to_owned()));
-        }
-    }
-    None
-}
-
-/// The statement, with a column for each label and one for the value; and the labels.
-fn statement(metric: &Node, query: &str) -> (String, Vec<String>) {
-    let words = |key: &str| -> Vec<String> {
-        let items = metric.get(key).map_or(&[][..], Node::items);
-        items.iter().filter_map(Node::word).map(str::to_owned).collect()
-    };
-    let mut labels = words("key_labels");
+/// The columns of labels as they are selected, and their names.
+fn selected_labels(metric: &Node) -> (Vec<String>, Vec<String>) {
+    let mut labels = words(metric, "key_labels");
     let mut selected: Vec<String> = labels
         .iter()
         .map(|label| format!("q.{}", identifier(label)))
@@ -185,26 +269,41 @@ fn statement(metric: &Node, query: &str) -> (String, Vec<String>) {
         ));
         labels.push(name.value.clone());
     }
-    let values = words("values");
+    (selected, labels)
+}
+
+/// The statement, with a column for each label and one for each metric; and the labels.
+fn statement_of(members: &[Member<'_>], query: &str) -> (String, Vec<String>) {
+    let first = members.first().map(|one| selected_labels(one.metric));
+    let (mut selected, labels) = first.unwrap_or_default();
+    for Member { suffix, metric, .. } in members {
+        let column = words(metric, "values").pop().unwrap_or_default();
+        selected.push(format!("q.{} AS {}", identifier(&column), identifier(suffix)));
+    }
+    (wrapped(query, &selected.join(", "), ""), labels)
+}
+
+/// The statement, with a column for each label and one for the value; and the labels.
+fn statement(metric: &Node, query: &str) -> (String, Vec<String>) {
+    let (mut selected, mut labels) = selected_labels(metric);
+    let values = words(metric, "values");
     let mut more = String::new();
-    match (
-        metric.text("static_value"),
-        metric.text("value_label"),
-        values.as_slice(),
-    ) {
-        (Some(number), _, []) => selected.push(format!("{number} AS {VALUE}")),
-        (_, Some(label), [_, ..]) => {
+    let own_label = metric.text("value_label").filter(|_| !values.is_empty());
+    labels.extend(own_label.map(str::to_owned));
+    let value = value_column(&labels);
+    match (metric.text("static_value"), own_label, values.as_slice()) {
+        (Some(number), _, []) => selected.push(format!("{number} AS {value}")),
+        (_, Some(label), _) => {
             let rows: Vec<String> = values
                 .iter()
                 .map(|value| format!("({}, q.{}::float8)", literal(value), identifier(value)))
                 .collect();
-            more = format!(", LATERAL (VALUES {}) AS v(label, {VALUE})", rows.join(", "));
+            more = format!(", LATERAL (VALUES {}) AS v(label, {value})", rows.join(", "));
             selected.push(format!("v.label AS {}", identifier(label)));
-            selected.push(format!("v.{VALUE}"));
-            labels.push(label.to_owned());
+            selected.push(format!("v.{value}"));
         }
-        (_, _, [value, ..]) => selected.push(format!("q.{} AS {VALUE}", identifier(value))),
-        (None, _, []) => selected.push(format!("NULL::float8 AS {VALUE}")),
+        (_, None, [column, ..]) => selected.push(format!("q.{} AS {value}", identifier(column))),
+        (None, None, []) => selected.push(format!("NULL::float8 AS {value}")),
     }
     (wrapped(query, &selected.join(", "), &more), labels)
 }

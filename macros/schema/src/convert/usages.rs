@@ -3,7 +3,7 @@
 use crate::read::node::{Kind, Node};
 use crate::read::position::At;
 use crate::read::report::FileReport;
-use crate::read::sql::{identifier, literal, wrapped};
+use crate::sql::around::{identifier, literal, wrapped};
 
 /// The definition with a query that yields numbers.
 pub(crate) fn in_our_words(
@@ -36,7 +36,7 @@ pub(crate) fn in_our_words(
                     key.value
                 ));
                 (
-                    format!("1000 * extract(epoch FROM q.{name}::interval) AS {name}"),
+                    format!("1000 * extract(epoch FROM nullif(q.{name}::text, '-1')::interval) AS {name}"),
                     as_gauge(properties, Some(format!("{}_milliseconds", key.value))),
                 )
             }

@@ -38,12 +38,7 @@ pub(crate) fn file(sources: &[&str], definitions: &[Definition]) -> String {
 
 fn entry(text: &mut String, key: &str, value: &Node) {
     match &value.kind {
-        Kind::Scalar(words) if words.trim().contains('\n') => {
-            let _ = writeln!(text, "  {key}: |");
-            for line in words.trim_end().trim_start_matches('\n').lines() {
-                let _ = writeln!(text, "    {}", line.replace('\t', "    ").trim_end());
-            }
-        }
+        Kind::Scalar(words) if is_for_a_block(words) => block(text, key, words),
         Kind::List(items) if key == "metrics" || key == "predicate_queries" => {
             let _ = writeln!(text, "  {key}:");
             for item in items {
@@ -53,6 +48,29 @@ fn entry(text: &mut String, key: &str, value: &Node) {
         _ => {
             let _ = writeln!(text, "  {key}: {}", flow(value));
         }
+    }
+}
+
+/// Whether a text has lines, and nothing that only quotes can hold.
+fn is_for_a_block(text: &str) -> bool {
+    let is_plain =
+        |c: char| c == '\n' || c == '\t' || !c.is_control() && !"\u{feff}\u{2028}\u{2029}".contains(c);
+    text.trim().contains('\n') && text.replace("\r\n", "\n").chars().all(is_plain)
+}
+
+/// A text as it is, line by line.
+fn block(text: &mut String, key: &str, words: &str) {
+    let lines: Vec<&str> = words
+        .trim_end()
+        .lines()
+        .skip_while(|line| line.trim().is_empty())
+        .collect();
+    // The first line says how far all are indented, unless a number does.
+    let is_deeper = lines.first().is_some_and(|line| line.starts_with([' ', '\t']));
+    let _ = writeln!(text, "  {key}: |{}", if is_deeper { "2" } else { "" });
+    for line in lines {
+        let line = if line.trim().is_empty() { "" } else { line };
+        let _ = writeln!(text, "{}{line}", if line.is_empty() { "" } else { "    " });
     }
 }
 
@@ -84,7 +102,8 @@ fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let is_word =
         text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && text.chars().all(is_plain);
-    if is_word {
+    // A word for "nothing" in quotes is a text.
+    if is_word && !text.eq_ignore_ascii_case("null") {
         text.to_owned()
     } else {
         // A text of JSON is one of YAML.

@@ -12,11 +12,27 @@ const LINES: usize = 3;
 pub(crate) fn advice(text: &str, at: Position) -> String {
     let line = usize::try_from(at.line).unwrap_or(0);
     let lines: Vec<&str> = text.lines().take(line).collect();
+    if has_second_document(&lines) {
+        return "; put what is behind the line `---` into a file of its own, or remove that line".to_owned();
+    }
     let near = lines.iter().rev().take(LINES + 1);
     near.copied()
         .find_map(of_line)
         .map(|advice| format!("; {advice}"))
         .unwrap_or_default()
+}
+
+/// Whether a document ends, and another begins, on one of the last two lines.
+fn has_second_document(lines: &[&str]) -> bool {
+    let is_content = |line: &&str| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with(['#', '%'])
+    };
+    let last = lines.len().saturating_sub(2);
+    let begins = |(at, line): (usize, &&str)| {
+        at >= last && line.trim_end() == "---" && lines.iter().take(at).any(is_content)
+    };
+    lines.iter().enumerate().any(begins)
 }
 
 fn of_line(line: &str) -> Option<String> {

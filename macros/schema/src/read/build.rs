@@ -73,6 +73,13 @@ impl Node {
         }
     }
 
+    /// Takes a key away.
+    pub(crate) fn remove(&mut self, key: &str) {
+        if let Kind::Map(pairs) = &mut self.kind {
+            pairs.retain(|(word, _)| word.value != key);
+        }
+    }
+
     /// The text of a scalar, without what surrounds it.
     pub(crate) fn word(&self) -> Option<&str> {
         match &self.kind {

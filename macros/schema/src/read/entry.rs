@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::alternatives::alternatives;
 use super::given::{Entry, Given, GivenColumn, Pair, Written};
 use super::node::{Kind, Node};
 use super::position::{At, Position};
@@ -38,12 +39,16 @@ pub(crate) fn own_words(
     node: &Node,
     report: &mut FileReport<'_>,
 ) -> Vec<(At<String>, Node)> {
-    let node = foreign::translated(node, report);
-    histogram::expanded(key, node, report)
+    let mut entries = Vec::new();
+    for (key, node) in alternatives(key, node) {
+        let node = foreign::translated(&node, report);
+        entries.extend(histogram::expanded(&key, node, report));
+    }
+    entries
 }
 
 /// Whether an entry only holds anchors for others, as `.name` and `x-name` do in files of Compose and of CI.
-fn is_holder(key: &str) -> bool {
+pub(crate) fn is_holder(key: &str) -> bool {
     key.starts_with('.') || key.starts_with("x-")
 }
 

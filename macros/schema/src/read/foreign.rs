@@ -37,6 +37,14 @@ const FOREIGN: [Foreign; 6] = [
     Foreign {
         name: "predicate_query",
         translate: |node| {
+            let is_blank = match &node.kind {
+                Kind::Null => true,
+                Kind::Scalar(text) => text.trim().is_empty(),
+                Kind::List(_) | Kind::Map(_) => false,
+            };
+            if is_blank {
+                return Ok(Vec::new());
+            }
             let pair = (At::new("predicate_query".to_owned(), node.position), node.clone());
             let map = of(node, Kind::Map(vec![pair]));
             Ok(vec![("predicate_queries", of(node, Kind::List(vec![map])))])

@@ -7,7 +7,7 @@
 use super::node::{Kind, Node};
 use super::position::At;
 use super::report::FileReport;
-use super::sql::{identifier, wrapped};
+use crate::sql::around::{identifier, wrapped};
 
 type Entry = (At<String>, Node);
 
@@ -135,8 +135,8 @@ fn buckets(branch: &At<String>, node: &Node, key: &At<String>, suffix: &str, pro
         node.text("query").unwrap_or_default(),
         &format!("{selected}b.le, b.bucket"),
         &format!(
-            ", LATERAL (SELECT u.le::text AS le, u.bucket::float8 AS bucket FROM unnest(q.{bounds}, q.{counts}) AS u(le, bucket) \
-             UNION ALL SELECT '+Inf', q.{count}::float8) AS b"
+            ", LATERAL (SELECT u.le::float8 AS le, u.bucket::float8 AS bucket FROM unnest(q.{bounds}, q.{counts}) AS u(le, bucket) \
+             UNION ALL SELECT 'Infinity', q.{count}::float8) AS b"
         ),
     );
     let mut entry = node.clone();

@@ -2,6 +2,7 @@
 //! a single key or value.
 
 pub(crate) mod advice;
+pub(crate) mod alternatives;
 pub(crate) mod build;
 pub(crate) mod build_source;
 pub(crate) mod diagnostic;
@@ -15,6 +16,5 @@ pub(crate) mod report;
 pub(crate) mod runonserver;
 pub(crate) mod scalar;
 pub(crate) mod source;
-pub(crate) mod sql;
 pub(crate) mod tree;
 pub(crate) mod value;

@@ -4,9 +4,9 @@
 //! that needs a cast. So a shipped statement qualifies every function, relation and type, and types every operand. What
 //! the text alone shows of the contrary is found here, at build; the rest by a test on servers.
 
-use super::sql::scan::{Kind, tokens};
 use crate::model::{Collector, Tag};
 use crate::read::diagnostic::{Diagnostic, Severity};
+use crate::sql::scan::{Kind, tokens};
 
 /// Words that stand before a parenthesis and belong to the grammar: no search path is asked for them.
 const GRAMMAR: [&str; 6] = ["array", "coalesce", "exists", "greatest", "least", "nullif"];

@@ -12,7 +12,6 @@ pub(crate) mod names;
 pub(crate) mod server_settings;
 pub(crate) mod set;
 pub(crate) mod settings;
-pub(crate) mod sql;
 pub(crate) mod statement;
 pub(crate) mod tags;
 pub(crate) mod tune;

@@ -54,6 +54,11 @@ pub(crate) fn checked(name: &At<String>, value: &str, report: &mut FileReport<'_
     })
 }
 
+/// Whether no definition may make a setting.
+pub(crate) fn is_fixed(name: &str) -> bool {
+    FIXED.iter().any(|(fixed, _)| fixed.eq_ignore_ascii_case(name))
+}
+
 fn is_part(part: &str) -> bool {
     let starts_well = part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts_well

@@ -1,13 +1,13 @@
 //! The text of a statement: one, that reads, and what may stand in front of it.
 
 use super::server_settings;
-use super::sql::count::{Statements, statements};
-use super::sql::judge::{Refusal, console_refusal, refusal};
-use super::sql::prelude::{Assignment, prelude};
 use crate::model::{Collector, Setting, Tag, Text};
 use crate::read::given::{Pair, Written};
 use crate::read::position::{At, Position};
 use crate::read::report::FileReport;
+use crate::sql::count::{Statements, statements};
+use crate::sql::judge::{Refusal, console_refusal, refusal};
+use crate::sql::prelude::{Assignment, prelude};
 
 /// The text of one statement, without the blank lines around it, so that its first line is the line its position names.
 pub(crate) fn checked(text: &At<&str>, what: &str, report: &mut FileReport<'_>) -> String {
