@@ -11,6 +11,7 @@
 //! | [`selection`] | jobs of different collectors do not disturb each other |
 //! | [`tutorial`] | the steps of docs/tutorial.md do what it says |
 //! | [`check`] | statements that a server refuses, and results that are not what definitions say |
+//! | [`outside`] | files in the manner of public ones give what their authors meant, as they are and converted |
 //! | [`record`] | what servers say is written beside the definitions, and told without a server from then on |
 //! | [`doctor`] | problems are named, and its statements put them right |
 //! | [`extensions`] | what to create, update, preload and grant for extensions, by statements that do it |
@@ -31,6 +32,7 @@ mod files_of_1x;
 mod load;
 mod mistakes;
 mod new;
+mod outside;
 mod record;
 mod reload;
 mod reports;
