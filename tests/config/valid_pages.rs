@@ -66,6 +66,40 @@ part_one: { query: \"SELECT 'b' AS y, 'a' AS x, 2 AS more\", metrics: [ y: { usa
     );
 }
 
+/// As a file of postgres_exporter does when it is laid over the compiled set.
+#[test]
+fn a_collector_over_the_compiled_set_may_yield_a_metric_of_it() {
+    let url = database("valid_layer");
+    let directory = Directory::new(&[(
+        "queries.yaml",
+        "
+pg_is: { query: SELECT 5 AS in_recovery, master: true, metrics: [ in_recovery: { usage: GAUGE, description: from outside } ] }
+pg_db_xact: { query: \"SELECT 'elsewhere' AS datname, 9 AS commit\", master: true, metrics: [ datname: { usage: LABEL }, commit: { usage: GAUGE } ] }
+hist_secs: { query: \"SELECT '1' AS le, 9 AS bucket\", master: true, metrics: [ le: { usage: LABEL }, bucket: { usage: GAUGE } ] }
+hist: { query: SELECT 0.3 AS secs, master: true, metrics: [ secs: { usage: HISTOGRAM, bucket: [1], description: h } ] }
+pg: { timeout: 30 }
+pg_db: { timeout: 30 }
+",
+    )]);
+    let exporter = program(&url).arg("--config").arg(directory.path()).start();
+    let page = valid(&exporter);
+    assert_eq!(
+        page.value("pg_is_in_recovery", &[]),
+        Some(0.0),
+        "the compiled one's"
+    );
+    assert_eq!(
+        page.value("pg_db_xact_commit", &[("datname", "elsewhere")]),
+        Some(9.0),
+        "another series of that family"
+    );
+    assert!(page.all("pg_db_xact_commit").count() > 1);
+    assert_eq!(page.value("hist_secs_bucket", &[("le", "+Inf")]), Some(1.0));
+    let first = page.value("hist_secs_bucket", &[("le", "1")]);
+    assert!([Some(9.0), Some(1.0)].contains(&first), "{first:?}");
+    assert_eq!(page.value("pg_exporter_duplicate_series", &[]), Some(2.0));
+}
+
 #[test]
 fn the_exporters_own_metrics_stay_its_own() {
     let url = database("valid_own");
@@ -170,7 +204,10 @@ nan: { query: \"SELECT '7'::jsonb AS j, B'101' AS b, 'NaN' AS n, 'seven' AS s\",
     )]);
     let exporter = exporter(&url, &directory);
     let page = valid(&exporter);
-    assert_eq!(page.value("nan_j", &[]), Some(7.0));
+    assert_eq!(
+        [page.value("nan_j", &[]), page.value("nan_b", &[])],
+        [Some(7.0), Some(101.0)]
+    );
     assert_eq!(
         page.value("pg_exporter_query_missing_columns", &[("query", "size")]),
         Some(1.0)
@@ -190,6 +227,10 @@ nan: { query: \"SELECT '7'::jsonb AS j, B'101' AS b, 'NaN' AS n, 'seven' AS s\",
     let log = exporter.stderr();
     assert_eq!(log.matches("the result lacks size_bytes").count(), 1, "{log}");
     assert!(log.contains("\"s holds what is no number"), "{log}");
+    let of_numbers = log
+        .lines()
+        .filter(|line| line.contains("no number") && !line.contains("\"s holds"));
+    assert_eq!(of_numbers.count(), 0, "j, b and n hold numbers, or NaN: {log}");
     let (code, text) = doctor(&url, &directory, &[]);
     assert!(
         code == 1 && text.contains("collector size in valid_missing: the result lacks size_bytes"),
