@@ -17,6 +17,7 @@ mod settings;
 mod shop;
 mod site;
 mod slots;
+mod stand_ins;
 mod standby;
 mod statements;
 mod tables;
