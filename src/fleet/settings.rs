@@ -26,6 +26,7 @@ pub(super) struct Reader<'a> {
     pub(super) base: &'a Base,
     pub(super) catalog: &'a Catalog,
     pub(super) pace: &'a Pace,
+    pub(super) surroundings: &'a Surroundings,
     pub(super) found: Vec<Diagnostic>,
 }
 
@@ -79,10 +80,7 @@ impl Reader<'_> {
             inherited: libpq(target, |key| !target.own.contains_key(key)),
             password: password(target),
         };
-        let environment = Surroundings {
-            files: self.base.files.clone(),
-        };
-        match ConnInfo::of_parts(parts, &environment) {
+        match ConnInfo::of_parts(parts, self.surroundings) {
             Ok(info) => Some(info),
             Err(error) => {
                 self.refused(target, &error);
@@ -297,12 +295,11 @@ fn password(target: &Merged) -> Option<PasswordSource> {
 }
 
 /// All that is said of a target, without where: two that mean the same are the same target. Secrets are compared, and not shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Meaning {
     given: Vec<(&'static str, Given)>,
     /// What a service file adds.
-    server: String,
-    user: String,
+    info: Arc<ConnInfo>,
 }
 
 impl Meaning {
@@ -312,9 +309,14 @@ impl Meaning {
         let labels = ("labels", Given::Labels(settings.config.labels.clone()));
         Self {
             given: said.chain([labels]).collect(),
-            server: settings.endpoint.info.place(),
-            user: settings.endpoint.info.user().to_owned(),
+            info: Arc::clone(&settings.endpoint.info),
         }
+    }
+}
+
+impl PartialEq for Meaning {
+    fn eq(&self, other: &Self) -> bool {
+        self.given == other.given && self.info.means_the_same_as(&other.info)
     }
 }
 

@@ -56,6 +56,11 @@ impl Read {
         }
     }
 
+    /// These were read as well.
+    pub(super) fn also(&mut self, files: impl Iterator<Item = (PathBuf, Stamp)>) {
+        self.stamps.extend(files);
+    }
+
     /// Whether each is as it was.
     pub(super) fn is_unchanged(&self, files: &Files) -> bool {
         self.stamps

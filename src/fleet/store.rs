@@ -14,6 +14,7 @@ use pg_exporter_schema::Diagnostic;
 
 use super::base::Base;
 use super::engine::Engine;
+use super::environment::Surroundings;
 use super::settings::{Meaning, Reader};
 use super::shard::Shard;
 use super::sources;
@@ -101,13 +102,15 @@ fn understand(
     catalog: &Catalog,
     pace: &Pace,
 ) -> (Read, Result<Understood, TargetsError>) {
-    let (read, outcome) = sources::read(&sources.paths, &sources.base.files);
+    let (mut read, outcome) = sources::read(&sources.paths, &sources.base.files);
+    let surroundings = Surroundings::new(sources.base.files.clone());
     let merged = outcome.and_then(|()| pg_exporter_schema::targets(&read.sources));
     let understood = merged.and_then(|merged| {
         let mut reader = Reader {
             base: &sources.base,
             catalog,
             pace,
+            surroundings: &surroundings,
             found: Vec::new(),
         };
         let mut understood = Understood {
@@ -135,6 +138,7 @@ fn understand(
             Err(reader.found)
         }
     });
+    read.also(surroundings.into_looked_at());
     (
         read,
         understood.map_err(|diagnostics| TargetsError { diagnostics }),

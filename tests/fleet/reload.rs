@@ -4,7 +4,7 @@ use pg_exporter_lab::process::Signal;
 use pg_exporter_lab::wait_until;
 use serde_json::Value;
 
-use crate::support::{Fleet, SOON, server, target};
+use crate::support::{Files, Fleet, SOON, server, target};
 
 /// Backends of the sessions of a name, with their beginnings.
 fn sessions(name: &str) -> String {
@@ -130,4 +130,49 @@ fn a_dry_run_tells_the_difference() {
     fleet.exporter.signal(Signal::HUP);
     fleet.wait_for("/primary?target=dry-c", 200);
     assert_eq!(fleet.get("/primary?target=dry-b").status, 404);
+}
+
+#[test]
+fn a_service_file_is_watched_too() {
+    let section = |name: &str, application: &str| {
+        format!(
+            "[{name}]\nhost=127.0.0.1\nport={}\ndbname=postgres\nuser=postgres\nsslmode=disable\napplication_name={application}\n",
+            server().port()
+        )
+    };
+    let files = Files::new();
+    let write = |changing: &str, more: &str| {
+        files.write(
+            "pg_service.conf",
+            &(section("same", "service-same") + &section("changing", changing) + more),
+        )
+    };
+    let path = write("service-before", "");
+    let targets = "defaults: { auto_discovery: false, connect_timeout: 5s, health_connect_interval: 1h }\ntargets:\n  \
+                   - { name: same, service: same }\n  - { name: changing, service: changing }\n";
+    let fleet = Fleet::start_with(targets, |builder| builder.env("PGSERVICEFILE", path));
+    for name in ["same", "changing"] {
+        fleet.wait_for(&format!("/primary?target={name}"), 200);
+        fleet.page(name);
+    }
+    let before = sessions("service-same");
+    assert!(!before.is_empty() && !sessions("service-before").is_empty());
+    write("service-after", "");
+    wait_until("it is another server's", SOON, || {
+        sessions("service-before").is_empty() && !sessions("service-after").is_empty()
+    });
+    // A broken one changes nothing, and is told of.
+    let kept = sessions("service-after");
+    files.write("pg_service.conf", &section("same", "service-same"));
+    let reloaded = || {
+        fleet
+            .own_page()
+            .value("pg_exporter_targets_last_reload_successful", &[])
+    };
+    wait_until("the mistake is told of", SOON, || reloaded() == Some(0.0));
+    assert_eq!(fleet.get("/primary?target=changing").status, 200);
+    write("service-after", "# mended\n");
+    wait_until("it is mended", SOON, || reloaded() == Some(1.0));
+    assert_eq!(sessions("service-same"), before, "the same sessions");
+    assert_eq!(sessions("service-after"), kept, "the same sessions");
 }

@@ -2,7 +2,7 @@
 //! defaults.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::Position;
 use super::keywords::Keyword;
@@ -19,6 +19,9 @@ pub trait Environment {
     fn files(&self) -> Files {
         Files::default()
     }
+
+    /// A service file is about to be looked for there: what it gives may be another thing later.
+    fn looks_at(&self, _service_file: &Path) {}
 
     /// Where `.pgpass`, `.pg_service.conf` and `.postgresql/` are: `$HOME`, else what the account database says.
     fn home_dir(&self) -> Option<PathBuf> {

@@ -87,7 +87,7 @@ impl fmt::Display for Host {
 }
 
 /// The servers of some connection information.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::postgres) struct Hosts {
     list: Vec<Host>,
     /// No host was given: the list holds the places of a local server, and one of them is used at a time.

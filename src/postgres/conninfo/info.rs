@@ -118,6 +118,17 @@ impl ConnInfo {
         })
     }
 
+    /// Whether sessions by the other one are as good as by this one. Passwords are read for each connection, so they are none of it.
+    #[must_use]
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        self.hosts == other.hosts
+            && self.user == other.user
+            && self.database == other.database
+            && self.password_file == other.password_file
+            && self.tls == other.tls
+            && self.session == other.session
+    }
+
     /// Whether the connection string itself holds a password or a pass phrase: who sees the one sees the other.
     #[must_use]
     pub fn has_secret(&self) -> bool {

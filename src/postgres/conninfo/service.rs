@@ -39,6 +39,7 @@ pub(in crate::postgres) fn fill(
             is_public: file.is_public,
             name: name.clone(),
         };
+        environment.looks_at(&section.path);
         let read = match section.content(&environment.files()) {
             Err(FileError::Unseen(_)) if !file.is_required => continue,
             read => read.map_err(|error| section.unreadable(error))?,

@@ -64,7 +64,7 @@ pub struct Keepalives {
 }
 
 /// All of the above.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::postgres) struct SessionParameters {
     pub(in crate::postgres) target: TargetSessionAttrs,
     pub(in crate::postgres) balance: LoadBalanceHosts,
