@@ -10,6 +10,7 @@ use super::overview::collisions::Collisions;
 use super::overview::own_metrics;
 use super::overview::own_metrics::View;
 use super::page::assemble::Pages;
+use super::page::compress::Compressors;
 use super::page::section::Part;
 use super::request::{Page, Request};
 use super::run::target::Target;
@@ -26,6 +27,14 @@ pub(in crate::scrape) struct Answers {
 }
 
 impl Answers {
+    /// Pages that are compressed by these.
+    pub(in crate::scrape) fn compressed_by(compressors: Compressors) -> Self {
+        Self {
+            pages: Pages::compressed_by(compressors),
+            ..Self::default()
+        }
+    }
+
     /// The page of what is there now: results of that run or since, and cached ones that it did not renew.
     pub(in crate::scrape) fn page(&mut self, target: &Target, request: &Request, run: RunStart) -> Page {
         let Request {

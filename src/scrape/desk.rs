@@ -21,6 +21,7 @@ use super::run::target::Target;
 use super::schedule::queue::{Action, Client, ClientId, Event, Queue};
 use super::schedule::run_id::{RunId, RunStart};
 use super::summary::Summaries;
+use super::tools::Tools;
 use crate::values::{about, this_target};
 
 /// How often idle connections are looked at between scrapes.
@@ -32,12 +33,13 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Serves a target until the last handle on it is dropped. A panic outside of a run costs what was known of the target: it begins
 /// anew.
 pub(in crate::scrape) async fn serve(
-    make: impl Fn() -> Target,
+    make: impl Fn(&Tools) -> Target,
     summaries: Summaries,
     mut inbox: mpsc::Receiver<Message>,
+    tools: Tools,
 ) {
     loop {
-        let mut desk = Desk::new(make(), summaries.clone());
+        let mut desk = Desk::new(make(&tools), summaries.clone(), &tools);
         match AssertUnwindSafe(desk.serve(&mut inbox)).catch_unwind().await {
             Ok(()) => return desk.end().await,
             Err(_) => tracing::error!("a target's scrape task panicked; it begins anew"),
@@ -73,14 +75,14 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(target: Target, summaries: Summaries) -> Self {
+    fn new(target: Target, summaries: Summaries, tools: &Tools) -> Self {
         let target = Rc::new(target);
         let guarded = Rc::clone(&target);
         let guard = spawn_local(about(this_target(), async move { guarded.keep_guard().await }));
         Self {
             queue: Queue::new(target.slots()),
             target,
-            answers: Answers::default(),
+            answers: Answers::compressed_by(tools.compressors.clone()),
             summaries,
             guard: guard.abort_handle(),
             ceiling: Ceiling::default(),

@@ -18,6 +18,7 @@ mod schedule;
 mod scraper;
 mod summary;
 mod thread;
+mod tools;
 
 pub use exporter_page::{ExporterPage, TargetLine, TargetsLoad};
 pub use overview::{CollectorOverview, DatabaseOverview, Overview, ServerOverview};

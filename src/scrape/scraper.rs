@@ -15,6 +15,7 @@ use super::run::config::Config;
 use super::run::target::{Surroundings, Target};
 use super::summary::{Summaries, Summary};
 use super::thread::ScrapeThread;
+use super::tools::Tools;
 use crate::catalog::Catalog;
 use crate::postgres::connect::Endpoint;
 use crate::values::about;
@@ -45,13 +46,20 @@ impl Scraper {
         let summaries = Summaries::default();
         let written = summaries.clone();
         let target = config.target.clone();
-        thread.spawn(move || {
-            let make = move || {
+        thread.spawn(move |tools| {
+            let make = move |tools: &Tools| {
                 let (endpoint, config) = (endpoint.clone(), config.clone());
                 let (catalog, surroundings) = (Arc::clone(&catalog), surroundings.clone());
-                Target::new(endpoint, config, catalog, surroundings, from_rows::wanted())
+                Target::new(
+                    endpoint,
+                    config,
+                    catalog,
+                    surroundings,
+                    from_rows::wanted(),
+                    tools,
+                )
             };
-            Box::pin(about(target, desk::serve(make, written, inbox)))
+            Box::pin(about(target, desk::serve(make, written, inbox, tools)))
         });
         Self {
             messages,

@@ -10,6 +10,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 
+use super::tools::Tools;
 use crate::health::Beat;
 
 /// How often the thread says that it turns.
@@ -18,8 +19,8 @@ const PULSE: Duration = Duration::from_secs(1);
 /// A thread that has not turned for so long hangs. Rendering the largest page takes less than a second.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// What a target does on its thread, made there.
-type Life = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()> + Send>;
+/// What a target does on its thread, made there of what all on it share.
+type Life = Box<dyn FnOnce(Tools) -> LocalBoxFuture<'static, ()> + Send>;
 
 /// A handle on a scrape thread, cheap to clone. The thread ends when the last handle is dropped.
 #[derive(Clone)]
@@ -40,11 +41,12 @@ impl ScrapeThread {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             LocalSet::new().block_on(&runtime, async move {
+                let tools = Tools::default();
                 let mut pulse = tokio::time::interval(PULSE);
                 loop {
                     tokio::select! {
                         life = inbox.recv() => match life {
-                            Some(life) => drop(spawn_local(life())),
+                            Some(life) => drop(spawn_local(life(tools.clone()))),
                             None => return,
                         },
                         _ = pulse.tick() => own.beat(),
@@ -64,7 +66,7 @@ impl ScrapeThread {
     /// Makes a task there.
     pub(in crate::scrape) fn spawn(
         &self,
-        life: impl FnOnce() -> LocalBoxFuture<'static, ()> + Send + 'static,
+        life: impl FnOnce(Tools) -> LocalBoxFuture<'static, ()> + Send + 'static,
     ) {
         // Where the thread is gone, its targets say so to who asks.
         let _ = self.lives.send(Box::new(life));

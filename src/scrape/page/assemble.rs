@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::compress::{Codec, Made, Stream, gzip, zstd};
+use super::compress::{Codec, Compressors, Made, Stream};
 use super::format::{Format, Names};
 use super::section::{Part, Rendering, Section};
 use super::shared::{Gathered, Shared};
@@ -19,14 +19,21 @@ use crate::self_metrics::Metric;
 pub(in crate::scrape) struct Pages {
     sections: BTreeMap<String, Section>,
     shared: Shared,
-    gzip: gzip::Compressor,
-    zstd: zstd::Compressor,
+    compressors: Compressors,
     names: Names,
     /// The set of collectors that `names` are of.
     live: Option<Arc<Live>>,
 }
 
 impl Pages {
+    /// Pages that are compressed by these.
+    pub(in crate::scrape) fn compressed_by(compressors: Compressors) -> Self {
+        Self {
+            compressors,
+            ..Self::default()
+        }
+    }
+
     /// Sections are of this set from now on. `own` are the exporter's own metrics that are on the page. Whether it is another
     /// set than before.
     pub(in crate::scrape) fn follow(&mut self, live: Arc<Live>, own: &[&Metric], namespace: &str) -> bool {
@@ -121,8 +128,14 @@ impl Pages {
         };
         let packed = match encoding {
             Encoding::Identity => None,
-            Encoding::Gzip => Some(pack(&mut self.gzip, &own, format, &mut each, Rendering::gzip)),
-            Encoding::Zstd => Some(pack(&mut self.zstd, &own, format, &mut each, Rendering::zstd)),
+            Encoding::Gzip => Some(
+                self.compressors
+                    .gzip(|codec| pack(codec, &own, format, &mut each, Rendering::gzip)),
+            ),
+            Encoding::Zstd => Some(
+                self.compressors
+                    .zstd(|codec| pack(codec, &own, format, &mut each, Rendering::zstd)),
+            ),
         };
         match packed {
             Some(Ok(chunks)) => return Page { chunks, encoding },

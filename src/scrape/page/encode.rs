@@ -1,6 +1,8 @@
 //! A batch to lines of the page: labels are rendered once per row and shared by all its metrics.
 
+use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,13 +14,17 @@ use super::samples::{FamilyLines, Samples};
 use crate::scrape::rows::batch::Batch;
 use crate::values::exposition::{push_label, push_number};
 
+/// Where lines are written before they are kept, as large as the largest result was; encoders may share it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::scrape) struct Room(Rc<RefCell<Vec<u8>>>);
+
 /// Encodes batches; holds what all of them share.
 #[derive(Debug, Default)]
 pub struct Encoder {
     /// Labels of every series, rendered: `k="v",k="v"`.
     constant: String,
     hasher: RandomState,
-    lines: Vec<u8>,
+    room: Room,
     last_id: u64,
 }
 
@@ -37,6 +43,12 @@ impl Encoder {
             constant: String::from_utf8_lossy(&text).into_owned(),
             ..Self::default()
         }
+    }
+
+    /// The same, which shares a room with others.
+    #[must_use]
+    pub(in crate::scrape) fn writing_in(self, room: Room) -> Self {
+        Self { room, ..self }
     }
 
     /// The lines of a collector's batch. Of rows with equal labels the first is kept; rows above `max_series` are
@@ -63,37 +75,34 @@ impl Encoder {
             served.keys.truncate(limit);
             samples.over_limit = over as u64 * series_per_row;
         }
-        self.families(collector, batch, &served, &observed, &mut samples);
+        let room = self.room.clone();
+        let mut lines = room.0.borrow_mut();
+        lines.clear();
+        self.families(collector, batch, (&served, &observed), &mut lines, &mut samples);
         self.last_id += 1;
         samples.id = self.last_id;
-        samples.bytes = Bytes::copy_from_slice(&self.lines);
+        samples.bytes = Bytes::copy_from_slice(&lines);
         samples
     }
 
     /// `served` are the rows of gauges and counters, `observed` those of histograms.
     fn families(
-        &mut self,
+        &self,
         collector: &Collector,
         batch: &Batch,
-        served: &Blocks,
-        observed: &Blocks,
+        (served, observed): (&Blocks, &Blocks),
+        lines: &mut Vec<u8>,
         samples: &mut Samples,
     ) {
         let keys: Arc<[u64]> = served.keys.as_slice().into();
-        self.lines.clear();
+        samples
+            .families
+            .reserve_exact(collector.values().map(|column| column.families.len()).sum());
         for (value, column) in collector.values().enumerate() {
             if column.usage == Usage::Histogram {
-                histogram::encode(
-                    column,
-                    value,
-                    batch,
-                    observed,
-                    &self.hasher,
-                    &mut self.lines,
-                    samples,
-                );
+                histogram::encode(column, value, batch, observed, &self.hasher, lines, samples);
             } else {
-                let range = self.scalar(column, value, batch, served);
+                let range = scalar(column, value, batch, served, lines);
                 let entries = if range.is_empty() {
                     Arc::from([])
                 } else {
@@ -107,26 +116,6 @@ impl Encoder {
                 });
             }
         }
-    }
-
-    fn scalar(
-        &mut self,
-        column: &Column,
-        value: usize,
-        batch: &Batch,
-        served: &Blocks,
-    ) -> std::ops::Range<usize> {
-        let start = self.lines.len();
-        if !batch.is_absent(value) {
-            for (row, block) in served.iter() {
-                self.lines.extend_from_slice(column.name.as_bytes());
-                self.lines.extend_from_slice(block);
-                self.lines.push(b' ');
-                push_number(batch.value(row, value), &mut self.lines);
-                self.lines.push(b'\n');
-            }
-        }
-        start..self.lines.len()
     }
 
     fn blocks(&self, collector: &Collector, batch: &Batch) -> Blocks {
@@ -163,4 +152,24 @@ impl Encoder {
         }
         text.push(b'}');
     }
+}
+
+fn scalar(
+    column: &Column,
+    value: usize,
+    batch: &Batch,
+    served: &Blocks,
+    lines: &mut Vec<u8>,
+) -> std::ops::Range<usize> {
+    let start = lines.len();
+    if !batch.is_absent(value) {
+        for (row, block) in served.iter() {
+            lines.extend_from_slice(column.name.as_bytes());
+            lines.extend_from_slice(block);
+            lines.push(b' ');
+            push_number(batch.value(row, value), lines);
+            lines.push(b'\n');
+        }
+    }
+    start..lines.len()
 }

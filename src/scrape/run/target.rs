@@ -35,6 +35,7 @@ use crate::scrape::rows::row::has_the_same_rows;
 use crate::scrape::rows::typed::RowHandlers;
 use crate::scrape::schedule::run_id::{RunId, RunStart};
 use crate::scrape::schedule::selection::Selection;
+use crate::scrape::tools::Tools;
 use crate::self_metrics::Telemetry;
 
 /// A target's state, on the scrape thread alone.
@@ -88,19 +89,20 @@ pub(in crate::scrape) struct Runs {
 impl Target {
     /// A target that has not been scraped. The last results of the definitions `wanted` are kept.
     #[must_use]
-    pub fn new(
+    pub(in crate::scrape) fn new(
         endpoint: Endpoint,
         config: Config,
         catalog: Arc<Catalog>,
         surroundings: Surroundings,
         mut wanted: Vec<Arc<Collector>>,
+        tools: &Tools,
     ) -> Self {
         let labels = config.labels.iter().map(|(name, value)| (&**name, &**value));
         let now = Instant::now();
         wanted.extend(surroundings.rows.wanted().cloned());
         Self {
             pool: Pool::new(endpoint.permits().clone()),
-            encoder: RefCell::new(Encoder::new(labels)),
+            encoder: RefCell::new(Encoder::new(labels).writing_in(tools.room.clone())),
             held: Held::default(),
             large: Semaphore::new(1),
             databases: Databases::new(endpoint.clone()),

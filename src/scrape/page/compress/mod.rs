@@ -8,12 +8,37 @@ pub(in crate::scrape) mod gzip;
 pub(in crate::scrape) mod kept;
 pub(in crate::scrape) mod zstd;
 
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
 pub(in crate::scrape) use codec::Codec;
 use kept::{Kept, Work};
+
+/// The compressors of a thread. A page is made in one go, so all targets there use the same ones: the tables of each take several
+/// hundred kilobytes.
+#[derive(Clone, Debug, Default)]
+pub(in crate::scrape) struct Compressors(Rc<RefCell<OfEachKind>>);
+
+#[derive(Debug, Default)]
+struct OfEachKind {
+    gzip: gzip::Compressor,
+    zstd: zstd::Compressor,
+}
+
+impl Compressors {
+    /// Does something with the one for gzip.
+    pub(in crate::scrape) fn gzip<T>(&self, with: impl FnOnce(&mut gzip::Compressor) -> T) -> T {
+        with(&mut self.0.borrow_mut().gzip)
+    }
+
+    /// Does something with the one for zstd.
+    pub(in crate::scrape) fn zstd<T>(&self, with: impl FnOnce(&mut zstd::Compressor) -> T) -> T {
+        with(&mut self.0.borrow_mut().zstd)
+    }
+}
 
 /// A stream in the making.
 #[derive(Debug)]
