@@ -8,7 +8,6 @@ use postgres_types::FromSql;
 use tokio_postgres::Row;
 
 use super::failure::{Failure, Reason};
-use super::rows::columns_of;
 use super::search_path::SearchPath;
 use super::session::{Prepared, Session, StatementKey, batch};
 use crate::catalog::facts::Kind;
@@ -77,8 +76,7 @@ impl Session {
         let mut rows = Vec::with_capacity(asked.len());
         for ((key, _), (row, statement)) in asked.iter().zip(answers) {
             if let Some(statement) = statement {
-                let columns = columns_of(statement.columns()).into();
-                self.prepared.insert(*key, Prepared::Named(statement, columns));
+                self.prepared.insert(*key, Prepared::named(statement));
             }
             let row = row.map_err(Failure::from);
             let row =

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::Pin;
 
 use futures_util::StreamExt as _;
@@ -40,6 +41,23 @@ impl ResultColumn {
             (None, Some(known)) => known.name().to_owned(),
             (None, None) => "unknown".to_owned(),
         }
+    }
+}
+
+/// Tells results of other columns apart: what was found out about one holds for all of its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape(u64);
+
+impl Shape {
+    /// The shape of a result with these columns.
+    pub(in crate::postgres) fn of(columns: &[tokio_postgres::Column]) -> Self {
+        // The same in all sessions.
+        let mut hasher = DefaultHasher::new();
+        for column in columns {
+            let kind = column.type_();
+            (column.name(), kind.oid(), kind.name()).hash(&mut hasher);
+        }
+        Self(hasher.finish())
     }
 }
 

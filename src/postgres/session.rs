@@ -23,7 +23,7 @@ use super::deadline::within;
 use super::encryption::Encryption;
 use super::failure::{Failure, Reason};
 use super::limits::Limits;
-use super::rows::{Format, ResultColumn, columns_of};
+use super::rows::{Format, ResultColumn, Shape};
 use super::search_path;
 use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
@@ -54,10 +54,17 @@ pub struct StatementKey(pub u64);
 #[derive(Debug)]
 pub(in crate::postgres) enum Prepared {
     /// As a named prepared statement.
-    Named(Statement, Arc<[ResultColumn]>),
+    Named(Statement, Shape),
     /// By the simple protocol, with text results: where statements cannot be prepared, or values have no binary form
     /// that can be read. The types are known only if it was prepared before.
-    Simple(Option<Arc<[ResultColumn]>>),
+    Simple(Option<(Box<[ResultColumn]>, Shape)>),
+}
+
+impl Prepared {
+    pub(in crate::postgres) fn named(statement: Statement) -> Self {
+        let shape = Shape::of(statement.columns());
+        Self::Named(statement, shape)
+    }
 }
 
 /// One connection. Dropping it closes the socket at once; [`close`](Self::close) says goodbye, and
@@ -257,8 +264,7 @@ impl Session {
         let row = rows?.pop();
         end?;
         if let Some((key, statement)) = statement? {
-            let columns = columns_of(statement.columns()).into();
-            self.prepared.insert(key, Prepared::Named(statement, columns));
+            self.prepared.insert(key, Prepared::named(statement));
         }
         row.ok_or_else(|| Failure::new(Reason::Other, "the server gave no row"))
     }

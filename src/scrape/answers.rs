@@ -73,7 +73,12 @@ impl Answers {
         self.collisions
             .update(self.pages.overlaps(), &gathered.collisions, left_out.keys());
         let names = shown.map(|(name, _)| name.as_str());
-        self.pages.page(text, &gathered, &names, *format, *encoding)
+        let page = self.pages.page(text, &gathered, &names, *format, *encoding);
+        if config.shares_process {
+            // As a rule another result is there when the next page is made.
+            self.pages.forget_small_renderings();
+        }
+        page
     }
 
     fn own(&self, target: &Target, selection: &Selection, run: RunStart, duplicates: u64) -> Bytes {

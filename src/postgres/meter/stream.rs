@@ -1,6 +1,7 @@
 //! Streams under the driver whose input goes through a meter.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -19,7 +20,6 @@ pub(in crate::postgres) struct Metered<T> {
     inner: T,
     meter: Meter,
     greeting: Greeting,
-    piece: Box<[u8]>,
     /// What is passed on, from a place on.
     output: Vec<u8>,
     taken: usize,
@@ -31,7 +31,6 @@ impl<T> Metered<T> {
             inner,
             meter,
             greeting,
-            piece: vec![0; PIECE].into_boxed_slice(),
             output: Vec::new(),
             taken: 0,
         }
@@ -54,12 +53,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
         // TLS begins behind the answer: nothing of it may be kept here.
         let most = if this.meter.awaits_answer() { 1 } else { PIECE };
         while this.output.is_empty() {
-            let piece = this.piece.get_mut(..most).unwrap_or_default();
-            let mut piece = ReadBuf::new(piece);
-            ready!(Pin::new(&mut this.inner).poll_read(context, &mut piece))?;
+            let mut room = [MaybeUninit::uninit(); PIECE];
+            let mut piece = ReadBuf::uninit(room.get_mut(..most).unwrap_or_default());
+            let Poll::Ready(read) = Pin::new(&mut this.inner).poll_read(context, &mut piece) else {
+                // A connection is idle for most of its life.
+                this.output = Vec::new();
+                return Poll::Pending;
+            };
+            read?;
             if piece.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            this.output.reserve(piece.filled().len());
             this.meter.take(piece.filled(), &mut this.output)?;
         }
         let waiting = this.output.get(this.taken..).unwrap_or_default();

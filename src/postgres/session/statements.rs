@@ -1,5 +1,6 @@
 //! A session's prepared statements.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::catalog::facts::Kind;
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::limits::Limit;
-use crate::postgres::rows::{ResultColumn, columns_of};
+use crate::postgres::rows::{Format, ResultColumn, Shape, columns_of};
 use crate::postgres::search_path::SearchPath;
 
 impl Session {
@@ -69,8 +70,7 @@ impl Session {
                 Some((Some(key), Ok(Some(statement)))) => match parameters_of(&statement) {
                     Some(failure) => failures.push((key, failure)),
                     None => {
-                        let columns = columns_of(statement.columns()).into();
-                        self.prepared.insert(key, Prepared::Named(statement, columns));
+                        self.prepared.insert(key, Prepared::named(statement));
                     }
                 },
                 Some((Some(key), Err(error))) => failures.push((key, Failure::from(error))),
@@ -116,18 +116,28 @@ impl Session {
 
     /// The columns of a prepared statement, where they are known before it runs.
     #[must_use]
-    pub fn columns(&self, key: StatementKey) -> Option<&Arc<[ResultColumn]>> {
+    pub fn columns(&self, key: StatementKey) -> Option<Cow<'_, [ResultColumn]>> {
         match self.prepared.get(&key)? {
-            Prepared::Named(_, columns) => Some(columns),
-            Prepared::Simple(columns) => columns.as_ref(),
+            Prepared::Named(statement, _) => Some(columns_of(statement.columns()).into()),
+            Prepared::Simple(known) => known.as_ref().map(|(columns, _)| Cow::Borrowed(&**columns)),
+        }
+    }
+
+    /// The shape of its result, where that is known before it runs, and how it is written.
+    #[must_use]
+    pub fn shape(&self, key: StatementKey) -> Option<(Shape, Format)> {
+        match self.prepared.get(&key)? {
+            Prepared::Named(_, shape) => Some((*shape, Format::Binary)),
+            Prepared::Simple(known) => known.as_ref().map(|(_, shape)| (*shape, Format::Text)),
         }
     }
 
     /// Runs the statement by the simple protocol from now on: the server does not keep it prepared, as behind a pooler,
     /// or its result has types that the binary format cannot show as the text format does.
     pub fn use_text(&mut self, key: StatementKey) {
-        let columns = self.columns(key).cloned();
-        self.prepared.insert(key, Prepared::Simple(columns));
+        let shape = self.shape(key).map(|(shape, _)| shape);
+        let columns = self.columns(key).map(|columns| columns.into_owned().into());
+        self.prepared.insert(key, Prepared::Simple(columns.zip(shape)));
     }
 
     /// Forgets a statement, so that it is prepared anew.

@@ -254,8 +254,8 @@ impl CollectorOverview {
 }
 
 fn verdicts(live: &Live, state: &State) -> Vec<Option<Verdict>> {
-    let planned: HashMap<&str, _> = state
-        .plan
+    let plan = state.plan();
+    let planned: HashMap<&str, _> = plan
         .verdicts
         .iter()
         .map(|planned| (&*planned.0.branch, planned))

@@ -97,6 +97,13 @@ impl Pages {
         self.sections.values_mut().for_each(Section::forget_renderings);
     }
 
+    /// Gives up of that what is made again in no time.
+    pub(in crate::scrape) fn forget_small_renderings(&mut self) {
+        self.sections
+            .values_mut()
+            .for_each(Section::forget_small_renderings);
+    }
+
     /// Forgets the sections of collectors that are not installed.
     pub(in crate::scrape) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.sections.retain(|name, _| keep(name));

@@ -149,6 +149,14 @@ impl Section {
         self.renderings = PerFormat::default();
     }
 
+    /// Gives up what is made again in no time: what is compressed anew for each page.
+    pub(in crate::scrape) fn forget_small_renderings(&mut self) {
+        for rendering in self.renderings.each_mut() {
+            let keeps = |rendering: &Rendering| rendering.is_outdated || !is_small(&rendering.chunks);
+            *rendering = rendering.take().filter(keeps);
+        }
+    }
+
     /// The databases that yield the same series.
     pub(in crate::scrape) fn involved(&self) -> &BTreeSet<String> {
         self.owners.involved()
@@ -227,11 +235,15 @@ impl Rendering {
 
 /// Adds chunks to a compressed page; the compressed form of large ones is kept.
 fn compress<C: Codec>(chunks: &[Bytes], kept: &mut Kept<C>, stream: &mut Stream<'_, C>) -> io::Result<()> {
-    if chunks.iter().map(Bytes::len).sum::<usize>() < SMALL {
+    if is_small(chunks) {
         chunks.iter().cloned().for_each(|chunk| stream.push(chunk));
         return Ok(());
     }
     stream.push_kept(chunks, kept)
+}
+
+fn is_small(chunks: &[Bytes]) -> bool {
+    chunks.iter().map(Bytes::len).sum::<usize>() < SMALL
 }
 
 /// All families of the parts, still without lines, in the order of the definition. Parts may be different branches, where

@@ -17,7 +17,7 @@ use pg_exporter_schema::Collector;
 use tokio::time::Instant;
 
 use crate::postgres::failure::{Failure, Reason};
-use crate::postgres::rows::ResultColumn;
+use crate::postgres::rows::Shape;
 use crate::postgres::session::StatementKey;
 use crate::scrape::page::samples::Samples;
 use crate::scrape::rows::batch::Batch;
@@ -25,7 +25,7 @@ use crate::scrape::rows::decode::Decoder;
 use crate::scrape::rows::gaps::Gaps;
 
 pub use stats::{RESOLUTION, Stats};
-pub use texts::Texts;
+pub use texts::{Text, Texts};
 
 /// For how long a collector rests whose objects or rights are missing, unless something makes the plan anew before.
 const PAUSE: Duration = Duration::from_secs(300);
@@ -84,7 +84,7 @@ pub struct PredicateState {
     /// Its statement.
     pub key: StatementKey,
     /// The statement's text on this database.
-    pub query: Arc<str>,
+    pub query: Text,
     /// The last answer and the scrape start of its execution.
     pub answer: Option<(bool, Instant)>,
 }
@@ -95,15 +95,15 @@ pub struct CollectorState {
     /// Its statement.
     pub key: StatementKey,
     /// The statement's text on this database.
-    pub query: Arc<str>,
+    pub query: Text,
     /// Whether its names are looked for where the role finds them.
     pub on_role_path: bool,
     /// Its definition.
     pub collector: Arc<Collector>,
     /// One per predicate of the definition.
     pub predicates: Vec<PredicateState>,
-    /// How its rows are read, and the columns for which that holds.
-    pub decoder: Option<(Arc<[ResultColumn]>, Arc<Decoder>)>,
+    /// How its rows are read, and the shape of results for which that holds.
+    pub decoder: Option<(Shape, Arc<Decoder>)>,
     /// Counts.
     pub stats: Stats,
     /// The last result itself, kept while somebody asks for its rows.
@@ -315,14 +315,16 @@ impl CollectorState {
     /// Takes other texts of its statements. If they are others it is expired: what was prepared is of no use.
     pub fn reword(&mut self, texts: Texts, key: impl FnMut() -> StatementKey) {
         let mut pairs = self.predicates.iter().zip(&texts.predicates);
-        if self.query == texts.query && pairs.all(|(predicate, query)| predicate.query == *query) {
-            return;
-        }
+        let are_the_same =
+            *self.query == *texts.query && pairs.all(|(predicate, query)| *predicate.query == **query);
         self.query = texts.query;
         for (predicate, query) in self.predicates.iter_mut().zip(texts.predicates) {
             predicate.query = query;
         }
-        self.expire(key);
+        // Those of the new definition all the same: the old one can go.
+        if !are_the_same {
+            self.expire(key);
+        }
     }
 
     /// The keys of its statements.

@@ -17,9 +17,9 @@ fn state(keys: &str) -> CollectorState {
         next += 1;
         StatementKey(next)
     };
-    let collector = outcome.collectors.into_iter().next().unwrap();
+    let collector = Arc::new(outcome.collectors.into_iter().next().unwrap());
     let texts = Texts::new(&collector, &Facts::default());
-    CollectorState::new(Arc::new(collector), texts, &mut key)
+    CollectorState::new(collector, texts, &mut key)
 }
 
 fn samples() -> Samples {

@@ -15,7 +15,7 @@ use crate::postgres::failure::Failure;
 use crate::scrape::schedule::run_id::{RunId, RunStart};
 
 use access::left;
-pub(in crate::scrape) use state::{Pass, State};
+pub(in crate::scrape) use state::{Pass, Planned, State};
 
 /// A database that is scraped: the URL's, or a discovered one.
 #[derive(Debug)]

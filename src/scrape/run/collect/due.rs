@@ -7,7 +7,7 @@ use pg_exporter_schema::Collector;
 use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::StatementKey;
 use crate::scrape::rows::decode::Decoder;
-use crate::scrape::run::collector_state::{CollectorState, PredicateState};
+use crate::scrape::run::collector_state::{CollectorState, PredicateState, Text};
 use crate::scrape::run::database::Database;
 use crate::scrape::run::env::Env;
 
@@ -19,11 +19,11 @@ pub(in crate::scrape) struct Due {
     pub(in crate::scrape) key: StatementKey,
     pub(in crate::scrape) collector: Arc<Collector>,
     /// The statement's text on this database.
-    pub(in crate::scrape) query: Arc<str>,
+    pub(in crate::scrape) query: Text,
     /// Whether its names are looked for where the role finds them.
     pub(in crate::scrape) on_role_path: bool,
     /// The statement and its text of each predicate.
-    pub(in crate::scrape) predicates: Vec<(StatementKey, Arc<str>)>,
+    pub(in crate::scrape) predicates: Vec<(StatementKey, Text)>,
     pub(in crate::scrape) decoder: Option<Arc<Decoder>>,
     /// Times it has been tried on this session after the server refused its prepared statement.
     pub(in crate::scrape) retries: u8,
@@ -53,7 +53,7 @@ pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
             position,
             key: one.key,
             collector: Arc::clone(&one.collector),
-            query: Arc::clone(&one.query),
+            query: one.query.clone(),
             on_role_path: one.on_role_path,
             predicates: predicates(one),
             decoder: None,
@@ -63,8 +63,8 @@ pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
     due
 }
 
-fn predicates(one: &CollectorState) -> Vec<(StatementKey, Arc<str>)> {
-    let pair = |predicate: &PredicateState| (predicate.key, Arc::clone(&predicate.query));
+fn predicates(one: &CollectorState) -> Vec<(StatementKey, Text)> {
+    let pair = |predicate: &PredicateState| (predicate.key, predicate.query.clone());
     one.predicates.iter().map(pair).collect()
 }
 

@@ -86,28 +86,30 @@ async fn prepare(
 
 /// The decoder of a prepared statement; `None` when its columns are known only with its first row.
 fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Option<Arc<Decoder>>, Failure> {
-    let Some(columns) = session.columns(item.key).cloned() else {
+    let Some((shape, format)) = session.shape(item.key) else {
         return Ok(None);
     };
     let known = update(database, item, |one| one.decoder.clone()).flatten();
     if let Some((known, decoder)) = known
-        && Arc::ptr_eq(&known, &columns)
-        && decoder.reads_by(&session.reader(&item.query, decoder.format()))
+        && known == shape
+        && decoder.format() == format
+        && decoder.reads_by(&session.reader(&item.query, format))
     {
         return Ok(Some(decoder));
     }
+    let columns = session.columns(item.key).unwrap_or_default().into_owned();
     let resolve = |session: &Session, format| {
         let reader = session.reader(&item.query, format);
         Decoder::resolve(&item.collector, &columns, format, reader)
     };
-    let mut decoder = resolve(session, Format::Binary)?;
+    let mut decoder = resolve(session, format)?;
     if decoder.needs_text() {
         session.use_text(item.key);
         decoder = resolve(session, Format::Text)?;
     }
     let decoder = Arc::new(decoder);
     update(database, item, |one| {
-        one.decoder = Some((columns, Arc::clone(&decoder)));
+        one.decoder = Some((shape, Arc::clone(&decoder)));
     });
     Ok(Some(decoder))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Database;
+use super::{Database, Planned};
 use crate::catalog::facts::Facts;
 use crate::catalog::plan;
 use crate::catalog::plan::Context;
@@ -25,7 +25,7 @@ impl Database {
         let is_planned = state
             .planned
             .as_ref()
-            .is_some_and(|live| Arc::ptr_eq(live, env.live));
+            .is_some_and(|planned| Arc::ptr_eq(&planned.live, env.live));
         // Whoever reloads may have mended what a collector rests for, a missing right for one.
         if state.reloaded != Some(env.reloaded) {
             state.reloaded = Some(env.reloaded);
@@ -74,6 +74,8 @@ impl Database {
             one.resume();
             state.collectors.push(one);
         }
+        // Spare room would be kept as long as the plan.
+        state.collectors.shrink_to_fit();
         // What is not installed must not show its old result when it comes back.
         for one in old.values_mut() {
             one.expire(|| env.next_key());
@@ -87,8 +89,10 @@ impl Database {
         state.resting = old.into_iter().filter(|(branch, _)| is_known(branch)).collect();
         let keys: Vec<_> = state.collectors.iter().flat_map(CollectorState::keys).collect();
         session.retain_statements(|key| key.0 < facts::FIRST_FREE_KEY || keys.contains(&key));
-        state.plan = plan;
-        state.planned = Some(Arc::clone(env.live));
+        state.planned = Some(Planned {
+            live: Arc::clone(env.live),
+            context,
+        });
         state.facts = facts;
     }
 }

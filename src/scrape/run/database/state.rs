@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::access::Access;
 use crate::catalog::Live;
 use crate::catalog::facts::{Facts, Kind};
-use crate::catalog::plan::Plan;
+use crate::catalog::plan;
+use crate::catalog::plan::{Context, Plan};
 use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::Failure;
 use crate::scrape::rows::batch::Batch;
@@ -29,12 +30,12 @@ pub(in crate::scrape) struct State {
     pub(in crate::scrape) is_by_message: bool,
     /// What protected it.
     pub(in crate::scrape) encryption: Option<Encryption>,
-    pub(in crate::scrape) plan: Plan,
     /// Installed collectors in the order of execution.
     pub(in crate::scrape) collectors: Vec<CollectorState>,
     /// Those of branches that are not installed at the moment: their counts survive.
     pub(in crate::scrape) resting: HashMap<String, CollectorState>,
-    pub(in crate::scrape) planned: Option<Arc<Live>>,
+    /// What it was planned of, besides the facts.
+    pub(in crate::scrape) planned: Option<Planned>,
     /// The last reload that was taken notice of.
     pub(in crate::scrape) reloaded: Option<SystemTime>,
     /// The run that planned last.
@@ -49,6 +50,13 @@ pub(in crate::scrape) struct State {
     /// Whether the last run was over before it got here.
     pub(in crate::scrape) was_passed_over: bool,
     pub(in crate::scrape) status: Status,
+}
+
+/// What a database was planned of, besides its facts.
+#[derive(Debug)]
+pub(in crate::scrape) struct Planned {
+    pub(in crate::scrape) live: Arc<Live>,
+    pub(in crate::scrape) context: Context,
 }
 
 /// What one run found.
@@ -86,6 +94,15 @@ pub(in crate::scrape) struct Ended {
 }
 
 impl State {
+    /// The verdicts on all branches, made again of what they were made of: kept, they would take more than the results of a small
+    /// database do.
+    pub(in crate::scrape) fn plan(&self) -> Plan {
+        match &self.planned {
+            Some(planned) => plan::plan(&planned.live.collectors, &self.facts, &planned.context),
+            None => Plan::default(),
+        }
+    }
+
     /// The last result of a definition, where it is the one installed and its results are kept.
     pub(in crate::scrape) fn rows(&self, wanted: &Collector) -> Option<Arc<Batch>> {
         let is_wanted = |one: &&CollectorState| has_the_same_rows(&one.collector, wanted);
@@ -133,7 +150,7 @@ impl State {
         let is_planned = self
             .planned
             .as_ref()
-            .is_some_and(|live| Arc::ptr_eq(live, env.live));
+            .is_some_and(|planned| Arc::ptr_eq(&planned.live, env.live));
         let was_well = self
             .status
             .ended
