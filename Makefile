@@ -25,7 +25,9 @@ soak: rust servers ## scrape 5,000 times under random faults, twenty times a sec
 	PG_EXPORTER_SOAK=$${PG_EXPORTER_SOAK:-5000} $(CARGO) test --package pg_exporter --test faults -- soak:: --nocapture $(ARGS)
 
 fleet: rust servers ## scrape 300 targets for five minutes, some of them broken; print memory, CPU, descriptors, health
-	PG_EXPORTER_FLEET=$${PG_EXPORTER_FLEET:-300} PG_EXPORTER_FLEET_SECONDS=$${PG_EXPORTER_FLEET_SECONDS:-300} $(CARGO) test --release --package pg_exporter --test fleet -- many:: --nocapture $(ARGS)
+	PG_EXPORTER_FLEET=$${PG_EXPORTER_FLEET:-300} PG_EXPORTER_FLEET_SECONDS=$${PG_EXPORTER_FLEET_SECONDS:-300} \
+	PG_EXPORTER_FLEET_SERVERS=$${PG_EXPORTER_FLEET_SERVERS:-20} PG_EXPORTER_FLEET_PROCESSES=$${PG_EXPORTER_FLEET_PROCESSES:-10} \
+	$(CARGO) test --release --package pg_exporter --test fleet -- many:: --nocapture $(ARGS)
 
 record: rust servers ## write collectors/statements.lock anew: what PostgreSQL 10 to 18 and pgbouncer say to the shipped statements
 	PG_EXPORTER_LOCK=off PG_EXPORTER_RECORD=1 $(CARGO) test --package pg_exporter --test recorded -- the_lock_of --nocapture $(ARGS)
