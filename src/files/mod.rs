@@ -6,6 +6,7 @@
 
 mod command;
 mod error;
+mod made;
 mod single_flight;
 mod stamp;
 
@@ -40,6 +41,7 @@ pub struct Files {
     stamps: SingleFlight<PathBuf, Stamp>,
     commands: Commands,
     last: Arc<Mutex<HashMap<PathBuf, Last>>>,
+    made: made::AllMade,
 }
 
 /// What was read last, and whether the log says that it is used.
@@ -91,6 +93,7 @@ impl Files {
             stamps: SingleFlight::default(),
             commands: Commands::default(),
             last: Arc::default(),
+            made: made::AllMade::default(),
         }
     }
 

@@ -108,3 +108,37 @@ fn what_was_read_last_serves_while_the_file_system_is_ill() {
         "who takes a file away means it"
     );
 }
+
+#[test]
+fn what_was_made_of_a_file_is_made_again_when_it_holds_something_else() {
+    let folder = Folder::new();
+    let path = folder.at("file");
+    let files = Files::default();
+    let length = |files: &Files| {
+        let content = files.read(&path).unwrap();
+        files.made(&path, &content, |bytes| match bytes {
+            b"" => Err("empty"),
+            bytes => Ok(bytes.len()),
+        })
+    };
+    fs::write(&path, "one").unwrap();
+    let one = length(&files).unwrap();
+    fs::write(&path, "one").unwrap();
+    assert!(Arc::ptr_eq(&one, &length(&files).unwrap()));
+    fs::write(&path, "three").unwrap();
+    assert_eq!(*length(&files).unwrap(), 5);
+    fs::write(&path, "").unwrap();
+    assert_eq!(length(&files), Err("empty"));
+    let mut times = 0;
+    for (time, expected) in [
+        (Duration::ZERO, 1),
+        (Duration::from_secs(600), 2),
+        (Duration::ZERO, 2),
+    ] {
+        let made = files.made_lately("system", time, || {
+            times += 1;
+            Ok::<_, ()>(times)
+        });
+        assert_eq!(*made.unwrap(), expected);
+    }
+}

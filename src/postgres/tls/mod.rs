@@ -1,6 +1,7 @@
 //! TLS to the server, by libpq's rules, with rustls.
 //!
-//! [`connector()`] reads certificates and keys anew for each connection, so that renewed ones are used without a restart.
+//! [`connector()`] reads certificates and keys anew for each connection, so that renewed ones are used without a restart. What is
+//! made of root certificates is shared by all connections that trust the same; those of the system are looked for each minute.
 //! `sslmode` itself, the order of attempts, is in [`Tls::transports`].
 //!
 //! Differences to libpq: versions before TLS 1.2 do not exist; a key encrypted in the old PEM way (`DEK-Info`) has to be
@@ -20,6 +21,7 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -60,6 +62,8 @@ pub fn connector(tls: &Tls, host: &Host, files: &Files) -> Result<Connector, Tls
         None => builder.with_no_client_auth(),
     };
     config.enable_sni = tls.sends_name;
+    // It is of one connection.
+    config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![ALPN.to_vec()];
     let needs_protocol = tls.negotiation == SslNegotiation::Direct;
     Ok(Connector::new(config, told_name(host), needs_protocol))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -12,22 +13,32 @@ use crate::certificates::{Authorities, Purpose, Rules};
 use crate::files::Files;
 use crate::postgres::conninfo::{RootCertificates, SslMode, Tls};
 
+/// For how long the system's are taken to be as they were: nobody says where they are.
+const SYSTEMS: Duration = Duration::from_secs(60);
+
 /// Reads the root certificates. None when there are none and the mode does not need them: then nothing is verified.
 /// With them a chain is verified in every mode, as in libpq.
 pub(in crate::postgres) fn load(
     tls: &Tls,
     files: &Files,
     provider: &Arc<CryptoProvider>,
-) -> Result<Option<Authorities>, TlsError> {
+) -> Result<Option<Arc<Authorities>>, TlsError> {
     let is_needed = tls.mode >= SslMode::VerifyCa;
     let path = match &tls.roots {
-        RootCertificates::System => return system(provider).map(Some),
+        RootCertificates::System => {
+            return files
+                .made_lately("system", SYSTEMS, || system(provider))
+                .map(Some);
+        }
         RootCertificates::File(path) | RootCertificates::HomeFile(Some(path)) => path,
         RootCertificates::HomeFile(None) if is_needed => return Err(TlsError::NoHome),
         RootCertificates::HomeFile(None) => return Ok(None),
     };
     match files.read_or_last(path) {
-        Ok(pem) => from_pem(pem.bytes(), path, provider).map(Some),
+        // All certificate authorities of the public web take a third of a MiB, and each connection has its own connector.
+        Ok(pem) => files
+            .made(path, &pem, |pem| from_pem(pem, path, provider))
+            .map(Some),
         Err(error) if !error.is_missing() => Err(TlsError::unreadable(path, error)),
         Err(_) if is_needed => Err(TlsError::NoRoots { path: path.clone() }),
         Err(_) => Ok(None),

@@ -1,5 +1,7 @@
 //! Whether the server is the one that is wanted, as far as `sslmode` asks.
 
+use std::sync::Arc;
+
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::WebPkiSupportedAlgorithms;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -14,7 +16,7 @@ use crate::certificates::{Authorities, signature};
 #[derive(Debug)]
 pub(in crate::postgres) struct Verifier {
     /// The chain is verified if there are any.
-    pub(in crate::postgres) roots: Option<Authorities>,
+    pub(in crate::postgres) roots: Option<Arc<Authorities>>,
     /// The name that is verified, if it is. It may be none of DNS.
     pub(in crate::postgres) name: Option<String>,
     /// How signatures may be made.
