@@ -4,7 +4,7 @@ use pg_exporter_lab::process::Signal;
 use pg_exporter_lab::wait_until;
 use serde_json::Value;
 
-use crate::support::{Files, Fleet, SOON, server, target};
+use crate::support::{Fleet, Folder, SOON, server, target};
 
 /// Backends of the sessions of a name, with their beginnings.
 fn sessions(name: &str) -> String {
@@ -140,7 +140,7 @@ fn a_service_file_is_watched_too() {
             server().port()
         )
     };
-    let files = Files::new();
+    let files = Folder::new();
     let write = |changing: &str, more: &str| {
         files.write(
             "pg_service.conf",
