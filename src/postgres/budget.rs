@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::checkpoint::Checkpoint;
 use super::limits::{Limit, Limits, ServerClock};
 use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
@@ -19,6 +20,15 @@ const SLACK: Duration = Duration::from_millis(500);
 
 /// How long after the deadline the last statement may end at the latest, whatever happens.
 const LATEST: Duration = Duration::from_millis(1_900);
+
+/// What is sent before a statement.
+#[derive(Clone, Debug)]
+pub(in crate::postgres) enum Setting {
+    /// Commands.
+    Text(String),
+    /// The session's checkpoint.
+    Checkpoint(Checkpoint),
+}
 
 /// Where a pipeline of statements may be at the latest.
 #[derive(Debug)]
@@ -50,12 +60,12 @@ impl Budget {
         limits: &mut Limits,
         path: SearchPath<'_>,
         timeout: Duration,
-    ) -> Option<String> {
+    ) -> Option<Setting> {
         let ends = self.ended + timeout;
         let is_far = ends > self.deadline + LATEST;
         let Some(clock) = self.clock.filter(|_| is_far || self.is_watched) else {
             self.ended = ends;
-            return limits.before_on(path, Limit::Time(timeout));
+            return limits.before_on(path, Limit::Time(timeout)).map(Setting::Text);
         };
         let is_alone = limits.after(path).is_some();
         if !is_alone && !is_far && limits.is_set(timeout) {
@@ -65,7 +75,14 @@ impl Budget {
         let end = self.deadline + SLACK;
         self.ended = end;
         self.is_watched = true;
-        limits.before_on(path, Limit::Until(timeout, clock.at(end)))
+        let end = clock.at(end);
+        if is_alone {
+            return limits
+                .before_on(path, Limit::Until(timeout, end))
+                .map(Setting::Text);
+        }
+        limits.is_checked(timeout);
+        Some(Setting::Checkpoint(Checkpoint { timeout, end }))
     }
 
     /// It has been sent. What checkpoints have set depends on when the server gets there.
@@ -96,8 +113,8 @@ mod tests {
             let text = budget.before(limits, SearchPath::Catalog, SECOND * *seconds);
             told.push(match text {
                 None => '-',
-                Some(text) if text.contains("clock_timestamp") => 'c',
-                Some(_) => 's',
+                Some(Setting::Checkpoint(_)) => 'c',
+                Some(Setting::Text(_)) => 's',
             });
         }
         budget.end(limits);
@@ -133,10 +150,15 @@ mod tests {
         let now = Instant::now();
         let mut limits = limits(now);
         let mut budget = Budget::new(&limits, now, now + SECOND);
-        let text = budget.before(&mut limits, SearchPath::Catalog, SECOND * 60);
+        let setting = budget.before(&mut limits, SearchPath::Catalog, SECOND * 60);
         assert!(
-            text.is_some_and(|text| text.contains("1001500::")),
+            matches!(setting, Some(Setting::Checkpoint(checkpoint)) if checkpoint.text(180_000).contains("1001500::")),
             "1,000 s and 1.5 s"
+        );
+        let alone = budget.before(&mut limits, SearchPath::Role, SECOND * 60);
+        assert!(
+            matches!(alone, Some(Setting::Text(text)) if text.starts_with("BEGIN") && text.contains("clock_timestamp")),
+            "what is alone has its own in its transaction"
         );
     }
 

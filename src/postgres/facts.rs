@@ -22,8 +22,8 @@ use crate::values::name;
 /// The statement's key on every connection; collectors' keys begin behind it.
 const KEY: StatementKey = StatementKey(0);
 
-/// The first key that is free for others.
-pub const FIRST_FREE_KEY: u64 = 1;
+/// The first key that is free for others: checkpoints have one, too.
+pub const FIRST_FREE_KEY: u64 = 2;
 
 const STATEMENT: &str = "\
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,

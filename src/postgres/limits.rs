@@ -211,6 +211,11 @@ impl Limits {
         )
     }
 
+    /// A checkpoint is sent that sets such a limit.
+    pub(in crate::postgres) fn is_checked(&mut self, timeout: Duration) {
+        self.set = Some(timeout);
+    }
+
     /// Whether a statement has a transaction of its own: where what it sets would stay, or what it needs may not.
     fn is_alone(&self, path: SearchPath<'_>) -> bool {
         match self.kind {
@@ -263,7 +268,7 @@ impl Limits {
     fn sql(&self, limit: Limit, is_local: bool) -> String {
         match limit {
             Limit::Time(timeout) => fixed(timeout, is_local, self.version),
-            Limit::Until(timeout, end) => checkpoint(end, timeout, is_local, self.version),
+            Limit::Until(timeout, end) => checkpoint_text(end, timeout, is_local, self.version),
         }
     }
 }
@@ -282,8 +287,23 @@ fn fixed(timeout: Duration, is_local: bool, version: u32) -> String {
 }
 
 /// Limits what follows to what is left until that time of the server's clock, in milliseconds.
-fn checkpoint(end: f64, timeout: Duration, is_local: bool, version: u32) -> String {
-    let limit = timeout.as_millis().clamp(1, 1_000_000_000);
+pub(in crate::postgres) fn checkpoint_text(
+    end: f64,
+    timeout: Duration,
+    is_local: bool,
+    version: u32,
+) -> String {
+    let limit = format!("{}::pg_catalog.float8", milliseconds(timeout));
+    checkpoint(&limit, &format!("{end:.0}::pg_catalog.float8"), is_local, version)
+}
+
+/// As a number of milliseconds that a server takes for a limit.
+pub(in crate::postgres) fn milliseconds(timeout: Duration) -> f64 {
+    (timeout.as_millis() as f64).clamp(1.0, 1e9)
+}
+
+/// The same for whatever stands for the limit and that time, both of type float8.
+pub(in crate::postgres) fn checkpoint(limit: &str, end: &str, is_local: bool, version: u32) -> String {
     let lock = if version < HAS_LOCK_TIMEOUT {
         String::new()
     } else {
@@ -294,7 +314,7 @@ fn checkpoint(end: f64, timeout: Duration, is_local: bool, version: u32) -> Stri
     };
     format!(
         "SELECT pg_catalog.set_config('statement_timeout', pg_catalog.text(s.most), {is_local}){lock} \
-         FROM (SELECT greatest(1, least({limit}, {end:.0}::pg_catalog.float8 OPERATOR(pg_catalog.-) \
+         FROM (SELECT greatest(1::pg_catalog.float8, least({limit}, {end} OPERATOR(pg_catalog.-) \
          (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000::pg_catalog.float8)))\
          ::pg_catalog.int4 AS most OFFSET 0) s"
     )
@@ -409,7 +429,7 @@ mod tests {
     #[test]
     fn a_server_without_lock_timeout_is_not_told_one() {
         let limit = Duration::from_secs(1);
-        assert!(!checkpoint(1.0, limit, false, 90_224).contains("lock_timeout"));
-        assert!(checkpoint(1.0, limit, false, 180_000).contains("lock_timeout"));
+        assert!(!checkpoint_text(1.0, limit, false, 90_224).contains("lock_timeout"));
+        assert!(checkpoint_text(1.0, limit, false, 180_000).contains("lock_timeout"));
     }
 }

@@ -5,6 +5,7 @@
 pub mod backoff;
 mod budget;
 mod cancel_route;
+mod checkpoint;
 pub mod connect;
 pub mod conninfo;
 pub mod database_locks;

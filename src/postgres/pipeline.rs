@@ -7,11 +7,16 @@ use std::time::{Duration, Instant};
 use futures_util::future::{MaybeDone, maybe_done};
 use futures_util::poll;
 
-use super::budget::Budget;
+use super::budget::{Budget, Setting};
+use super::checkpoint;
+use super::checkpoint::Checkpoint;
 use super::failure::{Failure, Reason};
 use super::rows::Rows;
 use super::search_path::SearchPath;
 use super::session::{Prepared, Session, StatementKey};
+
+/// The key of the statement that sets limits by the server's clock.
+pub use super::checkpoint::KEY as CHECKPOINT;
 
 /// A statement to run.
 #[derive(Clone, Debug)]
@@ -34,7 +39,7 @@ pub struct PendingQuery<'a> {
     pub key: StatementKey,
     /// What it may take on the server.
     pub timeout: Duration,
-    settings: Option<Sending<'a, ()>>,
+    settings: [Option<Sending<'a, ()>>; 2],
     rows: Sending<'a, Rows>,
     /// The end of the transaction around the statement. Nobody waits for its answer.
     _end: Option<Sending<'a, ()>>,
@@ -46,7 +51,7 @@ impl PendingQuery<'_> {
     /// # Errors
     /// What the server says, or the loss of the connection.
     pub async fn rows(&mut self) -> Result<Rows, Failure> {
-        if let Some(settings) = &mut self.settings {
+        for settings in self.settings.iter_mut().flatten() {
             receive(settings).await?;
         }
         receive(&mut self.rows).await
@@ -69,16 +74,29 @@ pub async fn send<'a>(
         .map(|request| budget.before(&mut session.limits, request.path, request.timeout))
         .collect();
     budget.end(&mut session.limits);
+    if limits
+        .iter()
+        .flatten()
+        .any(|limit| matches!(limit, Setting::Checkpoint(_)))
+    {
+        checkpoint::prepare(session, deadline).await;
+    }
     let session: &'a Session = session;
     let mut pending = VecDeque::with_capacity(requests.len());
     for (request, limit) in requests.iter().zip(limits) {
         let is_sent = !matches!(session.prepared.get(&request.key), Some(Prepared::Named(..)));
         let sql = if is_sent { request.sql } else { "" };
+        let (checkpoint, limit) = match limit {
+            Some(Setting::Text(text)) => (None, Some(text)),
+            Some(Setting::Checkpoint(checkpoint)) => (Some(check(session, checkpoint).await), None),
+            None => (None, None),
+        };
         let (limit, end) = session.limits.translated(sql, request.path, limit);
         let settings = match limit {
             Some(sql) => Some(execute(session, sql).await),
             None => None,
         };
+        let settings = [checkpoint, settings];
         let rows = begin(Box::pin(run(session, request))).await;
         let end = match end {
             Some(sql) => Some(execute(session, sql).await),
@@ -100,6 +118,10 @@ async fn execute(session: &Session, sql: String) -> Sending<'_, ()> {
         async move { Ok(session.client.batch_execute(&sql).await?) },
     ))
     .await
+}
+
+async fn check(session: &Session, checkpoint: Checkpoint) -> Sending<'_, ()> {
+    begin(Box::pin(checkpoint.set(session))).await
 }
 
 async fn run(session: &Session, request: &QueryRequest<'_>) -> Result<Rows, Failure> {

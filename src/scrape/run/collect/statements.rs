@@ -161,6 +161,10 @@ async fn execute(
     if let Some(failure) = lost {
         return Err(failure);
     }
+    if !stale.is_empty() {
+        // It may have been the checkpoint's that was not there.
+        session.use_text(pipeline::CHECKPOINT);
+    }
     for item in &mut stale {
         session.forget(item.key);
         if item.retries > 0 {
