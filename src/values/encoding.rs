@@ -129,6 +129,14 @@ impl TextReader {
         }
         self.encoding.text(bytes)
     }
+
+    /// Appends the text of such bytes. Most are ASCII, in which no byte stands for anything else.
+    pub fn push(&self, bytes: &[u8], text: &mut String) {
+        match std::str::from_utf8(bytes) {
+            Ok(plain) if bytes.is_ascii() => text.push_str(plain),
+            _ => text.push_str(&self.text(bytes)),
+        }
+    }
 }
 
 #[cfg(test)]

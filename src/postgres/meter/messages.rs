@@ -140,15 +140,24 @@ impl Meter {
                     };
                 }
                 State::Header => {
-                    if let Some(place) = self.header.get_mut(self.header_len) {
-                        *place = *first;
-                    }
-                    self.header_len += 1;
-                    input = rest;
-                    if self.header_len == self.header.len() {
+                    // As a rule all of it is there.
+                    if self.header_len == 0
+                        && let Some((header, body)) = input.split_first_chunk()
+                    {
+                        self.header = *header;
+                        input = body;
+                    } else {
+                        if let Some(place) = self.header.get_mut(self.header_len) {
+                            *place = *first;
+                        }
+                        self.header_len += 1;
+                        input = rest;
+                        if self.header_len < self.header.len() {
+                            continue;
+                        }
                         self.header_len = 0;
-                        self.begin(output)?;
                     }
+                    self.begin(output)?;
                 }
                 State::Peek(wanted, body) => {
                     if let Some(place) = self.peeked.get_mut(self.peeked_len) {

@@ -144,7 +144,7 @@ impl Decoder {
                 }
                 let text = batch.text();
                 match self.format {
-                    Format::Binary if label.wire == Wire::Text => text.push_str(&self.reader.text(&bytes)),
+                    Format::Binary if label.wire == Wire::Text => self.reader.push(&bytes, text),
                     Format::Binary => binary_label(label.wire, &bytes, text),
                     Format::Text => self.text_label(label.wire, &bytes, text),
                 }
@@ -152,7 +152,7 @@ impl Decoder {
             batch.end_label();
         }
         for (at, value) in self.values.iter().enumerate() {
-            let number = self.value(value, value.index.and_then(&cell))?;
+            let number = self.value(value, value.index.and_then(&cell).as_deref())?;
             if number.is_none() {
                 batch.mark_unreadable(at);
             }
@@ -168,18 +168,18 @@ impl Decoder {
             (Wire::Bool, b"f") => text.push_str("false"),
             (Wire::Timestamp | Wire::Date, _) => push_whole(read_text(wire, bytes), text),
             (Wire::Float4 | Wire::Float8, _) => push_float(read_text(wire, bytes), text),
-            _ => text.push_str(&self.reader.text(bytes)),
+            _ => self.reader.push(bytes, text),
         }
     }
 
     /// The number of a cell; `None` when what is there is none.
-    fn value(&self, value: &Value, cell: Option<Cow<'_, [u8]>>) -> Result<Option<f64>, Failure> {
+    fn value(&self, value: &Value, cell: Option<&[u8]>) -> Result<Option<f64>, Failure> {
         let Some(bytes) = cell else {
             return Ok(Some(value.null));
         };
         let number = match self.format {
-            Format::Binary => value.wire.read(&bytes),
-            Format::Text => read_text(value.wire, &bytes),
+            Format::Binary => value.wire.read(bytes),
+            Format::Text => read_text(value.wire, bytes),
         };
         let scale = if value.wire.is_scaled() { value.scale } else { 1.0 };
         let number = number.map(|number| number * scale);
