@@ -66,7 +66,7 @@ fn slow_readers_of_a_large_page() {
     });
     let grown = exporter.peak_rss().saturating_sub(before) >> 20;
     eprintln!("256 slow readers: {grown} MiB more at most, /primary at most {slowest:?}");
-    // 40 MiB and a page for them, a page in the making, what an allocator does not give back.
+    // 24 MiB and a page for them, a page in the making, what an allocator does not give back.
     assert!(grown < 200, "{grown} MiB");
     drop(clients);
     wait_until("there is a page for one who reads", 3 * SOON, || {
