@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::compress::{Codec, Compressors, Made, Stream};
+use super::compress::{Codec, Compressors, Loose, Made, Stream, gzip, zstd};
 use super::format::{Format, Names};
 use super::section::{Part, Rendering, Section};
 use super::shared::{Gathered, Shared};
@@ -20,6 +20,7 @@ pub(in crate::scrape) struct Pages {
     sections: BTreeMap<String, Section>,
     shared: Shared,
     compressors: Compressors,
+    loose: (Loose<gzip::Compressor>, Loose<zstd::Compressor>),
     names: Names,
     /// The set of collectors that `names` are of.
     live: Option<Arc<Live>>,
@@ -95,6 +96,7 @@ impl Pages {
     /// Gives up what sections are in each format. Who owns a series stays as it was.
     pub(in crate::scrape) fn forget_renderings(&mut self) {
         self.sections.values_mut().for_each(Section::forget_renderings);
+        self.loose = Default::default();
     }
 
     /// Gives up of that what is made again in no time.
@@ -102,6 +104,7 @@ impl Pages {
         self.sections
             .values_mut()
             .for_each(Section::forget_small_renderings);
+        self.loose = Default::default();
     }
 
     /// Forgets the sections of collectors that are not installed.
@@ -124,7 +127,7 @@ impl Pages {
         } else {
             format.write(&self.shared.merge(&own, gathered, &self.names).0, &self.names)
         };
-        let sections = &mut self.sections;
+        let (sections, loose) = (&mut self.sections, &mut self.loose);
         let mut each = |visit: &mut dyn FnMut(&mut Rendering) -> io::Result<()>| {
             collectors.clone().try_for_each(|name| {
                 let rendering = sections
@@ -137,11 +140,11 @@ impl Pages {
             Encoding::Identity => None,
             Encoding::Gzip => Some(
                 self.compressors
-                    .gzip(|codec| pack(codec, &own, format, &mut each, Rendering::gzip)),
+                    .gzip(|codec| pack((codec, &mut loose.0), &own, format, &mut each, Rendering::gzip)),
             ),
             Encoding::Zstd => Some(
                 self.compressors
-                    .zstd(|codec| pack(codec, &own, format, &mut each, Rendering::zstd)),
+                    .zstd(|codec| pack((codec, &mut loose.1), &own, format, &mut each, Rendering::zstd)),
             ),
         };
         match packed {
@@ -166,14 +169,14 @@ impl Pages {
 type Each<'a> = dyn FnMut(&mut dyn FnMut(&mut Rendering) -> io::Result<()>) -> io::Result<()> + 'a;
 
 fn pack<C: Codec + 'static>(
-    codec: &mut C,
+    (codec, loose): (&mut C, &mut Loose<C>),
     own: &[Bytes],
     format: Format,
     each: &mut Each<'_>,
     add: fn(&mut Rendering, &mut Stream<'_, C>) -> io::Result<()>,
 ) -> io::Result<Vec<Bytes>> {
-    let mut stream = Stream::new(codec);
-    own.iter().cloned().for_each(|chunk| stream.push(chunk));
+    let mut stream = Stream::new(codec, loose);
+    stream.push_changing(own)?;
     each(&mut |rendering| add(rendering, &mut stream))?;
     format.end().into_iter().for_each(|chunk| stream.push(chunk));
     let Made { chunks, work } = stream.finish()?;

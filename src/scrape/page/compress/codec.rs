@@ -23,14 +23,6 @@ pub(in crate::scrape) trait Codec: Default {
     /// When the compressor cannot get the memory it needs.
     fn segment(&mut self, chunks: &[Bytes]) -> io::Result<Self::Segment>;
 
-    /// Compresses what many collectors have of a little each, and the exporter itself: as a rule so short that it may take longer.
-    ///
-    /// # Errors
-    /// When the compressor cannot get the memory it needs.
-    fn segment_of_many(&mut self, chunks: &[Bytes]) -> io::Result<Self::Segment> {
-        self.segment(chunks)
-    }
-
     /// The stream of the segments' data, one behind the other.
     fn join(segments: Vec<Self::Segment>) -> Vec<Bytes>;
 }

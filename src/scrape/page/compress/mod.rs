@@ -6,6 +6,7 @@
 mod codec;
 pub(in crate::scrape) mod gzip;
 pub(in crate::scrape) mod kept;
+mod loose;
 pub(in crate::scrape) mod zstd;
 
 use std::cell::RefCell;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 
 pub(in crate::scrape) use codec::Codec;
 use kept::{Kept, Work};
+pub(in crate::scrape) use loose::Loose;
 
 /// The compressors of a thread. A page is made in one go, so all targets there use the same ones: the tables of each take several
 /// hundred kilobytes.
@@ -47,7 +49,8 @@ pub(in crate::scrape) struct Stream<'a, C: Codec> {
     segments: Vec<C::Segment>,
     /// What will be the next segment. A segment costs the clearing of tables of the compressor, which is more than
     /// compressing a small collector's lines, so these share one.
-    loose: Vec<Bytes>,
+    next: Vec<Bytes>,
+    loose: &'a mut Loose<C>,
     work: Work<C>,
 }
 
@@ -59,43 +62,55 @@ pub(in crate::scrape) struct Made<C: Codec> {
 }
 
 impl<'a, C: Codec> Stream<'a, C> {
-    /// An empty stream.
-    pub(in crate::scrape) fn new(codec: &'a mut C) -> Self {
+    /// An empty stream, behind one of which what is loose was kept.
+    pub(in crate::scrape) fn new(codec: &'a mut C, loose: &'a mut Loose<C>) -> Self {
+        loose.begin();
         Self {
             codec,
             segments: Vec::new(),
-            loose: Vec::new(),
+            next: Vec::new(),
+            loose,
             work: Work::default(),
         }
     }
 
-    /// Adds a chunk that is compressed each time.
+    /// Adds a small chunk, which is compressed with its neighbours.
     pub(in crate::scrape) fn push(&mut self, chunk: Bytes) {
-        self.loose.push(chunk);
+        self.next.push(chunk);
+    }
+
+    /// Adds chunks that differ on every page, apart from what may stay as it is.
+    pub(in crate::scrape) fn push_changing(&mut self, chunks: &[Bytes]) -> io::Result<()> {
+        self.end_segment()?;
+        self.segments.push(self.codec.segment(chunks)?);
+        Ok(())
     }
 
     /// Adds chunks as the segments that were kept from an earlier stream, as far as they are the same, and keeps the others.
     pub(in crate::scrape) fn push_kept(&mut self, chunks: &[Bytes], kept: &mut Kept<C>) -> io::Result<()> {
-        if !self.loose.is_empty() {
-            self.end_segment()?;
-        }
+        self.end_segment()?;
         kept.bring_up_to_date(chunks, self.codec)?;
         self.segments.extend(kept.segments(&mut self.work));
         Ok(())
     }
 
     fn end_segment(&mut self) -> io::Result<()> {
-        self.segments.push(self.codec.segment_of_many(&self.loose)?);
-        self.loose.clear();
+        let chunks = std::mem::take(&mut self.next);
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        self.segments.push(self.loose.segment(chunks, self.codec)?);
         Ok(())
     }
 
     /// The whole stream, in chunks.
     pub(in crate::scrape) fn finish(mut self) -> io::Result<Made<C>> {
         // Nothing at all is a segment too: not every decoder takes no data for an empty stream.
-        if !self.loose.is_empty() || self.segments.is_empty() {
-            self.end_segment()?;
+        self.end_segment()?;
+        if self.segments.is_empty() {
+            self.segments.push(self.codec.segment(&[])?);
         }
+        self.loose.end();
         Ok(Made {
             chunks: C::join(self.segments),
             work: self.work,

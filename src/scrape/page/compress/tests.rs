@@ -19,10 +19,10 @@ fn parts() -> impl Strategy<Value = Vec<(bool, bool, Vec<u8>)>> {
 /// The parts as streams of so many pages, one made of what the ones before kept. What is worth it is compressed densely
 /// between them. Each with its text.
 fn streams<C: Codec>(parts: &[(bool, bool, Vec<u8>)], pages: u8) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut codec = C::default();
+    let (mut codec, mut loose) = (C::default(), Loose::default());
     let mut kept: Vec<Kept<C>> = parts.iter().map(|_| Kept::default()).collect();
     let page = |page: u8| {
-        let mut stream = Stream::new(&mut codec);
+        let mut stream = Stream::new(&mut codec, &mut loose);
         let mut whole = Vec::new();
         for ((is_kept, changes, part), kept) in parts.iter().zip(&mut kept) {
             let mut part = part.clone();
@@ -204,7 +204,8 @@ fn only_blocks_that_changed_are_compressed_anew() {
         kept.outdate();
         let chunks = [Bytes::from(share("pg_table", 22, 333, changed))];
         let before = codec.segments;
-        let mut stream = Stream::new(&mut codec);
+        let mut loose = Loose::default();
+        let mut stream = Stream::new(&mut codec, &mut loose);
         stream.push_kept(&chunks, &mut kept).unwrap();
         let made = stream.finish().unwrap();
         assert_eq!(gunzip(&made.chunks.concat()), chunks[0]);
@@ -230,4 +231,29 @@ fn a_value_that_grows_leaves_the_blocks_behind_it_as_they_are() {
     kept.bring_up_to_date(&[Bytes::from(longer)], &mut codec).unwrap();
     let anew = codec.segments - all;
     assert!(anew * 5 < all, "{anew} of {all}");
+}
+
+#[test]
+fn what_is_small_and_stays_as_it_is_is_not_compressed_anew() {
+    let (mut codec, mut loose) = (Counting::default(), Loose::default());
+    let mut page = |own: &str, small: [&str; 2]| {
+        let before = codec.segments;
+        let mut stream = Stream::new(&mut codec, &mut loose);
+        let own_chunk = Bytes::copy_from_slice(own.as_bytes());
+        stream.push_changing(&[own_chunk]).unwrap();
+        small
+            .iter()
+            .for_each(|text| stream.push(Bytes::copy_from_slice(text.as_bytes())));
+        let made = stream.finish().unwrap();
+        let text = [own, small[0], small[1]].concat();
+        assert_eq!(gunzip(&made.chunks.concat()), text.as_bytes());
+        codec.segments - before
+    };
+    assert_eq!(page("own 1\n", ["a 1\n", "b 1\n"]), 2);
+    assert_eq!(
+        page("own 2\n", ["a 1\n", "b 1\n"]),
+        1,
+        "the exporter's own metrics"
+    );
+    assert_eq!(page("own 2\n", ["a 1\n", "b 2\n"]), 2, "they are one segment");
 }
