@@ -299,7 +299,7 @@ fn equal_to_the_server(scene: &Scene, page: &Page) {
     for (name, labels, expected) in cases {
         assert_eq!(page.value(name, labels), Some(expected), "{name} {labels:?}");
     }
-    let start = ask("select round(extract(epoch from pg_postmaster_start_time()) * 1000000)");
+    let start = ask("select round(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint");
     let microseconds = page
         .value("pg_postmaster_start_time_seconds", &[])
         .map(|value| (value * 1e6).round());
