@@ -109,30 +109,30 @@ impl Door {
             // Time in which this process did not run counts as none.
             let end = within((*since + limit).into_std(), task).await;
             if let Ok(end) = end {
-                self.ended(
-                    end.unwrap_or_else(|_| Err(Failure::connection("the try did not come to its end"))),
-                );
+                let since = *since;
+                self.ended(since, end.unwrap_or_else(|_| Err(broken_off())));
             }
         }
     }
 
     /// Takes note of a try that has ended since.
     fn look(&mut self) {
-        if let Phase::UnderWay { task, .. } = &mut self.phase
+        if let Phase::UnderWay { since, task } = &mut self.phase
             && let Some(end) = task.now_or_never()
         {
-            self.ended(end.unwrap_or_else(|_| Err(Failure::connection("the try did not come to its end"))));
+            let since = *since;
+            self.ended(since, end.unwrap_or_else(|_| Err(broken_off())));
         }
     }
 
-    fn ended(&mut self, end: Result<(), Failure>) {
-        let now = Instant::now();
-        let wait = match end {
+    fn ended(&mut self, since: Instant, end: Result<(), Failure>) {
+        let due = match end {
             Ok(()) => {
                 self.is_proven = true;
                 self.failures = 0;
                 self.last = None;
-                self.every
+                // From its beginning, and a little less: who asks at each tick would otherwise pass over one after the other.
+                since + self.every.mul_f64(0.9)
             }
             Err(failure) => {
                 self.failures = self.failures.saturating_add(1);
@@ -143,10 +143,10 @@ impl Door {
                 };
                 let reason = failure.to_string().into();
                 self.last = Some(Shut { state, reason });
-                Duration::ZERO
+                Instant::now()
             }
         };
-        self.phase = Phase::Idle { due: now + wait };
+        self.phase = Phase::Idle { due };
     }
 
     /// Why nobody is let in; none when somebody is, or it is not known yet.
@@ -163,6 +163,10 @@ impl Door {
             _ => self.last.clone().filter(|_| self.failures >= TOLERATED),
         }
     }
+}
+
+fn broken_off() -> Failure {
+    Failure::connection("the try did not come to its end")
 }
 
 impl Drop for Door {
@@ -211,6 +215,24 @@ mod tests {
             assert_eq!(door.shut(), None);
         }
         assert_eq!(tries, 4);
+    }
+
+    /// A try takes a moment: the next is not a whole tick late for that.
+    #[tokio::test(start_paused = true)]
+    async fn at_each_tick_it_is_tried_at_each_tick() {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.tick().await;
+        let mut door = Door::new(ticks.period(), LIMIT);
+        let mut tries = 0;
+        for _ in 0..20 {
+            ticks.tick().await;
+            door.attempt(|| {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(3)).map(Ok)
+            });
+            door.settle().await;
+        }
+        assert_eq!(tries, 20);
     }
 
     #[tokio::test(start_paused = true)]
