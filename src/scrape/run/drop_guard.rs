@@ -2,7 +2,7 @@
 //!
 //! Who wants one waits for 5 seconds until the others have left. Looks for them are in one of two states. While they are *cheap*, one
 //! comes at least every 2 seconds, and in front of the facts of each scrape: sessions may idle in discovered databases.
-//! Where they are *dear*, several in a row, because of very many locks or a slow server, looks so often would cost too much. Then no session idles
+//! Where they are *dear*, several in a row or one by far, because of very many locks or a slow server, looks so often would cost too much. Then no session idles
 //! in a discovered database: each is closed at the end of its scrape. Looks are as rare as they are dear, but while sessions
 //! are in use for long, and tell when they are cheap again. Either way a session leaves 2 seconds and a look after a claim at the latest.
 //! Where looks are cheap and nothing of ours can be in the way, nobody looks, and nothing wakes until the next scrape.
@@ -28,8 +28,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// For how long nobody looks after the server has refused it: each try is a line in its log.
 const BLIND: Duration = Duration::from_secs(300);
 
-/// So many looks in a row that are dear make looks dear: one may be a matter of the moment, on a server that is busy.
+/// So many looks in a row say what one costs: one alone may be a matter of the moment, on a server that is busy.
 const ENOUGH: usize = 3;
+
+/// What one alone says: so many times less. One that takes a quarter of a second is dear whatever the moment.
+const ALONE: u32 = 10;
 
 /// Looks take at most one part in so many of the server's time.
 const SHARE: u32 = 100;
@@ -137,9 +140,11 @@ impl DropGuard {
         self.costs.set(costs);
     }
 
-    /// What a look costs, by the cheapest of the last ones.
+    /// By the cheapest of the last looks, and by the last one as far as it says anything alone.
     fn pause(&self) -> Duration {
-        pause_after(self.costs.get().into_iter().min().unwrap_or_default())
+        let costs = self.costs.get();
+        let cheapest = costs.into_iter().min().unwrap_or_default();
+        pause_after(cheapest.max(costs[ENOUGH - 1] / ALONE))
     }
 
     fn is_dear(&self) -> bool {
@@ -194,6 +199,8 @@ mod tests {
             guard.is_dear()
         });
         assert_eq!(is_dear, [false, false, false, false, false, true, false]);
+        guard.note(dear * ALONE);
+        assert!(guard.is_dear(), "that one is dear whatever the moment");
     }
 
     #[test]
