@@ -17,7 +17,8 @@ pub struct Identity {
     pub role: String,
     /// Whether the role may do everything.
     pub is_superuser: bool,
-    /// Whether the role has the privileges of `pg_monitor`; `None` where there is no such role (before 10).
+    /// Whether the role has what `pg_monitor` gives: the two roles that let it see statistics and settings. `None` where there are
+    /// no such roles (before 10).
     pub is_monitor: Option<bool>,
     /// Extensions of the database with their versions.
     pub extensions: Vec<String>,
@@ -34,7 +35,8 @@ const KEY: StatementKey = StatementKey(2);
 const STATEMENT: &str = "\
 SELECT pg_catalog.version(), current_user::pg_catalog.text,
        (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
-       (SELECT pg_catalog.pg_has_role(oid, 'USAGE') FROM pg_catalog.pg_roles WHERE rolname = 'pg_monitor'),
+       (SELECT pg_catalog.bool_and(pg_catalog.pg_has_role(oid, 'USAGE')) FROM pg_catalog.pg_roles
+         WHERE rolname IN ('pg_read_all_settings', 'pg_read_all_stats')),
        ARRAY(SELECT pg_catalog.format('%s %s', extname, extversion) FROM pg_catalog.pg_extension ORDER BY 1),
        ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
               WHERE datallowconn AND NOT datistemplate AND NOT pg_catalog.has_database_privilege(oid, 'CONNECT')

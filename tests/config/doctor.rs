@@ -113,6 +113,37 @@ fn its_statements_give_a_role_all_it_needs() {
     assert!(costs.len() > 20 && costs.iter().all(|one| one["seconds"].as_f64().unwrap() >= 0.0));
 }
 
+/// Who has the parts of `pg_monitor` lacks nothing; who has one of the two roles still does.
+#[test]
+fn the_parts_of_pg_monitor_are_as_good_as_the_whole() {
+    let _ = database("doctor_parts");
+    let server = server();
+    let directory = patient();
+    server.psql("create role doctor_parted login; grant pg_read_all_settings to doctor_parted");
+    let url = format!(
+        "postgresql://doctor_parted@127.0.0.1:{}/doctor_parts?sslmode=disable",
+        server.port()
+    );
+    let only = ["--include-database=doctor_parts"];
+    let (code, found) = doctor(&url, &directory, &only);
+    assert_eq!(code, 1, "{found:#}");
+    assert!(
+        remedies(&found).contains(&"GRANT pg_monitor TO doctor_parted;".to_owned()),
+        "{found:#}"
+    );
+    server.psql_in(
+        "doctor_parts",
+        "grant pg_read_all_stats to doctor_parted;
+         grant execute on function pg_ls_logdir(), pg_ls_waldir() to doctor_parted",
+    );
+    let (code, found) = doctor(&url, &directory, &only);
+    assert_eq!(
+        (code, &found["problems"]),
+        (0, &serde_json::json!([])),
+        "{found:#}"
+    );
+}
+
 #[test]
 fn a_failing_collector_is_a_problem_without_a_grant() {
     let url = database("doctor_failing");
