@@ -95,6 +95,10 @@ fn every_step_of_the_tutorial_does_what_it_says() {
         .env("PG_EXPORTER_URL", &url)
         .env("PG_EXPORTER_CONNECT_TIMEOUT", "30s")
         .env("SOURCE", env!("CARGO_MANIFEST_DIR"))
+        // The crate is built with what is built already, and fetches nothing.
+        .env("CARGO_TARGET_DIR", bin.parent().unwrap())
+        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+        .env("CARGO_NET_OFFLINE", "true")
         // Other tests' databases come and go on this server.
         .env("PG_EXPORTER_AUTO_DISCOVERY", "false")
         .output()
