@@ -105,20 +105,26 @@ fetch_mdbook() {
     echo "mdbook: crates.io $MDBOOK_VERSION"
 }
 
+# Packages with what they need, in a folder of their own.
+install_from_npm() { # FOLDER TOOL PACKAGE...
+    local folder=$1 tool=$2
+    shift 2
+    make_scratch
+    find_npm || die "$tool comes from npm only: install npm"
+    rm -rf -- "$folder"
+    mkdir -p -- "$folder"
+    echo '{ "private": true }' >"$folder/package.json"
+    (cd "$folder" && npm_quietly install --silent --no-save --no-audit --no-fund --ignore-scripts "$@") >/dev/null || {
+        show_reason "$SCRATCH/npm.log" '^npm (error|ERR!)'
+        die "npm cannot fetch $*"
+    }
+}
+
 # Grafana's types and the compiler that knows them. The program reads TypeScript from standard input and says, with exit code
 # 1 or 2, what does not fit.
 fetch_grafana_check() {
     local folder=$CACHE/tools/grafana
-    make_scratch
-    find_npm || die 'grafana-check comes from npm only: install npm'
-    rm -rf -- "$folder"
-    mkdir -p -- "$folder"
-    echo '{ "private": true }' >"$folder/package.json"
-    (cd "$folder" && npm_quietly install --silent --no-save --no-audit --no-fund --ignore-scripts \
-        "@grafana/schema@$GRAFANA_SCHEMA_VERSION" "typescript@$TYPESCRIPT_VERSION") >/dev/null || {
-        show_reason "$SCRATCH/npm.log" '^npm (error|ERR!)'
-        die "npm cannot fetch @grafana/schema@$GRAFANA_SCHEMA_VERSION and typescript@$TYPESCRIPT_VERSION"
-    }
+    install_from_npm "$folder" grafana-check "@grafana/schema@$GRAFANA_SCHEMA_VERSION" "typescript@$TYPESCRIPT_VERSION"
     chmod -R a+rX -- "$folder"
     cat >"$CACHE/tools/bin/grafana-check" <<'END'
 #!/bin/sh
@@ -143,16 +149,7 @@ END
 # file and says, with exit code 1, what does not fit: by the types a key that there is not, by the rules a form.
 fetch_operator_check() {
     local folder=$CACHE/tools/operator
-    make_scratch
-    find_npm || die 'operator-check comes from npm only: install npm'
-    rm -rf -- "$folder"
-    mkdir -p -- "$folder"
-    echo '{ "private": true }' >"$folder/package.json"
-    (cd "$folder" && npm_quietly install --silent --no-save --no-audit --no-fund --ignore-scripts \
-        "@kubernetes-models/prometheus-operator@$OPERATOR_VERSION" "typescript@$TYPESCRIPT_VERSION") >/dev/null || {
-        show_reason "$SCRATCH/npm.log" '^npm (error|ERR!)'
-        die "npm cannot fetch @kubernetes-models/prometheus-operator@$OPERATOR_VERSION and typescript@$TYPESCRIPT_VERSION"
-    }
+    install_from_npm "$folder" operator-check "@kubernetes-models/prometheus-operator@$OPERATOR_VERSION" "typescript@$TYPESCRIPT_VERSION"
     cat >"$folder/check.mjs" <<'END'
 // Written by scripts/fetch-tools.
 import { spawnSync } from "node:child_process";
