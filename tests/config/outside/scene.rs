@@ -1,5 +1,7 @@
 //! A server with something of all that the files ask for.
 
+use std::time::Duration;
+
 use pg_exporter_lab::{Cluster, Exporter, Pgbouncer, Session};
 
 use crate::support::{Directory, program};
@@ -28,6 +30,17 @@ impl Scene {
         cluster.wait_for(
             "select count(*) from pg_stat_replication where state = 'streaming'",
             "1",
+        );
+        // Until 14 a process collects the statistics, and what a session did is there when it has arrived.
+        pg_exporter_lab::wait_until(
+            "the rows that were written are counted",
+            Duration::from_secs(30),
+            || {
+                cluster.psql_in(
+                    "shop",
+                    "select n_tup_ins from pg_stat_user_tables where relname = 'orders'",
+                ) == "3"
+            },
         );
         Self {
             bouncer: Pgbouncer::start(&cluster),
