@@ -91,6 +91,14 @@ fn each_alert_says_what_it_is_about() {
                 .get(text)
                 .unwrap_or_else(|| panic!("{name} has no {text}"));
             assert!(text.contains("$labels."), "{name}: which? {text}");
+            // A query gives its series in any order, and a text that changes is another notification.
+            for all in text.split("{{ range ").skip(1) {
+                let query = all.split("}}").next().unwrap();
+                assert!(
+                    query.contains("| sortByLabel `"),
+                    "{name}: in which order? {text}"
+                );
+            }
         }
         let url = alert
             .annotations
