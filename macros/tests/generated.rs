@@ -56,8 +56,12 @@ fn rows_become_structs() {
     assert_eq!(golden::ShopOrders13::from_row(lacking), Err(Unfit));
     let pool = golden::Pool::from_row(RowView {
         labels: &[],
-        values: &[Some(3.0)],
+        values: &[Some(3.0), None],
     })
     .unwrap();
-    assert_eq!(pool, golden::Pool { cl_active: Some(3.0) });
+    let expected = golden::Pool {
+        cl_active: Some(3.0),
+        cl_waiting: None,
+    };
+    assert_eq!(pool, expected);
 }

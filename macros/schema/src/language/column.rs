@@ -14,6 +14,11 @@ pub(crate) static KEYS: &[Key<Column>] = &[
         Takes::Suffix,
         "Metric suffix or label name in place of the column's name.",
     ),
+    Key::fixed(
+        "metric",
+        Takes::Metric,
+        "Whole name of the metric, in place of the collector's name, `_` and the column's.",
+    ),
     Key::tunable("description", Takes::Text(field!(help)), "Help text."),
     Key::tunable("scale", Takes::Factor(field!(scale)), "Factor on each value."),
     Key::tunable(

@@ -36,6 +36,8 @@ pub(crate) enum Takes<T: 'static> {
     Prefix(Field<T, Text>),
     /// What names a metric behind its prefix, or a label. The model holds the whole name, so it has no field.
     Suffix,
+    /// What names a metric whole. It has no field of its own either.
+    Metric,
     /// One statement.
     Statement(Field<T, Text>),
     /// Conditions.
@@ -147,7 +149,7 @@ impl<T> Key<T> {
             Takes::Text(field) | Takes::Prefix(field) | Takes::Statement(field) => {
                 Value::Text((field.get)(it).as_ref())
             }
-            Takes::Suffix => Value::Nothing,
+            Takes::Suffix | Takes::Metric => Value::Nothing,
             Takes::Tags(field) => Value::Words((field.get)(it).iter().map(ToString::to_string).collect()),
             Takes::Schemas(field) => Value::Words((field.get)(it).iter().map(ToString::to_string).collect()),
             Takes::Settings(field) => Value::Settings((field.get)(it)),
@@ -181,7 +183,7 @@ impl<T> Takes<T> {
     /// The name of the field in Rust, `None` when there is none.
     pub(crate) fn field(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Suffix => return None,
+            Self::Suffix | Self::Metric => return None,
             Self::Text(field) | Self::Prefix(field) | Self::Statement(field) => field.name,
             Self::Tags(field) => field.name,
             Self::Schemas(field) => field.name,

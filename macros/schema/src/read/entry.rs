@@ -108,7 +108,7 @@ fn pair<T>(
 ) -> Option<Pair<T>> {
     let word = row.name;
     let value = match &row.takes {
-        Takes::Text(_) | Takes::Prefix(_) | Takes::Suffix | Takes::Statement(_) => {
+        Takes::Text(_) | Takes::Prefix(_) | Takes::Suffix | Takes::Metric | Takes::Statement(_) => {
             Written::Text(string(node, word, report)?.value)
         }
         Takes::Seconds(_) | Takes::Timeout(_) | Takes::Factor(_) | Takes::Number(_) => {

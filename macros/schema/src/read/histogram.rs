@@ -56,6 +56,7 @@ fn is_ready(column: &Node) -> bool {
             .text("usage")
             .is_some_and(|usage| usage.eq_ignore_ascii_case("HISTOGRAM"))
             && properties.get("bucket").is_none()
+            && properties.get("metric").is_none()
     })
 }
 

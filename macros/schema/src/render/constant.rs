@@ -48,7 +48,7 @@ pub fn constant_origin(
 fn field<T>(key: &Key<T>, it: &T) -> Option<TokenStream> {
     let name = Ident::new(key.takes.field()?, Span::call_site());
     let value = match &key.takes {
-        Takes::Suffix => return None,
+        Takes::Suffix | Takes::Metric => return None,
         Takes::Text(field) | Takes::Prefix(field) | Takes::Statement(field) => {
             let text = (field.get)(it);
             quote!(Borrowed(#text))

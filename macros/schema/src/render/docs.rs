@@ -35,7 +35,7 @@ fn table<T: Default>(keys: &[Key<T>]) -> String {
 fn takes<T>(takes: &Takes<T>) -> String {
     match takes {
         Takes::Text(_) => "text".to_owned(),
-        Takes::Prefix(_) | Takes::Suffix => "name".to_owned(),
+        Takes::Prefix(_) | Takes::Suffix | Takes::Metric => "name".to_owned(),
         Takes::Statement(_) => "statement".to_owned(),
         Takes::Tags(_) => "list of tags, below".to_owned(),
         Takes::Schemas(_) => "list of names, or text with commas".to_owned(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
-use super::rename::rename;
+use super::rename::{metric, rename};
 use crate::language::key::{Key, Place, Takes, Value};
 use crate::language::{collector, column, predicate};
 use crate::model::{Collector, Column, Predicate};
@@ -64,10 +64,16 @@ impl Serialize for Properties<'_> {
         let Self(collector, it) = self;
         let mut map = serializer.serialize_map(None)?;
         for key in column::KEYS {
-            match (&key.takes, rename(collector, it)) {
-                (Takes::Suffix, Some(word)) => map.serialize_entry(key.name, word)?,
-                (Takes::Suffix, None) => {}
-                _ => entry(&mut map, key, it, collector)?,
+            let name = match &key.takes {
+                Takes::Suffix => rename(collector, it),
+                Takes::Metric => metric(collector, it),
+                _ => {
+                    entry(&mut map, key, it, collector)?;
+                    None
+                }
+            };
+            if let Some(name) = name {
+                map.serialize_entry(key.name, name)?;
             }
         }
         map.end()

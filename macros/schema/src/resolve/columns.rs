@@ -99,7 +99,7 @@ fn column(written: &GivenColumn, usage: Usage, prefix: &str, report: &mut FileRe
         .given
         .pairs
         .iter()
-        .any(|pair| matches!(pair.key.takes, Takes::Suffix));
+        .any(|pair| matches!(pair.key.takes, Takes::Suffix | Takes::Metric));
     if !is_named {
         valid_name(&column, written.given.position, report);
     }
@@ -128,6 +128,9 @@ pub(crate) fn properties(
     for pair in &written.given.pairs {
         match (&pair.key.takes, &pair.value) {
             (Takes::Suffix, Written::Text(word)) => rename(word, pair.position, column, prefix, report),
+            (Takes::Metric, Written::Text(name)) if has_effect(pair, column, report) => {
+                whole(name, pair.position, written, column, report);
+            }
             (Takes::Text(_), Written::Text(text)) if text.trim().is_empty() => {}
             (Takes::Usage(_), _) => {}
             _ if has_effect(pair, column, report) => set(pair, column, context, report),
@@ -149,6 +152,28 @@ fn rename(word: &str, at: Position, column: &mut Column, prefix: &str, report: &
     valid_name(column, at, report);
 }
 
+/// Whatever the collector is called, the metric has that name.
+fn whole(name: &str, at: Position, written: &GivenColumn, column: &mut Column, report: &mut FileReport<'_>) {
+    let name = name.trim();
+    if name.is_empty() {
+        return;
+    }
+    if written.given.pair("rename").is_some() {
+        let message = format!(
+            "`metric` of column `{}` is a whole name, beside which `rename` has no effect; remove one",
+            column.column
+        );
+        report.error(at, message);
+    }
+    if !names::is_metric_name(name) {
+        report.error(
+            at,
+            format!("`{name}` is no metric name; write `metric` with letters, digits and `_`"),
+        );
+    }
+    column.name = name.to_owned().into();
+}
+
 /// Label name or metric name.
 fn rendered(usage: Usage, prefix: &str, word: &str) -> String {
     if usage.is_value() {
@@ -162,7 +187,7 @@ fn rendered(usage: Usage, prefix: &str, word: &str) -> String {
 fn has_effect(pair: &Pair<Column>, column: &Column, report: &mut FileReport<'_>) -> bool {
     let (key, name) = (pair.key.name, &column.column);
     match pair.key.takes {
-        Takes::Factor(_) | Takes::Number(_) if !column.usage.is_value() => {
+        Takes::Factor(_) | Takes::Number(_) | Takes::Metric if !column.usage.is_value() => {
             let message = format!("`{key}` has no effect on column `{name}`, which carries no number");
             report.warning(pair.position, message);
             false

@@ -102,6 +102,9 @@ pub struct Pool {
     /// Gauge `pool_cl_active`: Clients. SQL type: unknown.
     #[column(usage = "GAUGE", description = "Clients")]
     pub cl_active: ::core::option::Option<f64>,
+    /// Gauge `shop_waiting_clients`: Clients that wait. SQL type: unknown.
+    #[column(usage = "GAUGE", metric = "shop_waiting_clients", description = "Clients that wait")]
+    pub cl_waiting: ::core::option::Option<f64>,
 }
 
 /// Every collector of this set.

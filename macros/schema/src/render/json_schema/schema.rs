@@ -98,7 +98,7 @@ fn one_column() -> Value {
         json!({
             "allOf": [reference("column")],
             "if": { "required": ["usage"], "properties": { "usage": usage } },
-            "then": { "required": ["rename"] },
+            "then": { "anyOf": [{ "required": ["rename"] }, { "required": ["metric"] }] },
         })
     };
     json!({
@@ -126,6 +126,7 @@ fn column() -> Value {
                     "if": is(&["LABEL"]),
                     "then": { "properties": { "rename": { "pattern": values::LABEL } } },
                 },
+                { "not": { "required": ["rename", "metric"] } },
             ],
         }),
     )

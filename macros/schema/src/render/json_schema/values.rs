@@ -24,7 +24,9 @@ const LONGEST: f64 = 1.8e19;
 pub(crate) fn takes<T>(takes: &Takes<T>) -> Value {
     match takes {
         Takes::Text(_) => json!({ "type": ["string", "number", "boolean", "null"] }),
-        Takes::Prefix(_) => json!({ "type": ["string", "null"], "pattern": format!("^\\s*$|{NAME}") }),
+        Takes::Prefix(_) | Takes::Metric => {
+            json!({ "type": ["string", "null"], "pattern": format!("^\\s*$|{NAME}") })
+        }
         Takes::Suffix => {
             json!({ "type": ["string", "integer", "null"], "pattern": "^[a-zA-Z0-9_:]*$", "minimum": 0 })
         }

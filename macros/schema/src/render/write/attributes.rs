@@ -7,7 +7,7 @@ use quote::quote;
 use crate::language::key::{Key, Place, Takes, Value};
 use crate::language::{collector, column, predicate};
 use crate::model::{Collector, Column, Usage};
-use crate::render::rename::rename;
+use crate::render::rename::{metric, rename};
 
 /// The items of `#[collector(…)]`.
 pub(crate) fn of_collector(it: &Collector) -> Vec<TokenStream> {
@@ -49,6 +49,7 @@ pub(crate) fn of_column(of: &Collector, it: &Column, field: &Ident) -> Vec<Token
     for key in column::KEYS {
         let value = match (&key.takes, key.place) {
             (Takes::Suffix, _) => rename(of, it).map(Value::Text),
+            (Takes::Metric, _) => metric(of, it).map(Value::Text),
             (_, Place::Needed) => Some(key.get(it)),
             _ => key.given(it),
         };
