@@ -204,3 +204,55 @@ fn checks(major: u32) -> Vec<Check> {
         .map(|check| check.only("datname", "shop"))
         .collect()
 }
+
+/// 20,000 statements of 2,000 characters, executed five times each by a role that is no superuser: the nth reads the columns
+/// that are the bits of n.
+const MANY: &str = "
+    create role caller;
+    do $$
+    begin
+        execute 'create table wide (' || (select string_agg(format('c%s int', n), ', ') from generate_series(0, 14) n) || ')';
+        grant select on wide to caller;
+        set local role caller;
+        for n in 1..20000 loop
+            for round in 1..5 loop
+                execute format('select %s /* %s */ from wide',
+                    (select string_agg('c' || bit, ', ') from generate_series(0, 14) bit where n >> bit & 1 = 1), repeat('x', 2000));
+            end loop;
+        end loop;
+    end $$;";
+
+/// What is read of the extension goes through the server's memory, and none of it through files.
+#[test]
+fn many_long_statements_need_no_temporary_files() {
+    for major in some_majors(&[13, 18]) {
+        let cluster = Cluster::builder(major)
+            .set("pg_stat_statements.max", "20000")
+            .set("pg_stat_statements.track", "all")
+            .set("log_temp_files", "0")
+            .start();
+        cluster.psql("create extension pg_stat_statements");
+        cluster.psql(MANY);
+        let tracked: u32 = cluster
+            .psql(
+                "set work_mem = '64MB'; select count(*) from pg_stat_statements(false) where calls > 4 and userid <> 10",
+            )
+            .parse()
+            .unwrap();
+        assert!(tracked > 18_000, "{tracked}");
+        let written = || {
+            let exporter = watch(&cluster, "postgres", &Layer::patient(&[]));
+            for _ in 0..2 {
+                let page = exporter.scrape();
+                assert_healthy(&exporter, &page);
+                let shown = page.all("pg_query_calls").count();
+                assert!((128..=256).contains(&shown), "{shown}");
+            }
+            cluster.log().matches("temporary file").count()
+        };
+        assert_eq!(written(), 0, "PostgreSQL {major}: {}", cluster.log());
+        // Who has set something has thought about it: that stays, and then there are files.
+        cluster.psql("alter role postgres set work_mem = '4097kB'");
+        assert!(written() > 0, "PostgreSQL {major}");
+    }
+}
