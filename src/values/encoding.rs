@@ -130,11 +130,19 @@ impl TextReader {
         self.encoding.text(bytes)
     }
 
-    /// Appends the text of such bytes. Most are ASCII, in which no byte stands for anything else.
+    /// Appends the text of such bytes. Most are UTF-8 that stands for itself: where nothing else is expected, all that does not end
+    /// like a name of other bytes; elsewhere ASCII, in which no byte stands for anything else.
     pub fn push(&self, bytes: &[u8], text: &mut String) {
         match std::str::from_utf8(bytes) {
-            Ok(plain) if bytes.is_ascii() => text.push_str(plain),
+            Ok(plain) if self.is_itself(plain) => text.push_str(plain),
             _ => text.push_str(&self.text(bytes)),
+        }
+    }
+
+    fn is_itself(&self, plain: &str) -> bool {
+        match self.encoding {
+            Encoding::Bytes => !plain.ends_with(']'),
+            Encoding::Latin1 | Encoding::Known(_) => plain.is_ascii(),
         }
     }
 }
@@ -188,6 +196,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_appended_is_the_text(
+            bytes in prop::collection::vec(prop::sample::select(&b"\xc3\xa9\xef\xbf\xbda[]e9"[..]), 0..9),
+            name in prop::sample::select(&NAMES[..]),
+        ) {
+            let reader = TextReader::new(Encoding::of_server(name), [bytes.clone()]);
+            let mut text = "before ".to_owned();
+            reader.push(&bytes, &mut text);
+            prop_assert_eq!(text, format!("before {}", reader.text(&bytes)));
+        }
+
         #[test]
         fn two_texts_are_never_one(a: Vec<u8>, b: Vec<u8>, name in prop::sample::select(&NAMES[..])) {
             let encoding = Encoding::of_server(name);

@@ -34,6 +34,7 @@ struct Value {
     /// `None` when the result lacks the column.
     index: Option<usize>,
     wire: Wire,
+    /// Factor; 1 where the type is not scaled.
     scale: f64,
     /// What NULL stands for, scaled.
     null: f64,
@@ -80,7 +81,7 @@ impl Decoder {
                 Ok(Value {
                     index,
                     wire,
-                    scale: column.scale,
+                    scale: if wire.is_scaled() { column.scale } else { 1.0 },
                     null,
                     is_histogram,
                 })
@@ -152,11 +153,25 @@ impl Decoder {
             batch.end_label();
         }
         for (at, value) in self.values.iter().enumerate() {
-            let number = self.value(value, value.index.and_then(&cell).as_deref())?;
-            if number.is_none() {
-                batch.mark_unreadable(at);
+            let Some(bytes) = value.index.and_then(&cell) else {
+                batch.push_value(value.null);
+                continue;
+            };
+            let number = match self.format {
+                Format::Binary => value.wire.read(&bytes),
+                Format::Text => read_text(value.wire, &bytes),
+            };
+            let number = match number {
+                Some(number) => number * value.scale,
+                None => {
+                    batch.mark_unreadable(at);
+                    f64::NAN
+                }
+            };
+            if value.is_histogram && !number.is_finite() {
+                return Err(no_observation());
             }
-            batch.push_value(number.unwrap_or(f64::NAN));
+            batch.push_value(number);
         }
         batch.end_row();
         Ok(())
@@ -171,26 +186,13 @@ impl Decoder {
             _ => self.reader.push(bytes, text),
         }
     }
+}
 
-    /// The number of a cell; `None` when what is there is none.
-    fn value(&self, value: &Value, cell: Option<&[u8]>) -> Result<Option<f64>, Failure> {
-        let Some(bytes) = cell else {
-            return Ok(Some(value.null));
-        };
-        let number = match self.format {
-            Format::Binary => value.wire.read(bytes),
-            Format::Text => read_text(value.wire, bytes),
-        };
-        let scale = if value.wire.is_scaled() { value.scale } else { 1.0 };
-        let number = number.map(|number| number * scale);
-        if value.is_histogram && !number.is_some_and(f64::is_finite) {
-            return Err(Failure::new(
-                Reason::Cast,
-                "an observation of a histogram is not a finite number",
-            ));
-        }
-        Ok(number)
-    }
+fn no_observation() -> Failure {
+    Failure::new(
+        Reason::Cast,
+        "an observation of a histogram is not a finite number",
+    )
 }
 
 fn too_long(length: usize, longest: usize) -> Failure {
