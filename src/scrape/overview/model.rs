@@ -16,7 +16,7 @@ use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::Failure;
 use crate::scrape::page::published::Published;
 use crate::scrape::rows::gaps::Gaps;
-use crate::scrape::run::collector_state::{CollectorState, RESOLUTION, Stats};
+use crate::scrape::run::collector_state::{CollectorState, RESOLUTION, Stats, known};
 use crate::scrape::run::database::State;
 use crate::scrape::run::history::Run;
 use crate::scrape::run::target::Target;
@@ -227,14 +227,16 @@ impl DatabaseOverview {
 }
 
 impl CollectorOverview {
-    /// Seconds that an execution took on average, 0 before the first: never less than what is known of a single one.
+    /// Seconds that an execution took on average, 0 before the first: no finer than what is known of a single one, as what is not
+    /// known of them does not cancel out.
     #[must_use]
     pub fn average_seconds(&self) -> f64 {
         if self.executions == 0 {
             return 0.0;
         }
         let average = self.total_duration.as_secs_f64() / self.executions as f64;
-        average.max(RESOLUTION.as_secs_f64())
+        let average = Duration::try_from_secs_f64(average).unwrap_or_default();
+        known(average).max(RESOLUTION).as_secs_f64()
     }
 
     /// The same, without what is not served if its database was not reached.

@@ -251,7 +251,7 @@ mod tests {
     fn the_text_begins_as_in_the_contract() {
         let overview = overview(&["app"]);
         let expected = "Collector Statistics:\n  pg_stat_database:\n    Executions: 1234\n    Successes: 1230\n    \
-                        Failures: 4\n    Avg Duration: 2.5ms\n    Last Execution: 2024-01-15T10:29:55Z\n    \
+                        Failures: 4\n    Avg Duration: 3ms\n    Last Execution: 2024-01-15T10:29:55Z\n    \
                         Last Duration: 3ms\n    Cache Hits: 7\n    Predicate Skips: 1\n    Series: 20\n    State: cached\n    \
                         Last Error: missing_object 42P01: relation \"x\" does not exist\n";
         assert_eq!(Statistics::new(&overview).text(), expected);

@@ -24,7 +24,7 @@ use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
 use crate::scrape::rows::gaps::Gaps;
 
-pub use stats::{RESOLUTION, Stats};
+pub use stats::{RESOLUTION, Stats, known};
 pub use texts::{Text, Texts};
 
 /// For how long a collector rests whose objects or rights are missing, unless something makes the plan anew before.

@@ -203,3 +203,48 @@ fn the_last_good_result_outlives_failures_for_max_stale() {
     );
     assert!(about(&page, "cache_age_seconds", "lenient") > 0.0);
 }
+
+/// Answers of a pipeline come one after the other: what a slow statement took is its own, and nothing finer than a millisecond is
+/// said of any, in a metric, in `/stat` or on a page for people.
+#[test]
+fn durations_are_no_finer_than_they_are_known() {
+    let one = |name: &str, from: &str| {
+        format!(
+            "{name}: {{ query: 'SELECT 1 AS one{from}', timeout: 30, metrics: [ {{ one: {{ usage: GAUGE, description: One. }} }} ] }}\n"
+        )
+    };
+    let yaml = [
+        one("before", ""),
+        one("slow", " FROM pg_catalog.pg_sleep(1)"),
+        one("behind", ""),
+    ]
+    .concat();
+    let own = Own::start(database("durations"), "durations", &yaml);
+    let mut page = own.scrape();
+    for _ in 0..2 {
+        page = own.scrape();
+    }
+    let took = |name| about(&page, "scrape_duration", name);
+    assert!(took("slow") >= 0.9, "{}", took("slow"));
+    for name in ["before", "behind"] {
+        assert!(took(name) < took("slow"), "{name}: {}", took(name));
+    }
+    let is_whole = |seconds: f64| (seconds * 1e3 - (seconds * 1e3).round()).abs() < 1e-6 && seconds >= 0.001;
+    for name in ["before", "slow", "behind"] {
+        assert!(is_whole(took(name)), "{name}: {}", took(name));
+        let text = own.exporter.get(&format!("/collector/{name}")).text();
+        assert!(!text.contains("µs"), "{name}: {text}");
+    }
+    let text = own.exporter.get("/stat").text();
+    assert!(text.contains("Duration") && !text.contains("µs"), "{text}");
+    let json = own.exporter.get("/stat?format=json").text();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let all = json.as_array().unwrap();
+    assert_eq!(all.len(), 3, "{json}");
+    for of_one in all {
+        for key in ["avg_duration_seconds", "last_duration_seconds"] {
+            let seconds = of_one.get(key).and_then(serde_json::Value::as_f64).unwrap();
+            assert!(is_whole(seconds), "{key}: {of_one}");
+        }
+    }
+}
