@@ -9,6 +9,7 @@ use pg_exporter_lab::Page;
 
 use crate::contender::Contender;
 use crate::figures::Figures;
+use crate::layer::Layer;
 use crate::options::Options;
 use crate::server::Server;
 use crate::table::Table;
@@ -93,17 +94,7 @@ fn collector_name(path: &Path) -> String {
     stem.split_once('-').map_or(&*stem, |(_, name)| name).to_owned()
 }
 
-/// The file that a definition is given in.
-#[derive(Debug)]
-struct Layer(PathBuf);
-
 impl Layer {
-    fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("pg_exporter-bench-{}.yml", std::process::id()));
-        fs::write(&path, "")?;
-        Ok(Self(path))
-    }
-
     fn measure_both(
         &self,
         options: &Options,
@@ -118,8 +109,7 @@ impl Layer {
     }
 
     fn measure(&self, options: &Options, definition: &str, server: &Server) -> Result<Cost> {
-        fs::write(&self.0, definition)?;
-        let config = format!("--config={}", self.0.display());
+        let config = self.write(definition)?;
         let arguments = ["--disable-cache", "--disable-intro", "--no-builtin", &config];
         let contender = Contender::start_with("pg_exporter", &options.program, server, &arguments);
         let mut cost = Cost::default();
@@ -134,12 +124,5 @@ impl Layer {
                 .push(cpu::of_server(server.postmaster).saturating_sub(before.1));
         }
         Ok(cost)
-    }
-}
-
-impl Drop for Layer {
-    fn drop(&mut self) {
-        // A temporary file that stays behind does no harm.
-        let _ = fs::remove_file(&self.0);
     }
 }

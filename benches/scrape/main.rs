@@ -7,6 +7,8 @@
 //! | probes | requests per second of `/primary` on 50 connections: idle, during scrapes, beside 5 connections of scrapes, and at a pace |
 //! | protection | the same, under TLS and with passwords |
 //! | costs | CPU per collector on either server, with `--costs`, for the documentation |
+//! | plans | time and blocks of each collector's statement on three servers, with `--plans`, for the documentation |
+//! | growth | up to 1,000 databases and 1,000,000 series, with `--growth`, for the documentation |
 //!
 //! A second exporter is measured in the same run, scrape by scrape in turn, so that other load of the machine is
 //! shared fairly; the table then ends with ratios. See `--help`.
@@ -18,8 +20,11 @@ mod costs;
 mod cpu;
 mod document;
 mod figures;
+mod growth;
+mod layer;
 mod options;
 mod paced;
+mod plans;
 mod probes;
 mod protection;
 mod scrapes;
@@ -38,6 +43,10 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     let options = Options::parse();
+    if options.growth {
+        println!("load of the machine: {}", load());
+        return growth::run(&options);
+    }
     let large = match &options.large {
         Some(given) => Server::given(given)?,
         None => Server::large(options.major),
@@ -56,6 +65,9 @@ fn main() -> Result<()> {
     );
     if options.costs {
         return costs::run(&options, &large, &empty);
+    }
+    if options.plans {
+        return plans::run(&options, &large, &empty);
     }
     if options.wants("scrapes") {
         let mut table = scrapes::document_table();

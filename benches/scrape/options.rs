@@ -74,6 +74,23 @@ pub struct Options {
     #[arg(long)]
     pub costs: bool,
 
+    /// Print what each collector's statement takes on an empty server, on a large one and on one of 10,000 tables instead
+    #[arg(long)]
+    pub plans: bool,
+
+    /// Print how cost grows with databases and with series instead
+    #[arg(long)]
+    pub growth: bool,
+
+    /// Numbers of databases that growth is measured with, in ascending order; each database takes 8 MB of disk
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        value_delimiter = ',',
+        default_value = "10,100,200,500,1000"
+    )]
+    pub databases: Vec<usize>,
+
     /// Directory of the definitions whose costs are printed
     #[arg(long, value_name = "PATH", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/collectors"))]
     pub collectors: PathBuf,

@@ -1,8 +1,8 @@
 //! The servers that are scraped.
 
 use std::fmt::Write as _;
-use std::io::{Read as _, stdin};
-use std::process::Command;
+use std::io::{Read as _, Write as _, stdin};
+use std::process::{Command, Stdio};
 
 use pg_exporter_lab::{Cluster, tool};
 
@@ -97,19 +97,70 @@ impl Server {
         }
     }
 
+    /// A server with so many databases that hold tables and no rows; [`grow`](Self::grow) makes more.
+    pub fn schemas(major: u32, tables: usize) -> Self {
+        let cluster = start(major);
+        cluster.create_database("schema1");
+        let sql: String = (1..=tables)
+            .map(|table| format!("create table t{table} (id bigserial primary key, note text);\n"))
+            .collect();
+        cluster.psql_in("schema1", &sql);
+        Self::new(cluster, "schema1")
+    }
+
+    /// Makes copies of the database of the URL until there are so many.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub fn grow(&self, databases: usize) -> Result<()> {
+        let there = "select count(*) from pg_database where datname ~ '^schema[0-9]+$'";
+        let there: usize = self.ask(there)?.parse()?;
+        let sql: String = (there + 1..=databases)
+            .map(|number| format!("create database schema{number} template schema1;\n"))
+            .collect();
+        let maintenance = self.url.replace("/schema1?", "/postgres?");
+        script(&maintenance, &format!("{sql}checkpoint;"))?;
+        Ok(())
+    }
+
     /// The server's version, as it tells it.
     ///
     /// # Errors
     /// When it does not answer.
     pub fn version(&self) -> Result<String> {
-        let output = Command::new(tool("psql"))
-            .args(["-XAtw", "-c", "show server_version", &self.url])
-            .output()?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into());
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        self.ask("show server_version")
     }
+
+    /// What the server answers to a script, without alignment.
+    ///
+    /// # Errors
+    /// When it does not answer, or a statement fails.
+    pub fn ask(&self, sql: &str) -> Result<String> {
+        let (answer, complaints) = script(&self.url, sql)?;
+        if complaints.is_empty() {
+            Ok(answer.trim().to_owned())
+        } else {
+            Err(complaints.into())
+        }
+    }
+}
+
+/// Runs a script through psql, which goes on behind a statement that fails. What came, and what was complained of.
+pub fn script(url: &str, sql: &str) -> Result<(String, String)> {
+    let mut psql = Command::new(tool("psql"))
+        .args(["-XAtqw", url])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(mut input) = psql.stdin.take() {
+        let sql = sql.to_owned();
+        // psql that ended before it read everything tells why by itself.
+        std::thread::spawn(move || input.write_all(sql.as_bytes()));
+    }
+    let output = psql.wait_with_output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((text(&output.stdout), text(&output.stderr)))
 }
 
 /// Prints where the servers are, and keeps them until the end of standard input.
