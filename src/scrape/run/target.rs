@@ -184,7 +184,8 @@ impl Target {
                 self.databases.discover(&facts, &self.config, &self.pool);
                 self.scrape_all(Some(turn::finish(main, session, &env)), Some(&facts), &env)
                     .await;
-                if let Some(share) = self.share.as_ref().filter(|_| !env.is_over()) {
+                // Where a run's time is always over before all have had their turn, more connections are needed most.
+                if let Some(share) = &self.share {
                     share.follow(&self.databases, &self.pool).await;
                 }
             }

@@ -85,6 +85,24 @@ fn more_databases_have_more_connections_where_the_server_has_room() {
     assert!((21..=24).contains(&there()), "{}", there());
 }
 
+/// Where no run gets to all databases before its deadline, the server is asked for its room all the same.
+#[test]
+fn more_databases_have_more_connections_however_short_the_time_is() {
+    let (cluster, _) = of_twenty();
+    let slow = NAMED.replace("1 AS one'", "1 AS one FROM pg_catalog.pg_sleep(0.2)', timeout: 5");
+    let own = Own::with(&cluster, "postgres", &slow, &["--parallel=1"]);
+    let hurry = [("X-Prometheus-Scrape-Timeout-Seconds", "2")];
+    pg_exporter_lab::wait_until("more than eight connections", crate::support::PATIENCE, || {
+        let begun = std::time::Instant::now();
+        own.exporter.request("GET", "/metrics", &hurry);
+        assert!(
+            begun.elapsed() > std::time::Duration::from_secs(1),
+            "no run is long enough"
+        );
+        cluster.psql(OURS).parse::<usize>().unwrap() > 8
+    });
+}
+
 #[test]
 fn a_server_without_room_is_asked_for_no_more_than_eight() {
     let cluster = Cluster::builder(newest_major())
