@@ -3,6 +3,7 @@
 //! `pg_basebackup` refuses servers newer than itself, and a client of every major is not to be had; the
 //! server's own backup functions work everywhere.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -14,8 +15,9 @@ use crate::session::Session;
 use crate::template::run;
 
 /// What a base backup leaves out; the server makes it anew.
-const LEFT_OUT: [&str; 11] = [
+const LEFT_OUT: [&str; 12] = [
     "./pg_wal/*",
+    "./pg_xlog/*",
     "./pg_replslot/*",
     "./pg_dynshmem/*",
     "./pg_notify/*",
@@ -28,23 +30,37 @@ const LEFT_OUT: [&str; 11] = [
     "pg_internal.init*",
 ];
 
-/// Creates a physical slot that keeps WAL from now on.
+/// Whether a server has replication slots: of releases before 10 the major is the second number.
+fn has_slots(major: u32) -> bool {
+    major >= 4
+}
+
+/// Creates a physical slot that keeps WAL from now on, where there are slots.
 pub(crate) fn slot(upstream: &Cluster, name: &str) -> Result<()> {
-    let sql = format!("select pg_create_physical_replication_slot('{name}', true)");
+    if !has_slots(upstream.major()) {
+        return Ok(());
+    }
+    let at_once = if upstream.major() >= 6 { ", true" } else { "" };
+    let sql = format!("select pg_create_physical_replication_slot('{name}'{at_once})");
     upstream.try_psql("postgres", &sql).map(drop)
 }
 
 /// Copies the files of a running server between the start and the stop of a backup.
 pub(crate) fn files(upstream: &Cluster, to: &Path) -> Result<()> {
-    let (begin, end) = if upstream.major() >= 15 {
-        ("pg_backup_start('lab', true)", "pg_backup_stop(false)")
-    } else {
-        (
+    let mut session = Session::open(&upstream.url("postgres"))?;
+    let (begin, end) = match upstream.major() {
+        ..10 => {
+            // The label is a file of the server's, and is copied with the others.
+            session.answer_to("select pg_start_backup('lab', true)")?;
+            copy_tree(&upstream.data(), to)?;
+            return session.answer_to("select pg_stop_backup()").map(drop);
+        }
+        10..15 => (
             "pg_start_backup('lab', true, false)",
             "pg_stop_backup(false, false)",
-        )
+        ),
+        _ => ("pg_backup_start('lab', true)", "pg_backup_stop(false)"),
     };
-    let mut session = Session::open(&upstream.url("postgres"))?;
     session.answer_to(&format!("select {begin}"))?;
     copy_tree(&upstream.data(), to)?;
     let label = session.answer_to(&format!("select labelfile from {end}"))?;
@@ -88,7 +104,10 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 /// Makes a copy the standby of the server on `port`.
 pub(crate) fn follow(data: &Path, major: u32, port: u16, name: &str) -> Result<()> {
     let connection = format!("host=127.0.0.1 port={port} user=postgres application_name={name}");
-    let upstream = format!("primary_conninfo = '{connection}'\nprimary_slot_name = '{name}'\n");
+    let mut upstream = format!("primary_conninfo = '{connection}'\n");
+    if has_slots(major) {
+        let _ = writeln!(upstream, "primary_slot_name = '{name}'");
+    }
     if major >= 12 {
         write_private(&data.join("standby.signal"), "")?;
         // Not postgresql.conf: ALTER SYSTEM on the primary may have filled this file, which wins.

@@ -1,6 +1,7 @@
 //! New data folders: `initdb` once per version and user, then copies.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -41,19 +42,18 @@ fn make(install: &Install, template: &Path) -> Result<()> {
     let new = PathBuf::from(format!("{}.new", template.display()));
     run(account()?.command("rm").args(["-rf", "--"]).arg(&new))?;
     let mut initdb = install.command("initdb")?;
-    run(initdb
-        .args([
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-            "-D",
-        ])
-        .arg(&new))?;
+    initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]);
+    // Of releases before 10 the major is the second number.
+    if install.major >= 3 {
+        initdb.arg("-N");
+    }
+    run(initdb.arg("-D").arg(&new))?;
+    if install.major < 10 {
+        let path = new.join("pg_hba.conf");
+        let file = OpenOptions::new().append(true).open(&path);
+        file.and_then(|mut file| file.write_all(b"host replication all 127.0.0.1/32 trust\n"))
+            .context(|| format!("writing {}", path.display()))?;
+    }
     fs::rename(&new, template).context(|| format!("renaming {}", new.display()))
 }
 

@@ -84,9 +84,21 @@ impl Builder {
         copy::follow(&standby.data(), self.major, upstream.port(), &name)?;
         standby.write_settings(&name, &self.settings)?;
         standby.launch()?;
-        let streams = "select count(*) from pg_stat_wal_receiver where status = 'streaming'";
+        // Before 9.6 a standby does not tell of its receiver.
+        let (asked, streams) = match self.major >= 6 {
+            true => (
+                &standby,
+                "select count(*) from pg_stat_wal_receiver where status = 'streaming'".to_owned(),
+            ),
+            false => (
+                upstream,
+                format!(
+                    "select count(*) from pg_stat_replication where state = 'streaming' and application_name = '{name}'"
+                ),
+            ),
+        };
         if poll(PATIENCE, || {
-            (standby.try_psql("postgres", streams).ok()? == "1").then_some(())
+            (asked.try_psql("postgres", &streams).ok()? == "1").then_some(())
         })
         .is_none()
         {

@@ -62,7 +62,7 @@ fn lab_settings(install: &Install) -> Vec<(&'static str, &'static str)> {
     ];
     settings.extend(since(4, &of_slots));
     if install.major < 4 {
-        settings.push(("wal_level", "hot_standby"));
+        settings.extend([("wal_level", "hot_standby"), ("wal_keep_segments", "8")]);
     }
     if install.has_library("pg_stat_statements") {
         settings.push(("shared_preload_libraries", "pg_stat_statements"));
