@@ -13,7 +13,7 @@ use crate::support::{PROGRAM, documents, nothing_wrong, read, run};
 const FOREIGN_FLAGS: [&str; 3] = ["--nocapture", "--enable-feature", "--auto-discover-databases"];
 
 /// Variables of builds and tests.
-const OTHER_VARIABLES: [&str; 11] = [
+const OTHER_VARIABLES: [&str; 12] = [
     "PG_EXPORTER_COSTS",
     "PG_EXPORTER_COLLECTORS",
     "PG_EXPORTER_DISTRIBUTION",
@@ -23,6 +23,7 @@ const OTHER_VARIABLES: [&str; 11] = [
     "PG_EXPORTER_OPTS",
     "PG_EXPORTER_PICTURES",
     "PG_EXPORTER_QUIET",
+    "PG_EXPORTER_RECORD_URLS",
     "PG_EXPORTER_SOAK",
     "PG_EXPORTER_TEST_SERVERS",
 ];

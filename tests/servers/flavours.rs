@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use pg_exporter_lab::{Cluster, majors};
+use pg_exporter_lab::{Cluster, majors_among};
 
 use crate::layer::{Layer, patience};
 use crate::support::{exporter, failures, label_values, value};
@@ -79,7 +79,7 @@ const SERVICES: [Service; 8] = [
 
 #[test]
 fn services_are_recognised_and_what_is_theirs_is_left_alone() {
-    for major in majors().into_iter().filter(|major| [10, 15, 18].contains(major)) {
+    for major in majors_among(&[10, 15, 18]) {
         for service in &SERVICES {
             on_a_server_of(service, major);
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter::schema::{Collector, Tag};
-use pg_exporter_lab::{Cluster, Exporter, majors};
+use pg_exporter_lab::{Cluster, Exporter, later_majors, majors, majors_among};
 
 use crate::layer::Layer;
 use crate::scene::sql;
@@ -31,6 +31,14 @@ macro_rules! majors {
 }
 
 majors! { postgres_10: 10, postgres_14: 14, postgres_15: 15, postgres_18: 18, }
+
+/// A release that is given beside those of the lab.
+#[test]
+fn later_releases() {
+    for major in later_majors() {
+        statements_mean_pg_catalogs_objects(major);
+    }
+}
 
 fn statements_mean_pg_catalogs_objects(major: u32) {
     let primary = Cluster::start(major);
@@ -75,11 +83,7 @@ fn statements_mean_pg_catalogs_objects(major: u32) {
 /// and `check` ask. Of a site's own statements the names are found where the role finds them, and what they set ends with them.
 #[test]
 fn sessions_mean_pg_catalogs_objects() {
-    for major in majors()
-        .iter()
-        .copied()
-        .filter(|major| [10, 14, 15, 18].contains(major))
-    {
+    for major in majors_among(&[10, 14, 15, 18]) {
         let primary = Cluster::start(major);
         primary.psql("create role monitor login; grant pg_monitor to monitor");
         for schema in ["evil", "public"] {

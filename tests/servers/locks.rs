@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use pg_exporter_lab::{Cluster, Exporter, newest_major};
+use pg_exporter_lab::{Cluster, Exporter, majors_among, newest_major};
 
 use crate::layer::Layer;
 use crate::support::{assert_healthy, exporter, label_values, value};
@@ -10,10 +10,7 @@ use crate::support::{assert_healthy, exporter, label_values, value};
 /// The shipped collectors with their own limits, as an operator runs them.
 #[test]
 fn a_table_locked_exclusively_costs_its_size_only() {
-    for major in pg_exporter_lab::majors()
-        .into_iter()
-        .filter(|major| [10, 14, 18].contains(major))
-    {
+    for major in majors_among(&[10, 14, 18]) {
         let cluster = Cluster::start(major);
         cluster.psql(
             "create table held (id serial primary key, note text);
@@ -83,10 +80,7 @@ fn a_lock_that_is_waited_for_counts_too() {
 /// From 16 on to list a publication's tables is to open them.
 #[test]
 fn a_publication_of_a_locked_table_is_left_out() {
-    for major in pg_exporter_lab::majors()
-        .into_iter()
-        .filter(|major| [10, 15, 16, 18].contains(major))
-    {
+    for major in majors_among(&[10, 15, 16, 18]) {
         let cluster = Cluster::start(major);
         cluster.psql(
             "create table held (id int primary key); create table free (id int primary key);
@@ -149,10 +143,7 @@ fn a_locked_partition_leaves_out_every_publication_that_may_hold_it() {
 /// Reading a sequence waits behind ALTER SEQUENCE, which locks it SHARE ROW EXCLUSIVE, and behind all that is stronger.
 #[test]
 fn a_locked_sequence_costs_its_value_only() {
-    for major in pg_exporter_lab::majors()
-        .into_iter()
-        .filter(|major| [10, 14, 18].contains(major))
-    {
+    for major in majors_among(&[10, 14, 18]) {
         let cluster = Cluster::start(major);
         cluster.psql(
             "create sequence held maxvalue 10; create sequence free maxvalue 10; select setval('held', 9), setval('free', 8)",

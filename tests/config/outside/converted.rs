@@ -120,7 +120,7 @@ settings:
 
 #[test]
 fn mapped_metrics_and_durations_are_the_documented_numbers() {
-    for major in [10, 14, 18] {
+    for major in pg_exporter_lab::majors_among(&[10, 14, 18]) {
         let url = format!(
             "{}?sslmode=disable",
             pg_exporter_lab::shared(major).url("postgres")
@@ -244,13 +244,13 @@ pg_stat_checkpointer_stats_reset_total{} counter
 
 #[test]
 fn the_compatible_layer_serves_the_names_of_postgres_exporter() {
-    for major in [10, 14, 18] {
+    for major in pg_exporter_lab::majors_among(&[10, 14, 18]) {
         let scene = Scene::start(major);
         let text = std::fs::read_to_string("collectors/compat/postgres_exporter/defaults.yml").unwrap();
         let directory = Directory::new(&[("defaults.yml", &text)]);
         let exporter = scene.exporter("compat", &directory);
         let more = match major {
-            18 => OF_CHECKPOINTER,
+            17.. => OF_CHECKPOINTER,
             _ => OF_BGWRITER_UNTIL_16,
         };
         let lines = DEFAULTS.lines().chain(more.lines());

@@ -104,6 +104,38 @@ pub fn majors() -> Vec<u32> {
     there
 }
 
+/// Those of [`majors`] that a test wants where branches differ. A release after the newest that is fetched, which
+/// `PG_EXPORTER_TEST_SERVERS` gives, stands beside that: what is so on 18 is so on 19, too.
+///
+/// # Panics
+/// As [`majors`], and when none of them is there.
+#[must_use]
+#[track_caller]
+pub fn majors_among(wanted: &[u32]) -> Vec<u32> {
+    let among = among(wanted, &majors());
+    assert!(!among.is_empty(), "none of PostgreSQL {wanted:?} is here");
+    among
+}
+
+/// Releases after the newest that is fetched, which `PG_EXPORTER_TEST_SERVERS` gives.
+///
+/// # Panics
+/// As [`majors`].
+#[must_use]
+#[track_caller]
+pub fn later_majors() -> Vec<u32> {
+    majors()
+        .into_iter()
+        .filter(|major| major > MAJORS.end())
+        .collect()
+}
+
+fn among(wanted: &[u32], there: &[u32]) -> Vec<u32> {
+    let is_for_newest = wanted.contains(MAJORS.end());
+    let is_wanted = |major: &u32| wanted.contains(major) || (is_for_newest && major > MAJORS.end());
+    there.iter().copied().filter(is_wanted).collect()
+}
+
 fn tell_missing(missing: &[u32]) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -227,4 +259,17 @@ pub(crate) fn find_tool(name: &str) -> Result<PathBuf> {
         "{name} is not in {}: run scripts/fetch-tools",
         path.display()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::among;
+
+    #[test]
+    fn a_later_release_stands_beside_the_newest() {
+        let there = [10, 14, 18, 19, 20];
+        assert_eq!(among(&[10, 18], &there), [10, 18, 19, 20]);
+        assert_eq!(among(&[10, 16], &there), [10]);
+        assert_eq!(among(&[11, 18], &there[3..]), [19, 20]);
+    }
 }

@@ -60,7 +60,7 @@ pub mod session;
 mod template;
 mod wait;
 
-pub use cache::{legacy_majors, majors, newest_installed, newest_major, tool};
+pub use cache::{later_majors, legacy_majors, majors, majors_among, newest_installed, newest_major, tool};
 pub use chromium::Chromium;
 pub use cluster::{Cluster, rewind_major, shared};
 pub use disk::{Disk, Hold};

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use pg_exporter_lab::prometheus::Prometheus;
-use pg_exporter_lab::{Cluster, Exporter, Pgbouncer, Session, majors, tool, wait_until};
+use pg_exporter_lab::{Cluster, Exporter, Pgbouncer, Session, majors_among, tool, wait_until};
 use serde_json::Value;
 
 use crate::files::rule_texts;
@@ -91,11 +91,7 @@ impl Lab {
         let layer = Layer::new(
             "pg_seq_end: { skip: false }\npg_role: { skip: false }\npg_tls_certificate: { skip: false }\n",
         );
-        let there = majors();
-        let wanted: Vec<u32> = [10, 14, 16, 18]
-            .into_iter()
-            .filter(|major| there.contains(major))
-            .collect();
+        let wanted = majors_among(&[10, 14, 16, 18]);
         let flag = layer.flag();
         let sites: Vec<Site> = thread::scope(|scope| {
             let flag = &flag;
@@ -113,7 +109,7 @@ impl Lab {
         let pgbouncer = Pgbouncer::start(newest);
         let watching = ready(&exporter(&pgbouncer.stats_url()));
         let mut nodes = Vec::new();
-        let mut targets = target("pool", "pg18", &watching);
+        let mut targets = target("pool", &format!("pg{}", wanted.last().unwrap()), &watching);
         let mut loads = vec![pgbench(
             pgbouncer.port(),
             &["-n", "-c", "4", "-R", "20", "-T", "600"],

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::{Cluster, majors};
+use pg_exporter_lab::{Cluster, majors_among};
 
 use super::{Own, about, database, databases};
 use crate::layer::{Layer, patience};
@@ -138,7 +138,7 @@ more: { query: 'SELECT 1 AS here, 2 AS surplus', metrics: [ { here: { usage: GAU
 /// told. Three ways: of the role, of a function that its vendor has replaced, of the shipped collector.
 #[test]
 fn a_fatal_collector_that_is_denied_leaves_the_target_up() {
-    for major in majors().into_iter().filter(|major| [10, 14, 18].contains(major)) {
+    for major in majors_among(&[10, 14, 18]) {
         let cluster = Cluster::start(major);
         cluster.psql(
             "create role watcher login in role pg_monitor; create table public.secret (a int);

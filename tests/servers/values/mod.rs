@@ -22,20 +22,11 @@ mod standby;
 mod statements;
 mod tables;
 
-use pg_exporter_lab::{Cluster, Exporter, majors};
+use pg_exporter_lab::majors_among as some_majors;
+use pg_exporter_lab::{Cluster, Exporter};
 
 use crate::layer::Layer;
 use crate::support::exporter;
-
-/// Those of the list that the lab has: branches differ between them.
-fn some_majors(wanted: &[u32]) -> Vec<u32> {
-    let majors: Vec<_> = majors()
-        .into_iter()
-        .filter(|major| wanted.contains(major))
-        .collect();
-    assert!(!majors.is_empty(), "none of PostgreSQL {wanted:?} is here");
-    majors
-}
 
 /// Watches one database, without cache; none of its connections are in other databases.
 pub fn watch(cluster: &Cluster, database: &str, layer: &Layer) -> Exporter {

@@ -5,7 +5,7 @@ use rcgen::KeyPair;
 
 use super::certificates::Authority;
 use super::openssl::by_libpq_of;
-use super::{Folder, HOST, MAJORS, connect, start};
+use super::{Folder, HOST, connect, releases, start};
 use crate::postgres::conninfo::ConnInfo;
 
 /// The key encrypted as `openssl pkcs8 -topk8` does.
@@ -34,7 +34,7 @@ fn a_client_certificate_lets_its_user_in() {
     let stranger_cert = folder.write("stranger.crt", &stranger.certificate);
     let stranger_key = folder.write("stranger.key", &stranger.key);
     let server = authority.sign(HOST, &[HOST]);
-    for major in MAJORS {
+    for major in releases() {
         let cluster = start(major, &server, &authority.certificate);
         cluster.psql("create user by_cert");
         let connect = |parameters: &str| {
@@ -84,7 +84,7 @@ fn a_client_certificate_lets_its_user_in() {
 fn passwords_by_scram_md5_and_channel_binding() {
     let authority = Authority::new("ca");
     let server = authority.sign(HOST, &[HOST]);
-    for major in MAJORS {
+    for major in releases() {
         let cluster = start(major, &server, &authority.certificate);
         cluster.psql("set password_encryption = 'scram-sha-256'; create user by_scram password 'Hunter2'");
         cluster.psql("set password_encryption = 'md5'; create user by_md5 password 'Hunter2'");

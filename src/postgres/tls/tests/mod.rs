@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::Cluster;
+use pg_exporter_lab::{Cluster, majors_among};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::connector;
@@ -29,7 +29,9 @@ use crate::postgres::failure::Failure;
 use certificates::Pair;
 
 /// The oldest server, one that knows channel binding, the newest.
-const MAJORS: [u32; 3] = [10, 14, 18];
+fn releases() -> Vec<u32> {
+    majors_among(&[10, 14, 18])
+}
 
 /// A busy machine is no failure.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use pg_exporter_lab::Cluster;
 
 use super::certificates::{Authority, self_signed, version_one};
-use super::{Folder, HOST, MAJORS, connect, show, start};
+use super::{Folder, HOST, connect, releases, show, start};
 
 /// What is expected of an attempt: what the server sees, or a part of the error.
 type Expected<'a> = Result<&'a str, &'a str>;
@@ -39,7 +39,7 @@ fn a_mode_means_what_it_means_in_libpq() {
             .unwrap(),
     );
     let server = authority.sign("unused", &[HOST, "127.0.0.1"]);
-    for major in MAJORS {
+    for major in releases() {
         let cluster = start(major, &server, &authority.certificate);
         for user in ["tls_only", "bare_only"] {
             cluster.psql(&format!("create user {user}"));
@@ -123,7 +123,7 @@ fn certificates_that_libpq_accepts_are_accepted() {
     let authority = Authority::new("ca");
     let folder = Folder::new();
     let ca = folder.write("ca.crt", &authority.certificate);
-    for major in MAJORS {
+    for major in releases() {
         let cluster = start(major, &authority.sign(HOST, &[]), &authority.certificate);
         let check = |host: &str, parameters: &str, expected| check(&cluster, host, parameters, expected);
         check(HOST, &format!("sslmode=verify-full sslrootcert={ca}"), TLS);

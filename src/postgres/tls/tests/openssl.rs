@@ -7,7 +7,7 @@ use std::process::Command;
 use pg_exporter_lab::{Cluster, tool};
 
 use super::certificates::Pair;
-use super::{Folder, HOST, connect, show, start};
+use super::{Folder, HOST, connect, releases, show, start};
 
 /// What OpenSSL is told besides.
 const CONFIGURATION: &str = "\
@@ -238,7 +238,7 @@ fn the_manuals_recipe_works_in_every_mode() {
     assert!(text.contains("Version: 1 (0x0)"), "{text}");
     let (root, stranger) = (maker.trust(&["root"]), maker.trust(&["stranger"]));
     let (mut encrypted, mut refused) = (0, 0);
-    for major in [10, 14, 18] {
+    for major in releases() {
         let cluster = start(major, &maker.pair("server", &[]), &maker.read("root.crt"));
         cluster.psql("create user by_cert");
         for chain in [("server", &[][..]), ("below", &["intermediate"])] {
