@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::process::{Child, Command, Stdio};
 
 use pg_exporter_lab::page::Sample;
-use pg_exporter_lab::{Cluster, Page, Pgbouncer, majors, tool, wait_until};
+use pg_exporter_lab::{Cluster, Page, Pgbouncer, majors, majors_among, newest_major, tool, wait_until};
 
 use crate::layer::{Layer, patience};
 use crate::support::{PATIENCE, assert_healthy, exporter, failures, label_values};
@@ -68,6 +68,29 @@ const DATABASES: [Named; 11] = [
         "UTF8",
         b"b",
         "b",
+    ),
+];
+
+/// Encodings of other scripts, one that nothing is known of, and tables of one name but for the encoding that it is read in.
+const OF_OTHER_SCRIPTS: [Named; 7] = [
+    named(b"ascii", "ascii", "SQL_ASCII", b"\xa3", "\u{fffd}[a3]"),
+    named(b"koi8r", "koi8r", "KOI8R", b"\xc9\xcd\xd1", "имя"),
+    named(b"win866", "win866", "WIN866", b"\xa8\xac\xef", "имя"),
+    named(
+        b"l\xf3d\xbc",
+        "l\u{fffd}d\u{fffd}[f3.bc]",
+        "LATIN2",
+        b"\xa3\xf3d\xbc",
+        "Łódź",
+    ),
+    named(b"greek", "greek", "ISO_8859_7", b"\xe1\xe2", "αβ"),
+    named(b"euc_cn", "euc_cn", "EUC_CN", b"\xd6\xd0\xce\xc4", "中文"),
+    named(
+        b"euc_tw",
+        "euc_tw",
+        "EUC_TW",
+        b"\xc4\xe3",
+        "\u{fffd}\u{fffd}[c4.e3]",
     ),
 ];
 
@@ -142,9 +165,9 @@ fn run(cluster: &Cluster, database: &[u8], sql: &[u8]) {
     );
 }
 
-fn prepare(cluster: &Cluster) {
+fn create(cluster: &Cluster, databases: &[Named]) {
     cluster.psql("create database ascii encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'");
-    for one in DATABASES {
+    for one in databases {
         if one.name != b"ascii" {
             let expression = expression(one.name);
             let encoding = one.encoding;
@@ -163,6 +186,10 @@ fn prepare(cluster: &Cluster) {
             &[b"create publication \"p", one.table, b"\""].concat(),
         );
     }
+}
+
+fn prepare(cluster: &Cluster) {
+    create(cluster, &DATABASES);
     // Shared names: two that are one if what is no UTF-8 is left out, and one of them may let the exporter in.
     for role in [&b"r\xf6le"[..], b"r\xf8le", "röle".as_bytes()] {
         let role = expression(role);
@@ -180,16 +207,13 @@ fn found(page: &Page, metric: &str) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-fn expected() -> BTreeSet<(String, String)> {
+fn check(page: &Page, databases: &[Named], place: &str) {
     let pair = |one: &Named| (one.label.to_owned(), one.table_label.to_owned());
-    DATABASES.iter().map(pair).collect()
-}
-
-fn check(page: &Page, place: &str) {
+    let expected: BTreeSet<_> = databases.iter().map(pair).collect();
     for metric in ["tables_one", "binary_one"] {
-        assert_eq!(found(page, metric), expected(), "{metric}, {place}");
+        assert_eq!(found(page, metric), expected, "{metric}, {place}");
     }
-    let labels: BTreeSet<_> = DATABASES.iter().map(|one| one.label.to_owned()).collect();
+    let labels: BTreeSet<_> = databases.iter().map(|one| one.label.to_owned()).collect();
     let discovered: BTreeSet<_> = label_values(page, "pg_exporter_server_scrape_total_count", "datname")
         .into_iter()
         .collect();
@@ -204,7 +228,7 @@ fn check(page: &Page, place: &str) {
 
 #[test]
 fn names_are_bytes() {
-    for major in majors().into_iter().filter(|major| [10, 14, 18].contains(major)) {
+    for major in majors_among(&[10, 14, 18]) {
         let cluster = Cluster::start(major);
         prepare(&cluster);
         let layer = Layer::new(&format!("{}{TABLES}", patience(&["pg_role", "pg_session"])));
@@ -237,11 +261,44 @@ fn names_are_bytes() {
             );
             check(
                 &page,
+                &DATABASES,
                 &format!("PostgreSQL {major}, {place}\n{}", exporter.stderr()),
             );
             assert_eq!(exporter.get("/primary").status, 200);
             assert_eq!(exporter.get("/explain").status, 200);
         }
+    }
+}
+
+/// From the URL's database each of the others is found, and each is reached by its name.
+#[test]
+fn names_of_other_scripts() {
+    let cluster = Cluster::start(newest_major());
+    create(&cluster, &OF_OTHER_SCRIPTS);
+    let layer = Layer::new(&format!("{}{TABLES}", patience(&[])));
+    for one in OF_OTHER_SCRIPTS {
+        let place = format!("127.0.0.1:{}/{}", cluster.port(), percent(one.name));
+        let exporter = exporter(&format!("postgresql://postgres@{place}"))
+            .args([
+                "--auto-discovery",
+                "--disable-cache",
+                "--exclude-database=postgres,template0,template1",
+                "--config",
+            ])
+            .arg(layer.path())
+            .start();
+        let page = exporter.scrape();
+        assert_eq!(
+            page.value("pg_up", &[]),
+            Some(1.0),
+            "{place}: {}",
+            exporter.stderr()
+        );
+        check(
+            &page,
+            &OF_OTHER_SCRIPTS,
+            &format!("{place}\n{}", exporter.stderr()),
+        );
     }
 }
 
@@ -287,6 +344,7 @@ fn names_are_bytes_through_a_pooler_and_on_its_console() {
         assert_eq!(page.value("pg_up", &[]), Some(1.0), "{}", exporter.stderr());
         check(
             &page,
+            &DATABASES,
             &format!("through pgbouncer, {database:?}\n{}", exporter.stderr()),
         );
     }
