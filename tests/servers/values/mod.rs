@@ -7,6 +7,7 @@ mod conflicts;
 mod control;
 mod counters;
 mod mended;
+mod nineteen;
 mod objects;
 mod own;
 mod pgbouncer;
