@@ -40,6 +40,34 @@ fn scriptlets_of_the_rpm_are_understood() {
     assert_eq!(number, 5);
 }
 
+/// The list of what cannot be had here, which says what tests are left out: a call for some tools changes nothing else in it.
+#[test]
+fn a_call_for_one_tool_forgets_no_absent_one() {
+    let folder = Folder::new();
+    let bin = folder.path().join("tools/bin");
+    fs::create_dir_all(&bin).unwrap();
+    stdout(Command::new("chmod").args(["-R", "a+rX"]).arg(folder.path()));
+    let list = folder.path().join("tools/absent");
+    fs::write(&list, "chromium\nchromedriver\n").unwrap();
+    let fetch = |name: &str| {
+        stdout(
+            Command::new(path("scripts/fetch-tools"))
+                .arg(name)
+                .env("PG_EXPORTER_CACHE", folder.path())
+                .env_remove("CI"),
+        );
+        fs::read_to_string(&list).unwrap_or_default()
+    };
+    // One that is there already, or comes from the system.
+    fs::write(bin.join("curl"), "").unwrap();
+    assert_eq!(fetch("curl"), "chromium\nchromedriver\n");
+    fs::write(bin.join("chromium"), "").unwrap();
+    assert_eq!(fetch("chromium"), "chromedriver\n");
+    fs::write(bin.join("chromedriver"), "").unwrap();
+    assert_eq!(fetch("chromedriver"), "");
+    assert!(!list.exists());
+}
+
 /// An old Rust, or none: the first line says which is needed and how to get it.
 #[test]
 fn an_old_rust_is_told_in_the_first_line() {
