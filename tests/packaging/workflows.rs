@@ -30,6 +30,23 @@ fn workflows_and_forms_have_the_shape_that_github_wants() {
 }
 
 #[test]
+fn actionlint_has_no_complaint_and_finds_what_is_wrong() {
+    stdout(tool("actionlint").args(files(".github/workflows", ".yml")));
+    let folder = Folder::new();
+    let file = folder.write(
+        "wrong.yml",
+        "on: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps: [{ run: \"echo ${{ gihub.ref }}\" }]\n",
+    );
+    let found = output(tool("actionlint").arg(file));
+    assert!(
+        !found.success && found.stdout.contains("gihub"),
+        "{}{}",
+        found.stdout,
+        found.stderr
+    );
+}
+
+#[test]
 fn steps_are_scripts_that_a_shell_understands_and_jobs_have_an_end() {
     let mut number = 0;
     for file in files(".github/workflows", ".yml") {
