@@ -281,6 +281,11 @@ fn everything_has_one_version() {
     ] {
         assert_eq!(document(file)["images"][0]["newTag"], version, "{file}");
     }
+    let readme = read("packaging/helm/pg-exporter/README.md");
+    assert!(
+        readme.contains(&format!("pg_exporter:{version}\n"))
+            && readme.contains(&format!("--version {version} "))
+    );
     assert!(read("packaging/compose/compose.yaml").contains(&format!("pg_exporter:{version}}}")));
     assert!(read("CHANGELOG.md").contains(&format!("\n## [{version}] ")));
 }
@@ -309,6 +314,12 @@ fn a_fleet_is_as_many_pods_as_shards_each_with_its_number() {
         ordinal["valueFrom"]["fieldRef"]["fieldPath"],
         "metadata.labels['apps.kubernetes.io/pod-index']"
     );
+    // Where pods of targets run, and as whom, is said for these too.
+    let keys = |of: &Value| -> Vec<String> {
+        let pod = of["spec"]["template"]["spec"].as_object().unwrap();
+        pod.keys().cloned().collect()
+    };
+    assert_eq!(keys(set), keys(of_kind(&objects, "Deployment")[0]));
     let services = of_kind(&objects, "Service");
     assert!(
         services
@@ -317,4 +328,52 @@ fn a_fleet_is_as_many_pods_as_shards_each_with_its_number() {
     );
     let minimal = crate::support::documents(&rendered(&chart, "release", &values("minimal")));
     assert!(of_kind(&minimal, "StatefulSet").is_empty());
+}
+
+/// Pods learn their number from a label that Kubernetes sets from 1.28 on: before, each would take no shard.
+#[test]
+fn a_fleet_is_refused_where_pods_have_no_number() {
+    let chart = chart();
+    let template = |version: &str| {
+        output(
+            helm(chart.path())
+                .args([
+                    "template",
+                    "r",
+                    "pg-exporter",
+                    "--kube-version",
+                    version,
+                    "--values",
+                ])
+                .arg(values("full")),
+        )
+    };
+    let old = template("1.27.9");
+    assert!(
+        !old.success && old.stderr.contains("1.28") && old.stderr.contains("1.27.9"),
+        "{}",
+        old.stderr
+    );
+    assert!(template("1.28.0").success);
+}
+
+/// The container that the chart's page shows for pods of one's own is the one of the Kustomize component, and a pod takes it.
+#[test]
+fn the_sidecar_of_the_page_is_that_of_kustomize() {
+    let readme = read("packaging/helm/pg-exporter/README.md");
+    let block = readme
+        .split_once("```yaml\n")
+        .unwrap()
+        .1
+        .split_once("```")
+        .unwrap()
+        .0;
+    let mut shown = crate::support::documents(block).remove(0)["containers"][0].take();
+    validate(
+        &json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "one" }, "spec": { "containers": [shown] } }).to_string(),
+    );
+    let patch = document("packaging/kustomize/sidecar/container.yaml");
+    let own = &patch["spec"]["template"]["spec"]["containers"][0];
+    shown["image"] = own["image"].clone();
+    assert_eq!(&shown, own);
 }
