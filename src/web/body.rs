@@ -67,7 +67,8 @@ impl From<Cow<'static, str>> for Body {
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        Bytes::from(text).into()
+        // What grew has room for as much again, which would be held until the client has taken the page.
+        Bytes::from(text.into_boxed_str().into_boxed_bytes()).into()
     }
 }
 
@@ -109,5 +110,19 @@ impl hyper::body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_text_takes_no_more_than_its_length() {
+        let mut text = String::with_capacity(100_000);
+        text.push('x');
+        let bytes = Body::from(text).first.try_into_mut().unwrap();
+        assert_eq!((bytes.len(), bytes.capacity()), (1, 1));
     }
 }
