@@ -133,7 +133,8 @@ impl Desk {
         match message {
             Message::Page(request, reply) => self.admit(request, reply),
             Message::Overview(reply) => {
-                let _ = reply.send(model::overview(&self.target, self.answers.problems()));
+                let overview = model::overview(Rc::clone(&self.target), self.answers.problems());
+                spawn_local(about(this_target(), async move { reply.send(overview.await) }));
             }
             Message::Rows(collector, reply) => {
                 let _ = reply.send(self.target.rows(&collector));

@@ -1,10 +1,13 @@
 //! A target's state for people: what is planned where, and how its executions went.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use pg_exporter_schema::Collector;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::from_rows;
@@ -115,19 +118,21 @@ pub struct CollectorOverview {
     pub served: Option<Published>,
 }
 
+/// Databases that are read in one go: of thousands, health and scrapes have their turn between two pieces.
+const PIECE: usize = 20;
+
 /// What is known of every database and collector of a target. `problems` are those of its pages.
-pub(in crate::scrape) fn overview(target: &Target, mut problems: Vec<String>) -> Overview {
+pub(in crate::scrape) async fn overview(target: Rc<Target>, mut problems: Vec<String>) -> Overview {
     let (last, history) = (target.last_run().at, target.runs.borrow().history.to_vec());
     let live = target.catalog.live();
-    let databases = target.databases.distinct().into_iter().map(|database| {
-        let name = database.label();
-        let state = database.state.borrow();
-        DatabaseOverview {
-            name,
-            ..self::database(&state, &live, last)
-        }
-    });
-    let databases: Vec<_> = databases.collect();
+    let mut databases = Vec::new();
+    for piece in target.databases.distinct().chunks(PIECE) {
+        databases.extend(piece.iter().map(|database| DatabaseOverview {
+            name: database.label(),
+            ..self::database(&database.state.borrow(), &live, last)
+        }));
+        pause().await;
+    }
     problems.extend(without_tls(&databases));
     problems.extend(by_message(&databases));
     problems.extend(databases.iter().flat_map(gaps));
@@ -139,6 +144,12 @@ pub(in crate::scrape) fn overview(target: &Target, mut problems: Vec<String>) ->
         databases,
         collectors: live.collectors.clone(),
     }
+}
+
+/// Lets the other tasks of the thread have their turn, and the other threads theirs: the kernel would wait for milliseconds.
+async fn pause() {
+    thread::yield_now();
+    yield_now().await;
 }
 
 /// Which connections could have had TLS and have none, each cause once.
