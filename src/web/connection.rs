@@ -58,9 +58,10 @@ const MAX_RESETS: usize = 20;
 /// that refers 16,000 times to one field, `excess` bounds.
 const MAX_MALFORMED: usize = 200;
 
-/// Bytes of requests' bodies under HTTP/2 that may be there before they are thrown away: of one request, and of all.
-const BODY_WINDOW: u32 = 64 * 1024;
-const BODIES_WINDOW: u32 = 128 * 1024;
+/// Bytes of requests' bodies under HTTP/2 that may be there before they are thrown away: of one request, and of all, which is
+/// the least that the protocol knows.
+const BODY_WINDOW: u32 = 16 * 1024;
+const BODIES_WINDOW: u32 = 65_535;
 
 /// Bytes of answers that wait for a client of HTTP/2, per request.
 const MAX_UNSENT: usize = 64 * 1024;
