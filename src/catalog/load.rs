@@ -25,6 +25,8 @@ pub struct Loaded {
     pub files: Vec<Text>,
     /// Findings that do not keep the set from being used.
     pub warnings: Vec<Diagnostic>,
+    /// The same in a few lines.
+    pub brief: Vec<String>,
 }
 
 /// The compiled set with the layer of a file or directory over it, validated as a whole.
@@ -70,6 +72,7 @@ pub fn load(
         live: Live::new(outcome.collectors),
         files: sources.into_iter().map(|source| source.path).collect(),
         warnings: outcome.diagnostics,
+        brief: outcome.brief,
     })
 }
 

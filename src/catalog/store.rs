@@ -172,6 +172,7 @@ impl Sources {
             live,
             files,
             warnings,
+            brief,
         } = load(
             self.base,
             self.config.as_deref(),
@@ -179,14 +180,26 @@ impl Sources {
             Strictness::Lenient,
         )?;
         self.check_labels(&live)?;
-        for warning in &warnings {
-            tracing::warn!("{warning}");
-        }
+        self.log(&brief, brief.len() < warnings.len());
         let collectors = live.collectors.iter().map(AsRef::as_ref);
         if let (Some(path), Some(message)) = (&self.config, superseded(self.base, collectors)) {
             tracing::warn!("{}: {message}", path.display());
         }
         Ok((live, files))
+    }
+
+    /// The warnings of a set in a few lines, the last of which says how to see what they leave out.
+    fn log(&self, brief: &[String], leaves_out: bool) {
+        let path = self.config.as_deref().unwrap_or(Path::new("")).display();
+        for (at, line) in brief.iter().enumerate() {
+            if leaves_out && at + 1 == brief.len() {
+                tracing::warn!(
+                    "{line}; `pg_exporter check {path}` shows every kind, and with --strict every place"
+                );
+            } else {
+                tracing::warn!("{line}");
+            }
+        }
     }
 
     /// Constant labels must not be labels of a collector, nor of a histogram's buckets.

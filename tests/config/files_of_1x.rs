@@ -1,7 +1,10 @@
 //! Configuration written for pg_exporter 1.x loads as it is, as one file and as a directory, and gives its series: what it
 //! holds that our checks refuse without it being unusable is a warning at run time, a mistake for `check --strict`.
 
-use pg_exporter_lab::{Exporter, Page};
+use std::time::Duration;
+
+use pg_exporter_lab::exporter::Builder;
+use pg_exporter_lab::{Cluster, Exporter, Page, Pgbouncer, wait_until};
 
 use crate::support::{Directory, database, program, server};
 
@@ -231,7 +234,7 @@ fn a_complete_set_in_force_is_told_of() {
     let told = "1.x definitions replace ";
     for (file, is_told) in [("all.yml", true), ("few.yml", false), ("tuned.yml", false)] {
         let path = directory.path().join(file);
-        let exporter = program(&url).arg("--config").arg(&path).start();
+        let exporter = started(&program(&url).arg("--config").arg(&path));
         let log = exporter.stderr();
         let lines = log.lines().filter(|line| line.contains(told)).count();
         assert_eq!(lines, usize::from(is_told), "{file}: {log}");
@@ -239,9 +242,105 @@ fn a_complete_set_in_force_is_told_of() {
         let doctor = program(&url).arg("--config").arg(&path).arg("doctor").run();
         assert_eq!(doctor.stdout.contains(told), is_told, "{file}: {}", doctor.stdout);
     }
-    let alone = program(&url)
-        .args(["--no-builtin", "--config"])
-        .arg(directory.path().join("all.yml"))
-        .start();
+    let alone = started(
+        &program(&url)
+            .args(["--no-builtin", "--config"])
+            .arg(directory.path().join("all.yml")),
+    );
     assert!(!alone.stderr().contains(told), "it is what was asked for");
+}
+
+/// All the kinds of oddities that the default files of 1.x have, each as often as they have it.
+const ODD: &str = include_str!("../../macros/schema/tests/outside/v1-20-lenient-defaults.yml");
+
+/// So many lines of warnings may a start have with the default files of 1.x.
+const MOST_LINES: usize = 5;
+
+/// What is said of definitions, which names their file. A busy machine has other warnings: statements that take too long.
+fn warnings(exporter: &Exporter, directory: &Directory) -> Vec<String> {
+    let path = directory.path().to_str().unwrap();
+    let log = exporter.stderr();
+    let warnings = log
+        .lines()
+        .filter(|line| !line.contains("level=info") && line.contains(path));
+    warnings.map(str::to_owned).collect()
+}
+
+/// Lines are written by a thread of their own: those of the start are there when the last of them is.
+fn started(builder: &Builder) -> Exporter {
+    let exporter = builder.start();
+    wait_until("the start is logged", Duration::from_secs(60), || {
+        exporter.logs("message=serving")
+    });
+    exporter
+}
+
+/// The log of a start is read by a person: the hundreds of warnings that such files are worth are a few lines.
+#[test]
+fn default_files_start_with_few_lines_of_warnings() {
+    let complete = pg_exporter_schema::dump(pg_exporter::catalog::compiled::COLLECTORS);
+    let directory = Directory::new(&[("complete.yml", &complete), ("odd.yml", ODD)]);
+    for major in [12, 15, 18] {
+        let cluster = Cluster::start(major);
+        cluster.psql("create extension pg_stat_statements");
+        let bouncer = Pgbouncer::start(&cluster);
+        let postgres = format!("{}?sslmode=disable", cluster.url("postgres"));
+        for (url, up, family) in [
+            (postgres, "pg_up", "own_is_in_recovery"),
+            (bouncer.stats_url(), "pgbouncer_up", "own_pool_maxwait"),
+        ] {
+            let exporter = started(&program(&url).arg("--config").arg(directory.path()));
+            let at_start = warnings(&exporter, &directory);
+            assert!(at_start.len() <= MOST_LINES, "{major} {up}: {at_start:#?}");
+            let of_1x = at_start
+                .iter()
+                .any(|line| line.contains("1.x definitions replace "));
+            let has_way = at_start.iter().any(|line| {
+                line.contains("other kinds; `pg_exporter check ")
+                    && line.contains("with --strict every place")
+            });
+            assert!(of_1x && has_way, "{major} {up}: {at_start:#?}");
+            // Scrapes and reloads add no line to them but those of the reload.
+            wait_until("everything is served", Duration::from_secs(60), || {
+                let page = exporter.scrape();
+                page.value(up, &[]) == Some(1.0) && page.all(family).count() > 0
+            });
+            assert_eq!(warnings(&exporter, &directory), at_start, "{major} {up}");
+            assert_eq!(exporter.get("/reload").status, 200);
+            assert!(
+                warnings(&exporter, &directory).len() <= 2 * MOST_LINES,
+                "{:#?}",
+                warnings(&exporter, &directory)
+            );
+        }
+    }
+    // What the lines leave out is shown there: each kind, and each place.
+    let check = |more: &[&str]| {
+        let builder = program("postgresql://nobody@127.0.0.1:1/x")
+            .arg("check")
+            .args(more);
+        builder.arg(directory.path()).run()
+    };
+    let lenient = check(&[]);
+    assert_eq!(lenient.status.code(), Some(0));
+    for kind in [
+        "ends at the comma",
+        "has another description in branch",
+        "has another type in branch",
+        "its series break where the versions meet",
+        "no branch of `own_pool` is for versions",
+        "can both be installed on one server",
+        "has no metric column",
+    ] {
+        assert!(lenient.stdout.contains(kind), "{kind}: {}", lenient.stdout);
+    }
+    let strict = check(&["--strict"]);
+    assert_eq!(strict.status.code(), Some(1));
+    let commas = ODD.matches(", ").count();
+    let told = strict.stdout.matches("ends at the comma").count();
+    assert!(
+        told > 20 && told < commas,
+        "{told} of {commas} commas:\n{}",
+        strict.stdout
+    );
 }

@@ -5,6 +5,8 @@
 //! `convert` writes them, with equal results.
 
 mod converted;
+#[path = "../../macros/schema/tests/support/corpus.rs"]
+mod corpus;
 mod meant;
 mod scene;
 
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::{Page, promtool_check};
 
 use crate::support::{Directory, program};
+use corpus::{files, is_converted, is_refused, name};
 use meant::{Meant, families};
 use scene::Scene;
 
@@ -22,30 +25,12 @@ use scene::Scene;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn corpus() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("macros/schema/tests/outside");
-    let files = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = files
-        .filter(|path| path.extension().is_some_and(|ext| ext == "yml"))
-        .collect();
-    files.sort();
-    assert!(files.len() >= 40, "{}", files.len());
-    files
-}
-
-fn name(file: &Path) -> &str {
-    file.file_stem().unwrap().to_str().unwrap()
-}
-
-/// Files that cannot be taken, and that say so; what they hold is no expectation.
-fn is_refused(file: &Path) -> bool {
-    name(file).contains("refused") || name(file).contains("comments-only")
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("macros/schema"))
 }
 
 /// The file itself, or what `convert` makes of it.
-fn as_loaded(file: &Path, is_converted: bool) -> Directory {
-    let text = if is_converted {
+fn as_loaded(file: &Path, as_converted: bool) -> Directory {
+    let text = if as_converted {
         let ended = program("postgresql://nobody@127.0.0.1:1/x")
             .arg("convert")
             .arg(file)
@@ -84,7 +69,7 @@ fn all_give(major: u32) {
     let mut wrong = Vec::new();
     for file in corpus().iter().filter(|file| !is_refused(file)) {
         let meant = Meant::read(file, major);
-        let directory = as_loaded(file, name(file).starts_with("sqlx-"));
+        let directory = as_loaded(file, is_converted(file));
         let exporter = scene.exporter(name(file), &directory);
         let deadline = Instant::now() + PATIENCE;
         let (text, found) = loop {

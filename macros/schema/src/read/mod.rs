@@ -10,6 +10,7 @@ pub(crate) mod entry;
 pub(crate) mod foreign;
 pub(crate) mod given;
 pub(crate) mod histogram;
+pub(crate) mod kinds;
 pub(crate) mod node;
 pub(crate) mod position;
 pub(crate) mod report;

@@ -1,9 +1,9 @@
 //! Collects mistakes, so that all of them are shown and not only the first.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::kinds::{brief, counted};
 use super::position::{Location, Position};
 
 /// How findings are judged that pg_exporter 1.x let pass: unknown keys, overlapping branches, names that clash.
@@ -20,6 +20,8 @@ pub enum Strictness {
 pub(crate) struct Report {
     strictness: Strictness,
     found: Vec<Diagnostic>,
+    /// How many of them are errors: asked at each key of a file.
+    errors: usize,
 }
 
 /// A report seen from within one file.
@@ -34,6 +36,7 @@ impl Report {
         Self {
             strictness,
             found: Vec::new(),
+            errors: 0,
         }
     }
 
@@ -64,17 +67,11 @@ impl Report {
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.found.iter().any(|found| found.severity == Severity::Error)
-    }
-
-    fn errors(&self) -> usize {
-        self.found
-            .iter()
-            .filter(|found| found.severity == Severity::Error)
-            .count()
+        self.errors > 0
     }
 
     fn add(&mut self, place: &Location, severity: Severity, message: &str) {
+        self.errors += usize::from(severity == Severity::Error);
         self.found.push(Diagnostic {
             file: place.file.to_string(),
             line: place.position.line,
@@ -86,56 +83,19 @@ impl Report {
     }
 
     /// All of them by file, line and column, many warnings of one kind as a few and a count.
-    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn into_sorted(self) -> Vec<Diagnostic> {
+        self.into_sorted_and_brief().0
+    }
+
+    /// As [`into_sorted`](Self::into_sorted), and the warnings among them in a few lines.
+    pub(crate) fn into_sorted_and_brief(mut self) -> (Vec<Diagnostic>, Vec<String>) {
         self.found.sort_by(|a, b| {
             (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message))
         });
         self.found.dedup();
-        counted(self.found)
+        let brief = brief(&self.found);
+        (counted(self.found), brief)
     }
-}
-
-/// So many warnings of a kind are shown one by one.
-const MOST: usize = 10;
-
-/// So many of them are shown where there are more.
-const FEW: usize = 2;
-
-/// Puts a count in the place of warnings of a kind of which there are many.
-fn counted(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut kinds: HashMap<String, (usize, usize)> = HashMap::new();
-    for warning in found.iter().filter(|one| one.severity == Severity::Warning) {
-        kinds.entry(kind(&warning.message)).or_default().0 += 1;
-    }
-    let mut kept = Vec::with_capacity(found.len());
-    for mut one in found {
-        if one.severity == Severity::Warning
-            && let Some((all, seen)) = kinds.get_mut(&kind(&one.message))
-            && *all > MOST
-        {
-            *seen += 1;
-            match *seen {
-                seen if seen <= FEW => {}
-                seen if seen == FEW + 1 => {
-                    let more = *all - seen;
-                    one.message = format!("{} (and {more} more of this kind)", one.message);
-                }
-                _ => continue,
-            }
-        }
-        kept.push(one);
-    }
-    kept
-}
-
-/// A message without what differs from one mistake to the next: what it quotes, numbers, advice.
-fn kind(message: &str) -> String {
-    let said = message.split([';', ',']).next().unwrap_or_default();
-    let words = said.split('`').step_by(2);
-    words
-        .flat_map(str::chars)
-        .filter(|c| !c.is_ascii_digit())
-        .collect()
 }
 
 impl FileReport<'_> {
@@ -153,6 +113,6 @@ impl FileReport<'_> {
 
     /// How many errors there are so far, over all files: whether a step added one.
     pub(crate) fn errors(&self) -> usize {
-        self.report.errors()
+        self.report.errors
     }
 }

@@ -26,6 +26,8 @@ pub struct Outcome {
     pub places: Vec<Places>,
     /// Every mistake by file and line.
     pub diagnostics: Vec<Diagnostic>,
+    /// The warnings among them in a few lines, for a log: of each kind the first, with a count.
+    pub brief: Vec<String>,
 }
 
 impl Outcome {
@@ -67,10 +69,12 @@ fn check_set(items: &[Item], report: &mut Report) {
 
 fn outcome(items: Vec<Item>, report: Report) -> Outcome {
     let (collectors, places) = items.into_iter().map(Item::placed).unzip();
+    let (diagnostics, brief) = report.into_sorted_and_brief();
     Outcome {
         collectors,
         places,
-        diagnostics: report.into_sorted(),
+        diagnostics,
+        brief,
     }
 }
 
