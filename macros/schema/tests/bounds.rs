@@ -59,6 +59,38 @@ fn no_file_fills_the_memory() {
     );
 }
 
+/// One holder of anchors may serve every branch of a file. What is more than a file may hold is told as that: no quotes help.
+#[test]
+fn a_holder_of_anchors_serves_hundreds_of_branches() {
+    let file = |branches: usize| {
+        let branch = |n| format!("b{n}:\n  <<: *d\n  query: SELECT 1 AS a\n  metrics: *m\n");
+        let holder =
+            ".d: &d { ttl: 10, tags: [cluster] }\n.m: &m [ a: { usage: GAUGE, description: of all } ]\n";
+        holder.to_owned() + &(0..branches).map(branch).collect::<String>()
+    };
+    let outcome = compiled(file(500));
+    let said: Vec<String> = outcome.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!((outcome.collectors.len(), said), (500, Vec::new()));
+    for text in [
+        format!("{}x: [{}]\n", file(1), vec!["*m"; 60_000].join(", ")),
+        format!(
+            "x-t: &t {}\nx-u: [{}]\n",
+            "a".repeat(1 << 20),
+            vec!["*t"; 40].join(", ")
+        ),
+    ] {
+        let outcome = compiled(text);
+        let said: Vec<String> = outcome.diagnostics.iter().map(ToString::to_string).collect();
+        let [one] = said.as_slice() else {
+            panic!("{said:?}");
+        };
+        assert!(
+            one.contains("more than a definition file may hold") && one.ends_with("; split the file"),
+            "{one}"
+        );
+    }
+}
+
 #[test]
 fn a_file_that_is_too_large_is_named() {
     let folder = std::env::temp_dir().join(format!("pg_exporter_bounds_{}", std::process::id()));

@@ -21,6 +21,7 @@ const BETWEEN_ENTRIES: &[&str] = &[
     "branches-overlap-tags",
     "clash-collectors",
     "column-duplicate",
+    "holder-named-plainly",
     "label-duplicate",
     "label-le",
     "layer-clash",
@@ -37,6 +38,7 @@ const BETWEEN_ENTRIES: &[&str] = &[
 /// Two values of an entry that contradict each other: a schema compares nothing.
 const BETWEEN_VALUES: &[&str] = &[
     "bucket-order",
+    "tag-extension-operator",
     "tags-contradict",
     "version-equal",
     "version-order",
@@ -49,6 +51,7 @@ const IN_A_STATEMENT: &[&str] = &[
     "query-several",
     "query-unclosed",
     "statement-begin",
+    "statement-begin-and-commit",
     "statement-copy",
     "statement-deallocate",
     "statement-discard",
@@ -60,16 +63,25 @@ const IN_A_STATEMENT: &[&str] = &[
     "statement-nul",
     "statement-parameter",
     "statement-predicate",
+    "statement-reset-in-front",
     "statement-set-alone",
+    "statement-set-config-in-front",
     "statement-set-in-front",
     "statement-set-role",
     "statement-set-role-equal",
     "statement-set-then-write",
     "statement-set-timeout-bad",
+    "statement-set-transaction",
     "statement-with-delete",
+    "template-in-query",
 ];
 /// Allowed, and remarked on because it is probably not meant.
-const WARNINGS: &[&str] = &["scale-on-label", "tag-misspelt", "version-major-only"];
+const WARNINGS: &[&str] = &[
+    "description-cut-at-a-key",
+    "scale-on-label",
+    "tag-misspelt",
+    "version-major-only",
+];
 /// Names that the exporter has taken.
 const TAKEN: &[&str] = &["clash-builtin", "clash-builtin-process"];
 /// A file without entries is wrong only where no other has any.
@@ -83,19 +95,34 @@ const UNREADABLE: &[&str] = &[
     "not-utf8",
     "number-infinite",
     "syntax-anchor",
+    "syntax-braces-block",
+    "syntax-braces-bracket",
+    "syntax-braces-colon",
+    "syntax-braces-comment",
+    "syntax-braces-percent",
+    "syntax-braces-quote",
+    "syntax-braces-star",
     "syntax-bracket",
+    "syntax-desc-colon",
     "syntax-indent",
     "syntax-quote",
     "syntax-tab",
+    "syntax-tab-behind-spaces",
+    "syntax-tab-in-query",
     "syntax-template",
     "syntax-text-ampersand",
     "syntax-text-at",
     "syntax-text-block",
+    "syntax-text-brace",
     "syntax-text-colon",
+    "syntax-text-dash",
     "syntax-text-list",
     "syntax-text-percent",
+    "syntax-text-quote",
     "syntax-text-star",
     "syntax-two-documents",
+    "template-comment",
+    "template-loop",
 ];
 
 fn root() -> &'static Path {

@@ -55,6 +55,16 @@ pub(crate) fn is_holder(key: &str) -> bool {
 /// One definition or tuning.
 pub(crate) fn entry(key: &At<String>, node: &Node, report: &mut FileReport<'_>) -> Option<Entry> {
     let branch = key.value.trim();
+    if let Some(c) = key
+        .value
+        .chars()
+        .next()
+        .filter(|c| c.is_whitespace() && !c.is_ascii())
+    {
+        let message = format!("the character U+{:04X} cannot indent: write spaces", u32::from(c));
+        report.error(key.position, message);
+        return None;
+    }
     if branch.is_empty() {
         report.error(
             key.position,
@@ -222,7 +232,8 @@ fn properties(name: &str, position: Position, node: &Node, report: &mut FileRepo
     }
 }
 
-/// In braces a text without quotes ends at a comma; what comes behind it looks like keys without values.
+/// In braces a text without quotes ends at a comma; what comes behind it looks like keys without values, or, where it has a
+/// colon, like keys of several words.
 fn description(column: &str, node: &mut Node, report: &mut FileReport<'_>) {
     let Kind::Map(pairs) = &mut node.kind else {
         return;
@@ -233,25 +244,55 @@ fn description(column: &str, node: &mut Node, report: &mut FileReport<'_>) {
     let Some(at) = pairs.iter().position(is_description) else {
         return;
     };
-    let is_rest = |(key, value): &&(At<String>, Node)| {
-        matches!(value.kind, Kind::Null) && !key::names(column::KEYS).any(|known| known == key.value)
+    let is_rest = |(key, value): &&(At<String>, Node)| match &value.kind {
+        Kind::Null => !key::names(column::KEYS).any(|known| known == key.value),
+        Kind::Scalar(_) => key.value.trim().contains(' '),
+        Kind::List(_) | Kind::Map(_) => false,
     };
     let rest: Vec<_> = pairs.iter().skip(at + 1).take_while(is_rest).cloned().collect();
     let Some((first, _)) = rest.first() else {
-        return;
+        return key_without_value(column, pairs.get(at), pairs.get(at + 1), report);
     };
     pairs.drain(at + 1..=at + rest.len());
     let Some(Kind::Scalar(text)) = pairs.get(at).map(|(_, value)| &value.kind) else {
         return;
     };
-    let whole: Vec<&str> = std::iter::once(text.as_str())
-        .chain(rest.iter().map(|(key, _)| key.value.as_str()))
+    let part = |(key, value): &(At<String>, Node)| match &value.kind {
+        Kind::Scalar(more) => format!("{}: {more}", key.value),
+        _ => key.value.clone(),
+    };
+    let whole: Vec<String> = std::iter::once(text.clone())
+        .chain(rest.iter().map(part))
         .collect();
     let message = format!(
         "the description of `{column}` ends at the comma; write it in quotes: `\"{}\"`",
         clip(&whole.join(", "))
     );
     report.finding(first.position, message);
+}
+
+/// A key of ours may be a word of the text, too. Without a value it says nothing, so one behind the description on its line is looked at.
+fn key_without_value(
+    column: &str,
+    description: Option<&(At<String>, Node)>,
+    next: Option<&(At<String>, Node)>,
+    report: &mut FileReport<'_>,
+) {
+    let (Some((_, text)), Some((key, value))) = (description, next) else {
+        return;
+    };
+    let (Kind::Scalar(said), Kind::Null) = (&text.kind, &value.kind) else {
+        return;
+    };
+    if key.position.line == text.position.line && !said.is_empty() {
+        let message = format!(
+            "`{}` behind the description of `{column}` has no value; remove it, or, if it belongs to the text, write that in quotes: \
+             `\"{}\"`",
+            key.value,
+            clip(&format!("{said}, {}", key.value))
+        );
+        report.warning(key.position, message);
+    }
 }
 
 /// In 1.x a column could hold its own `name`, which counted in place of its key.

@@ -37,6 +37,8 @@ pub enum Kind {
 pub(crate) struct SyntaxError {
     pub(crate) position: Position,
     pub(crate) message: String,
+    /// Whether it is YAML, and of a size or shape that is not taken: no change of a text helps.
+    pub(crate) is_too_much: bool,
 }
 
 /// A value before its scalars' text is looked up.
@@ -89,6 +91,8 @@ pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
             max_depth: DEEPEST,
             max_nodes: HEAVIEST / WEIGHT,
             flow_nesting_limit: DEEPEST,
+            // One holder of anchors is meant for every branch. What its aliases stand for is weighed.
+            enforce_alias_anchor_ratio: false,
         },
     };
     let value: Spanned<Value> =
@@ -102,14 +106,26 @@ fn syntax_error(error: &serde_yaml::Error) -> SyntaxError {
         .location()
         .map_or_else(Position::default, |location| position(&location));
     let text = error.render_with_formatter(&serde_yaml::UserMessageFormatter);
-    let message = if text.contains(TOO_MUCH) || text.contains("Nodes") && text.contains("limits breached") {
-        TOO_MUCH.to_owned()
-    } else if text.contains("recursion limit") || text.contains("limits breached: Depth") {
-        format!("values lie more than {DEEPEST} deep in each other; a definition needs five levels")
-    } else {
-        without_position(&text)
-    };
-    SyntaxError { position, message }
+    let too_much = too_much(&text);
+    SyntaxError {
+        position,
+        is_too_much: too_much.is_some(),
+        message: too_much.unwrap_or_else(|| without_position(&text)),
+    }
+}
+
+/// What to say of a document that is larger or deeper than is taken. What the library refuses for bounds of its own, such as a
+/// number of aliases, is of that kind too.
+fn too_much(text: &str) -> Option<String> {
+    if text.contains("recursion limit") || text.contains("limits breached: Depth") {
+        let message =
+            format!("values lie more than {DEEPEST} deep in each other; a definition needs five levels");
+        return Some(message);
+    }
+    let is_too_much = [TOO_MUCH, "too large or too complex"]
+        .iter()
+        .any(|word| text.contains(word));
+    is_too_much.then(|| TOO_MUCH.to_owned())
 }
 
 /// The library ends its messages with `at line 3, column 7`; ours begin with it.
@@ -158,6 +174,7 @@ fn key_text(key: Spanned<Value>, text: &str) -> Result<At<String>, SyntaxError> 
         Kind::List(_) | Kind::Map(_) => Err(SyntaxError {
             position: key.position,
             message: "a key must be a word, not a list or a map".to_owned(),
+            is_too_much: false,
         }),
     }
 }

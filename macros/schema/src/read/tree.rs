@@ -12,8 +12,13 @@ pub(crate) fn tree(source: &Source, report: &mut FileReport<'_>) -> Option<Node>
     match node::read(text) {
         Ok(root) => Some(root),
         Err(error) => {
-            let advice = advice(text, error.position);
-            report.error(error.position, format!("not YAML: {}{advice}", error.message));
+            let message = if error.is_too_much {
+                error.message
+            } else {
+                let advice = advice(text, error.position, &error.message);
+                format!("not YAML: {}{advice}", error.message)
+            };
+            report.error(error.position, message);
             None
         }
     }

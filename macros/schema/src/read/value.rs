@@ -117,9 +117,13 @@ fn scalar_of<T>(
         Kind::Scalar(text) => match read(text) {
             Some(value) => Some(At::new(value, node.position)),
             None => {
+                let wanted = match is_template(text) {
+                    true => "render the template first".to_owned(),
+                    false => format!("write {wanted}"),
+                };
                 report.error(
                     node.position,
-                    format!("bad value `{}` for `{key}`; write {wanted}", clip(text)),
+                    format!("bad value `{}` for `{key}`; {wanted}", clip(text)),
                 );
                 None
             }
@@ -132,6 +136,11 @@ fn scalar_of<T>(
             None
         }
     }
+}
+
+/// Whether a text has a place that some program is to fill.
+pub(crate) fn is_template(text: &str) -> bool {
+    ["{{", "{%", "<%", "${"].iter().any(|mark| text.contains(mark))
 }
 
 /// Reports a key that is not among those known.

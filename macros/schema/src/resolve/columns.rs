@@ -9,6 +9,7 @@ use crate::model::{Column, Usage};
 use crate::read::given::{Entry, Given, GivenColumn, Pair, Written};
 use crate::read::position::{Location, Position};
 use crate::read::report::FileReport;
+use crate::read::value::is_template;
 
 /// Resolves `metrics` of a definition.
 pub(crate) fn define(entry: &Entry, item: &mut Item, report: &mut FileReport<'_>) {
@@ -61,7 +62,11 @@ fn valid_prefix(entry: &Entry, name: &str, report: &mut FileReport<'_>) -> Strin
     }
     let given = entry.given.pair("name");
     let position = given.map_or(entry.given.position, |name| name.position);
-    let message = format!("collector name `{name}` cannot begin a metric name; use letters, digits and `_`");
+    let instead = match is_template(name) {
+        true => "render the template first",
+        false => "use letters, digits and `_`",
+    };
+    let message = format!("collector name `{name}` cannot begin a metric name; {instead}");
     report.error(position, message);
     "x".to_owned()
 }

@@ -232,7 +232,7 @@ impl Set {
         format!(
             "`{branch}` has no `query`, so it tunes a branch or collector of that name, but there is none{hint}{}",
             if hint.is_empty() {
-                "; write its `query`, or remove it"
+                "; write its `query`, or remove it; if it only holds anchors, let its name begin with `.` or `x-`"
             } else {
                 ""
             }

@@ -99,13 +99,11 @@ fn one_statement(text: &At<&str>, what: &str, report: &mut FileReport<'_>) -> bo
     match statements(text.value) {
         Statements::One => return true,
         Statements::None => report.error(text.position, format!("{what} is empty; write one statement")),
-        Statements::Several(offset) => report.error(
-            position(text, offset),
-            format!(
-                "{what} holds several statements; leave one. A second collector can hold the other; what SET would do \
-                 is said by `timeout`, `search_path` and `settings`"
-            ),
-        ),
+        Statements::Several(offset) => match refusal(text.value).filter(Refusal::is_of_session) {
+            // BEGIN, SET TRANSACTION, RESET and their like are no statement that another collector could hold.
+            Some(refusal) => refuse(&refusal, text, what, report),
+            None => several(text, offset, what, report),
+        },
         Statements::Unclosed(quote) => {
             report.error(
                 text.position,
@@ -114,6 +112,14 @@ fn one_statement(text: &At<&str>, what: &str, report: &mut FileReport<'_>) -> bo
         }
     }
     false
+}
+
+fn several(text: &At<&str>, second: usize, what: &str, report: &mut FileReport<'_>) {
+    let message = format!(
+        "{what} holds several statements; leave one. A second collector can hold the other; what SET would do is said by \
+         `timeout`, `search_path` and `settings`"
+    );
+    report.error(position(text, second), message);
 }
 
 fn refuse(refusal: &Refusal, text: &At<&str>, what: &str, report: &mut FileReport<'_>) {

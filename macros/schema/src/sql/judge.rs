@@ -16,6 +16,13 @@ pub(crate) struct Refusal {
     pub(crate) advice: &'static str,
 }
 
+impl Refusal {
+    /// Whether it is about the session or its transaction, which all statements share.
+    pub(crate) fn is_of_session(&self) -> bool {
+        [SESSION, TRANSACTION].contains(&self.advice)
+    }
+}
+
 /// What a statement may begin with.
 const READS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
 const SHOWS: [&str; 2] = ["SHOW", "EXPLAIN"];
@@ -67,6 +74,12 @@ pub(crate) fn refusal(text: &str) -> Option<Refusal> {
             "remove it: no text of the server can hold one",
         ));
     }
+    if let Some(token) = list.iter().find(|token| token.kind == Kind::Symbol('{')) {
+        return Some(of_token(
+            token,
+            "no SQL has it outside of quotes: if this is a template, render it first",
+        ));
+    }
     let parameter = list.iter().find(|token| matches!(token.kind, Kind::Parameter(_)));
     if let Some(token) = parameter {
         return Some(of_token(token, "nobody gives it a value: write the value itself"));
@@ -80,7 +93,16 @@ pub(crate) fn refusal(text: &str) -> Option<Refusal> {
         return explained(&meant);
     }
     if !first.kind.is_one_of(&READS) && !first.kind.is_one_of(&SHOWS) {
-        return Some(of_token(first, advice(first.kind)));
+        let is_of_transaction = first.kind.is("SET")
+            && meant
+                .get(1)
+                .is_some_and(|token| token.kind.is_one_of(&["TRANSACTION", "CONSTRAINTS"]));
+        let advice = if is_of_transaction {
+            TRANSACTION
+        } else {
+            advice(first.kind)
+        };
+        return Some(of_token(first, advice));
     }
     reads_only(&meant)
 }
