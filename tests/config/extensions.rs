@@ -175,6 +175,50 @@ fn a_library_that_the_server_has_not_loaded_is_named() {
     }
 }
 
+/// A replica takes no change of its catalogs from its clients. Its settings are its own.
+#[test]
+fn a_replica_sends_to_the_primary_what_can_be_done_only_there() {
+    let cluster = Cluster::start(18);
+    watcher(&cluster);
+    cluster.psql("create role stranger login");
+    let standby = cluster.standby();
+    standby.psql("alter system set shared_preload_libraries = 'auto_explain'");
+    standby.restart();
+    let found = doctor(&standby, "watcher");
+    let remedies: Vec<&str> = found
+        .advice
+        .iter()
+        .flat_map(|(_, all)| all)
+        .map(String::as_str)
+        .collect();
+    let load = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements', 'auto_explain'; -- then restart the server";
+    assert_eq!(
+        remedies,
+        [load, "CREATE EXTENSION pg_stat_statements; -- on the primary"]
+    );
+    standby.psql(load);
+    cluster.psql(remedies[1]);
+    let url = format!(
+        "postgresql://stranger@127.0.0.1:{}/postgres?sslmode=disable",
+        standby.port()
+    );
+    let of_stranger = program(&url).args(["doctor", "--format=json"]).run();
+    let problems = list(&json(&of_stranger.stdout)["problems"]);
+    let grants: Vec<&String> = problems
+        .iter()
+        .flat_map(|(_, all)| all)
+        .filter(|one| one.starts_with("GRANT "))
+        .collect();
+    assert!(!grants.is_empty(), "{problems:?}");
+    assert!(
+        grants.iter().all(|one| one.ends_with("; -- on the primary")),
+        "{grants:?}"
+    );
+    for grant in grants {
+        cluster.psql(grant);
+    }
+}
+
 #[test]
 fn a_schema_that_the_role_may_not_use_is_granted() {
     let cluster = Cluster::start(18);

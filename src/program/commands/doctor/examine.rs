@@ -75,7 +75,7 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
                 endpoint.with_database(&database.name)
             };
             let extensions = match identity {
-                Some(_) => Look::at(&endpoint, &live, of_server.as_ref(), facts.in_recovery).await,
+                Some(_) => Look::at(&endpoint, &live, of_server.as_ref()).await,
                 None => Look::default(),
             };
             findings
@@ -89,6 +89,9 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
                     .problems
                     .extend(exposed(&endpoint, database, &sites).await);
             }
+        }
+        if facts.in_recovery {
+            findings.send_to_the_primary();
         }
         Ok(findings)
     })

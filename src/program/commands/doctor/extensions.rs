@@ -16,17 +16,11 @@ use crate::scrape::{DatabaseOverview, Overview};
 #[derive(Default)]
 pub(super) struct Look {
     has: Extensions,
-    in_recovery: bool,
 }
 
 impl Look {
     /// Asks a database. One that is not the URL's is asked only for what the server has at all.
-    pub(super) async fn at(
-        endpoint: &Endpoint,
-        live: &Live,
-        of_server: Option<&Look>,
-        in_recovery: bool,
-    ) -> Self {
+    pub(super) async fn at(endpoint: &Endpoint, live: &Live, of_server: Option<&Look>) -> Self {
         let wanted = live.wanted.extensions.iter();
         let names: Vec<String> = match of_server {
             None => wanted.cloned().collect(),
@@ -42,7 +36,6 @@ impl Look {
         let has = read(&mut session, &names, deadline()).await;
         Self {
             has: has.unwrap_or_default(),
-            in_recovery,
         }
     }
 
@@ -78,15 +71,7 @@ impl Look {
             };
             let mut remedies: Vec<String> = self.preload(one).into_iter().collect();
             remedies.push(change(one));
-            let on_primary = if self.in_recovery {
-                " (run it on the primary)"
-            } else {
-                ""
-            };
-            Some(Problem {
-                what: what + on_primary,
-                remedies,
-            })
+            Some(Problem { what, remedies })
         };
         self.has.available.iter().filter_map(advice).collect()
     }

@@ -71,6 +71,17 @@ pub(super) struct Problem {
 }
 
 impl Findings {
+    /// On a replica: what changes the catalogs is run where they can be changed. Settings are each server's own.
+    pub(super) fn send_to_the_primary(&mut self) {
+        let all = self.problems.iter_mut().chain(&mut self.advice);
+        let is_here = |remedy: &str| remedy.starts_with("ALTER SYSTEM") || remedy.starts_with("--");
+        for remedy in all.flat_map(|one| &mut one.remedies) {
+            if !is_here(remedy) {
+                remedy.push_str(" -- on the primary");
+            }
+        }
+    }
+
     pub(super) fn json(&self) -> String {
         // Strings, numbers and lists of them always serialise.
         in_json(serde_json::to_string_pretty(self).unwrap_or_default() + "\n")
