@@ -227,6 +227,26 @@ fn disable_reload() {
     }
 }
 
+/// Units of 1.x pass flags whether there is a file or not.
+#[test]
+fn an_empty_path_is_none() {
+    for arguments in [
+        &["--web.config.file="][..],
+        &["--web.config.file", ""],
+        &["--config="],
+    ] {
+        let exporter = on_server().args(arguments.iter().copied()).start();
+        assert_eq!(exporter.get("/version").status, 200, "{arguments:?}");
+        let checked = program().args(["check"]).args(arguments.iter().copied()).run();
+        assert_eq!(
+            checked.status.code(),
+            Some(0),
+            "{arguments:?}: {}",
+            checked.stderr
+        );
+    }
+}
+
 #[test]
 fn several_listen_addresses() {
     let more = [free_port(), free_port()];

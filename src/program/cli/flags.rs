@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::{Args, ValueHint};
 
 use crate::values::Secret;
 
@@ -28,7 +29,9 @@ pub struct Flags {
     /// Collector definitions to load over the compiled-in ones, a file or a directory
     /// [env: PG_EXPORTER_CONFIG]
     /// [default: the first of ./pg_exporter.yml, /etc/pg_exporter.yml, /etc/pg_exporter]
-    #[arg(short, long, value_name = "PATH")]
+    // Empty is as not given; clap takes no empty path by itself.
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub config: Option<PathBuf>,
 
     /// Start from the compiled-in collectors; --no-builtin starts from none
@@ -144,7 +147,9 @@ pub struct Flags {
 
     /// Configuration of TLS and authentication, in the format of Prometheus' exporter toolkit
     /// [default: plain HTTP for everybody]
-    #[arg(long = "web.config.file", value_name = "PATH")]
+    // As above: Prometheus' toolkit takes an empty one for none.
+    #[arg(long = "web.config.file", value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub web_config_file: Option<PathBuf>,
 
     /// Where others find this exporter, for service discovery of its targets

@@ -35,15 +35,17 @@ impl From<&clap::Error> for Refusal {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Answer(error.render().to_string()),
             kind => {
-                let sentence = sentence(kind, error);
-                Self::Mistake(format!("{}; see pg_exporter --help", on_one_line(&sentence)))
+                let subcommand = subcommand(error);
+                let sentence = on_one_line(&sentence(kind, error, subcommand.as_deref())).into_owned();
+                let of = subcommand.map(|name| format!(" {name}")).unwrap_or_default();
+                Self::Mistake(format!("{sentence}; see pg_exporter{of} --help"))
             }
         }
     }
 }
 
 /// One line on the mistake. Values are never quoted: a connection string may stand at the wrong place.
-fn sentence(kind: ErrorKind, error: &clap::Error) -> String {
+fn sentence(kind: ErrorKind, error: &clap::Error, subcommand: Option<&str>) -> String {
     let argument = context(error, ContextKind::InvalidArg)
         .map(flag_only)
         .unwrap_or_default();
@@ -53,22 +55,34 @@ fn sentence(kind: ErrorKind, error: &clap::Error) -> String {
     };
     match kind {
         ErrorKind::UnknownArgument if argument.starts_with('-') => format!("unknown flag {argument}{hint}"),
-        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
-            format!("an argument that is neither a flag nor one of {}", subcommands())
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => match subcommand {
+            Some(name) => format!("{name} has an argument too many"),
+            None => format!("an argument that is neither a flag nor one of {}", subcommands()),
+        },
+        ErrorKind::MissingRequiredArgument => {
+            let missing = all(error, ContextKind::InvalidArg).join(", ");
+            format!("{} needs {missing}", subcommand.unwrap_or("pg_exporter"))
+        }
+        ErrorKind::ArgumentConflict => {
+            let other = context(error, ContextKind::PriorArg)
+                .map(flag_only)
+                .unwrap_or_default();
+            format!("flags {argument} and {other} exclude each other")
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let what = if argument.starts_with('-') { "flag " } else { "" };
             let allowed = match error.get(ContextKind::ValidValue) {
                 Some(ContextValue::Strings(values)) if !values.is_empty() => {
                     format!(": write {}", values.join(" or "))
                 }
                 _ if context(error, ContextKind::InvalidValue) == Some("") => {
-                    return format!("flag {argument} needs a value");
+                    return format!("{what}{argument} needs a value");
                 }
                 _ => std::error::Error::source(error)
                     .map(|source| format!(": {source}"))
                     .unwrap_or_default(),
             };
-            format!("flag {argument} has no valid value{allowed}")
+            format!("{what}{argument} has no valid value{allowed}")
         }
         ErrorKind::NoEquals | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             format!("flag {argument} needs a value")
@@ -79,18 +93,37 @@ fn sentence(kind: ErrorKind, error: &clap::Error) -> String {
     }
 }
 
-/// The names of all subcommands.
+/// The names of all subcommands, and `help`, which clap adds.
 fn subcommands() -> String {
     let command = Cli::definition();
-    let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-    names.join(", ")
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    names.chain(["help"]).collect::<Vec<_>>().join(", ")
+}
+
+/// The subcommand in which the mistake was made, where clap says it: as the second word of the usage that it would show.
+fn subcommand(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else {
+        return None;
+    };
+    let usage = usage.to_string();
+    let word = usage
+        .split_whitespace()
+        .skip_while(|word| *word != "pg_exporter")
+        .nth(1)?;
+    let command = Cli::definition();
+    let known = command.get_subcommands().any(|one| one.get_name() == word);
+    known.then(|| word.to_owned())
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
-    match error.get(kind)? {
-        ContextValue::String(text) => Some(text),
-        ContextValue::Strings(texts) => texts.first().map(String::as_str),
-        _ => None,
+    all(error, kind).first().copied()
+}
+
+fn all(error: &clap::Error, kind: ContextKind) -> Vec<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text],
+        Some(ContextValue::Strings(texts)) => texts.iter().map(String::as_str).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -133,7 +166,11 @@ mod tests {
             (
                 "serve",
                 "an argument that is neither a flag nor one of check, convert, schema, explain, stat, doctor, dump, new, \
-                 scrape, probe, completions, man",
+                 scrape, probe, completions, man, help",
+            ),
+            (
+                "completions csh",
+                "<SHELL> has no valid value: write bash or elvish or fish or powershell or zsh",
             ),
         ];
         for (line, expected) in table {
@@ -141,6 +178,36 @@ mod tests {
                 refusal(line),
                 Refusal::Mistake(format!("{expected}; see pg_exporter --help")),
                 "{line:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn mistakes_behind_a_subcommand_lead_to_its_help() {
+        let table = [
+            ("check", "--bogus", "unknown flag --bogus"),
+            (
+                "check",
+                "--strikt",
+                "unknown flag --strikt, did you mean --strict?",
+            ),
+            ("explain", "a", "explain has an argument too many"),
+            ("probe", "http://a/ http://b/", "probe has an argument too many"),
+            ("convert", "", "convert needs <FILES>..."),
+            ("completions", "", "completions needs <SHELL>"),
+            ("new", "", "new needs <DIRECTORY>"),
+            ("new", "a --rev=1", "new needs --git <URL>"),
+            (
+                "new",
+                "a --library=b --git=c",
+                "flags --library and --git exclude each other",
+            ),
+        ];
+        for (command, rest, expected) in table {
+            assert_eq!(
+                refusal(&format!("{command} {rest}")),
+                Refusal::Mistake(format!("{expected}; see pg_exporter {command} --help")),
+                "{command} {rest}"
             );
         }
     }
