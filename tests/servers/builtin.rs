@@ -80,14 +80,42 @@ fn series_are_those_of_the_contract() {
         }
         assert!(found > 0, "no series of {name}");
     }
-    for name in ["process_resident_memory_bytes", "process_start_time_seconds"] {
+    // All that Go's library has of a process on Linux, and the threads.
+    for (name, kind) in [
+        ("process_cpu_seconds_total", "counter"),
+        ("process_max_fds", "gauge"),
+        ("process_network_receive_bytes_total", "counter"),
+        ("process_network_transmit_bytes_total", "counter"),
+        ("process_open_fds", "gauge"),
+        ("process_resident_memory_bytes", "gauge"),
+        ("process_start_time_seconds", "gauge"),
+        ("process_virtual_memory_bytes", "gauge"),
+        ("process_virtual_memory_max_bytes", "gauge"),
+        ("process_threads", "gauge"),
+    ] {
+        assert!(page.value(name, &[]).is_some_and(|value| value >= 0.0), "{name}");
+        assert_eq!(page.types.get(name).map(String::as_str), Some(kind), "{name}");
+    }
+    for name in [
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+        "process_virtual_memory_max_bytes",
+    ] {
         assert!(value(&page, name, &[]) > 0.0, "{name}");
     }
-    assert!(page.value("process_cpu_seconds_total", &[]).is_some());
     let build = page.all("pg_exporter_build_info").next().unwrap();
     for label in ["version", "revision", "branch", "builddate", "goos", "goarch"] {
         assert!(build.label(label).is_some(), "{label}");
     }
+    let go = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    assert_eq!(
+        (build.label("goos"), build.label("goarch")),
+        (Some("linux"), Some(go))
+    );
 }
 
 #[test]

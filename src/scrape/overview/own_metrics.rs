@@ -71,10 +71,23 @@ pub(in crate::scrape) fn build(page: &mut Writer<'_>) {
         BUILD_INFO.builddate,
         BUILD_INFO.rustc,
         std::env::consts::OS,
-        std::env::consts::ARCH,
+        go_architecture(std::env::consts::ARCH),
         BUILD_INFO.distribution,
     ];
     page.family(&own::BUILD_INFO).sample(&build, 1.0);
+}
+
+/// A processor by the name that the label `goarch` always had, which is Go's.
+fn go_architecture(name: &'static str) -> &'static str {
+    match name {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+        "powerpc64" => "ppc64",
+        "loongarch64" => "loong64",
+        other => other,
+    }
 }
 
 fn exporter(
