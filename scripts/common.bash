@@ -140,12 +140,14 @@ install_package() { # PACKAGE
     fi
 }
 
-# The folder of the libraries that came with unpacked packages.
+# The folder of the libraries that came with unpacked packages; a cross compiler has those of another machine beside them.
 library_folder() { # FOLDER
     local folder
-    for folder in "$1"/usr/lib/*-linux-gnu*; do
-        if [[ -d $folder ]]; then printf '%s\n' "$folder"; fi
-        return
+    for folder in "$1/usr/lib/$(uname -m)"-linux-gnu* "$1"/usr/lib/*-linux-gnu*; do
+        if [[ -d $folder ]]; then
+            printf '%s\n' "$folder"
+            return
+        fi
     done
 }
 

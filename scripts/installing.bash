@@ -2,13 +2,13 @@
 # shellcheck disable=SC2016 # shells within expand what is in single quotes
 # shellcheck disable=SC2034,SC2153,SC2154 # scripts/test-packages, which reads this file, sets and uses these variables
 #
-# What scripts/test-packages tests of each form of package.
+# What scripts/test-packages tests of each form of package for this machine.
 
 test_tarball() { # SUITE
     WHAT="tarball, Debian $1"
     fresh_root "$1"
-    tar -xzf "$DIST/pg_exporter-$VERSION-linux-x86_64.tar.gz" -C "$ROOT/opt" --no-same-owner
-    local program=/opt/pg_exporter-$VERSION-linux-x86_64/pg_exporter
+    tar -xzf "$DIST/pg_exporter-$VERSION-linux-$HOST.tar.gz" -C "$ROOT/opt" --no-same-owner
+    local program=/opt/pg_exporter-$VERSION-linux-$HOST/pg_exporter
     passes 'says its version' inside "$program" --version
     serves "$program" nobody chroot --userspec=nobody "$ROOT" "$program"
 }
@@ -24,7 +24,7 @@ left_over() {
 }
 
 test_deb() { # SUITE
-    local deb=$DIST/pg-exporter_${VERSION}_amd64.deb
+    local deb=$DIST/pg-exporter_${VERSION}_$ARCHITECTURE.deb
     WHAT="deb, Debian $1"
     fresh_root "$1"
     passes 'installs' install_deb "$deb"
@@ -69,7 +69,7 @@ make_deb_of_1x() {
     [[ ! -e $SCRATCH/1x.deb ]] || return 0
     files_of_1x "$root" /lib/systemd/system
     mkdir -- "$root/DEBIAN"
-    printf 'Package: pg-exporter\nVersion: 1.4.1-1\nArchitecture: amd64\nMaintainer: nobody <nobody@example.com>\nDescription: a package as 1.x had it\n' >"$root/DEBIAN/control"
+    printf 'Package: pg-exporter\nVersion: 1.4.1-1\nArchitecture: %s\nMaintainer: nobody <nobody@example.com>\nDescription: a package as 1.x had it\n' "$ARCHITECTURE" >"$root/DEBIAN/control"
     printf '/etc/default/pg_exporter\n/etc/pg_exporter.yml\n/lib/systemd/system/pg_exporter.service\n' >"$root/DEBIAN/conffiles"
     printf '#!/bin/sh\ngetent group prometheus >/dev/null || groupadd -r prometheus\ngetent passwd prometheus >/dev/null || useradd -r -g prometheus -s /sbin/nologin prometheus\nexit 0\n' >"$root/DEBIAN/preinst"
     printf '#!/bin/sh\nchown prometheus:prometheus /etc/default/pg_exporter /etc/pg_exporter.yml\n' >"$root/DEBIAN/postinst"
@@ -93,7 +93,7 @@ test_deb_from_1x() { # SUITE untouched|changed
         change_files_of_1x
         echo '# mine' >>"$ROOT/lib/systemd/system/pg_exporter.service"
     fi
-    passes 'the upgrade works' install_deb "$DIST/pg-exporter_${VERSION}_amd64.deb"
+    passes 'the upgrade works' install_deb "$DIST/pg-exporter_${VERSION}_$ARCHITECTURE.deb"
     cp -- "$SCRATCH/output" "$SCRATCH/upgrade"
     passes 'it says where the differences are' contains migration.md "$SCRATCH/upgrade"
     passes 'the unit is the new one' grep -q Type=notify "$ROOT/lib/systemd/system/pg_exporter.service"
@@ -133,7 +133,7 @@ in_settings_of() { # SETTINGS USER ARGUMENT...
 in_rpm_root() { rpm --root "$ROOT" --nodeps --nosignature "$@"; }
 
 test_rpm() {
-    local package=$DIST/pg_exporter-$VERSION-1.x86_64.rpm
+    local package=$DIST/pg_exporter-$VERSION-1.$HOST.rpm
     WHAT=rpm
     fresh_root bookworm
     passes 'installs' in_rpm_root -i "$package"
@@ -174,7 +174,7 @@ exit 0
 %config(noreplace) %attr(0700,prometheus,prometheus) /etc/default/pg_exporter
 %config /usr/lib/systemd/system/pg_exporter.service
 END
-    rpmbuild -bb --quiet --target x86_64-linux --define "_topdir $SCRATCH/rpmbuild-1x" --define "_rpmdir $SCRATCH" \
+    rpmbuild -bb --quiet --target "$HOST-linux" --define "_topdir $SCRATCH/rpmbuild-1x" --define "_rpmdir $SCRATCH" \
         --define '_build_name_fmt 1x.rpm' --define 'debug_package %{nil}' --define '__os_install_post %{nil}' \
         "$SCRATCH/1x.spec" >"$SCRATCH/rpmbuild" 2>&1 || { cat "$SCRATCH/rpmbuild" >&2 && die 'cannot make a package as 1.x had it'; }
 }
@@ -185,7 +185,7 @@ test_rpm_from_1x() { # untouched|changed
     make_rpm_of_1x
     passes '1.x installs' in_rpm_root -i "$SCRATCH/1x.rpm"
     [[ $1 == untouched ]] || change_files_of_1x
-    passes 'the upgrade works' in_rpm_root -U "$DIST/pg_exporter-$VERSION-1.x86_64.rpm"
+    passes 'the upgrade works' in_rpm_root -U "$DIST/pg_exporter-$VERSION-1.$HOST.rpm"
     cp -- "$SCRATCH/output" "$SCRATCH/upgrade"
     passes 'it says where the differences are' contains migration.md "$SCRATCH/upgrade"
     passes 'the unit is the new one' grep -q Type=notify "$ROOT/usr/lib/systemd/system/pg_exporter.service"
@@ -204,7 +204,7 @@ test_rpm_from_1x() { # untouched|changed
 # ---- image -----------------------------------------------------------------------------------------------------
 
 test_image() {
-    local archive=$DIST/pg_exporter-$VERSION-linux-amd64.oci.tar
+    local archive=$DIST/pg_exporter-$VERSION-linux-$ARCHITECTURE.oci.tar
     WHAT=image
     passes 'skopeo reads it' skopeo inspect "oci-archive:$archive"
     cp -- "$SCRATCH/output" "$SCRATCH/inspected"
@@ -215,7 +215,7 @@ test_image() {
     tar -xf "$archive" -C "$SCRATCH/image"
     passes 'umoci unpacks it' umoci unpack --image "$SCRATCH/image:$VERSION" "$SCRATCH/bundle"
     ROOT=$SCRATCH/bundle/rootfs
-    passes 'the program needs no library' not sh -c 'objdump -p "$1" | grep -q NEEDED' - "$ROOT/usr/bin/pg_exporter"
+    passes 'the program needs no library' not sh -c 'readelf -d "$1" | grep -q NEEDED' - "$ROOT/usr/bin/pg_exporter"
     passes 'unpacked it is smaller than 15 MB' test "$(du -sb "$ROOT" | cut -f 1)" -lt 15000000
     passes 'its command line is what its health check uses' inside /usr/bin/pg_exporter probe --help
     serves /usr/bin/pg_exporter pg_exporter chroot --userspec=65532:65532 "$ROOT" /usr/bin/pg_exporter
@@ -224,10 +224,16 @@ test_image() {
 # ---- linters ---------------------------------------------------------------------------------------------------
 
 test_linters() {
+    local package
     WHAT=lintian
     # As root it would run as root anyway; it reads the overrides that are in the package.
-    passes 'has no complaint but for those listed with a reason' lintian --allow-root --fail-on error,warning \
-        --profile debian "$DIST/pg-exporter_${VERSION}_amd64.deb"
+    for package in "$DIST"/*.deb; do
+        passes "has no complaint of ${package##*/} but for those listed with a reason" lintian --allow-root --fail-on error,warning \
+            --profile debian "$package"
+    done
     WHAT=rpmlint
-    passes 'has no complaint but for those listed with a reason' rpmlint --strict --config packaging/rpm/rpmlint.toml "$DIST/pg_exporter-$VERSION-1.x86_64.rpm"
+    for package in "$DIST"/*.rpm; do
+        passes "has no complaint of ${package##*/} but for those listed with a reason" rpmlint --strict \
+            --config packaging/rpm/rpmlint.toml "$package"
+    done
 }

@@ -9,10 +9,10 @@ stage_common() { # FOLDER
     local to=$1 file
     mkdir -p -- "$to"/{completions,man,systemd,etc/web,doc,observability}
     install -m 755 "$PROGRAM_FILE" "$to/pg_exporter"
-    "$PROGRAM_FILE" man "$to/man" || die "$PROGRAM_FILE cannot write its man pages"
-    "$PROGRAM_FILE" completions bash >"$to/completions/pg_exporter.bash"
-    "$PROGRAM_FILE" completions zsh >"$to/completions/_pg_exporter"
-    "$PROGRAM_FILE" completions fish >"$to/completions/pg_exporter.fish"
+    "${SPEAKER[@]}" man "$to/man" || die "${SPEAKER[*]} cannot write its man pages"
+    "${SPEAKER[@]}" completions bash >"$to/completions/pg_exporter.bash"
+    "${SPEAKER[@]}" completions zsh >"$to/completions/_pg_exporter"
+    "${SPEAKER[@]}" completions fish >"$to/completions/pg_exporter.fish"
     install -m 644 packaging/systemd/* "$to/systemd/"
     install -m 644 packaging/etc/pg_exporter.env packaging/etc/collectors.yml.example "$to/etc/"
     install -m 644 packaging/etc/web.yml.example "$to/etc/web/config.yml.example"
@@ -21,7 +21,7 @@ stage_common() { # FOLDER
     install -d "$to/doc/zh"
     install -m 644 docs/zh/*.md "$to/doc/zh/"
     rm -- "$to/doc/SUMMARY.md"
-    install -m 644 "$OUT/pg_exporter-$VERSION.cdx.json" "$to/doc/sbom.cdx.json"
+    install -m 644 "$BILL_FILE" "$to/doc/sbom.cdx.json"
     install -m 644 LICENSE "$to/LICENSE"
     # Rules and dashboards for Prometheus and Grafana.
     copy_observability "$to/observability"
@@ -38,7 +38,7 @@ copy_observability() { # FOLDER
 
 # The places of a system: units and shell completions are elsewhere on each.
 stage_system() { # FOLDER UNITS ZSH DOCS
-    local to=$1 units=$2 zsh=$3 docs=$4 common=$SCRATCH/common file
+    local to=$1 units=$2 zsh=$3 docs=$4 common=$WORK/common file
     install -D -m 755 "$common/pg_exporter" "$to/usr/bin/pg_exporter"
     for file in service socket; do install -D -m 644 "$common/systemd/pg_exporter.$file" "$to$units/pg_exporter.$file"; done
     install -D -m 644 "$common/systemd/pg_exporter.sysusers" "$to/usr/lib/sysusers.d/pg_exporter.conf"
@@ -68,8 +68,8 @@ sorted_tar() { # FOLDER NAME...
 
 make_tarball() {
     local name=pg_exporter-$VERSION-linux-$MACHINE
-    cp -r -- "$SCRATCH/common" "$SCRATCH/$name"
-    sorted_tar "$SCRATCH" "$name" | gzip -9n >"$OUT/$name.tar.gz"
+    cp -r -- "$WORK/common" "$WORK/$name"
+    sorted_tar "$WORK" "$name" | gzip -9n >"$OUT/$name.tar.gz"
 }
 
 # Debian has a form of its own; of each release it says the least that the form takes.
@@ -81,7 +81,7 @@ write_changelog() {
 }
 
 make_deb() {
-    local root=$SCRATCH/deb architecture=amd64 docs=/usr/share/doc/pg-exporter
+    local root=$WORK/deb docs=/usr/share/doc/pg-exporter
     local size
     stage_system "$root" /lib/systemd/system /usr/share/zsh/vendor-completions $docs
     install -D -m 644 packaging/etc/pg_exporter.env "$root/etc/default/pg_exporter"
@@ -91,31 +91,31 @@ make_deb() {
     install -D -m 644 packaging/deb/lintian-overrides "$root/usr/share/lintian/overrides/pg-exporter"
     mkdir -- "$root/DEBIAN"
     size=$(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f 1)
-    sed -e "s/@VERSION@/$VERSION/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@SIZE@/$size/" -e "s/@GLIBC@/$GLIBC/" \
+    sed -e "s/@VERSION@/$VERSION/" -e "s/@ARCHITECTURE@/$ARCHITECTURE/" -e "s/@SIZE@/$size/" -e "s/@GLIBC@/$GLIBC/" \
         packaging/deb/control >"$root/DEBIAN/control"
     install -m 644 packaging/deb/conffiles "$root/DEBIAN/conffiles"
     install -m 755 packaging/deb/{preinst,postinst,prerm,postrm} "$root/DEBIAN/"
     (cd -- "$root" && find . -type f ! -path './DEBIAN/*' -printf '%P\n' | sort | xargs md5sum >DEBIAN/md5sums)
     settle_times "$root"
-    dpkg-deb --root-owner-group -Zxz --build "$root" "$OUT/pg-exporter_${VERSION}_$architecture.deb" >"$SCRATCH/dpkg-deb" ||
-        { cat "$SCRATCH/dpkg-deb" >&2 && die 'dpkg-deb made no package'; }
+    dpkg-deb --root-owner-group -Zxz --build "$root" "$OUT/pg-exporter_${VERSION}_$ARCHITECTURE.deb" >"$WORK/dpkg-deb" ||
+        { cat "$WORK/dpkg-deb" >&2 && die 'dpkg-deb made no package'; }
 }
 
 make_rpm() {
-    local root=$SCRATCH/rpm name=pg_exporter-$VERSION-1.$MACHINE.rpm
+    local root=$WORK/rpm name=pg_exporter-$VERSION-1.$MACHINE.rpm
     stage_system "$root" /usr/lib/systemd/system /usr/share/zsh/site-functions /usr/share/doc/pg_exporter
     install -D -m 644 packaging/etc/pg_exporter.env "$root/etc/sysconfig/pg_exporter"
     install -D -m 644 LICENSE "$root/usr/share/doc/pg_exporter/LICENSE"
     settle_times "$root"
     "$CACHE/tools/bin/rpmbuild" -bb --quiet --target "$MACHINE-linux" \
-        --define "_topdir $SCRATCH/rpmbuild" --define "_rpmdir $SCRATCH" --define "_build_name_fmt $name" \
+        --define "_topdir $WORK/rpmbuild" --define "_rpmdir $WORK" --define "_build_name_fmt $name" \
         --define "_stage $root" --define "_version $VERSION" --define "_glibc $GLIBC" --define '_buildhost reproducible' \
         --define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1' \
         --define '_binary_payload w9.gzdio' --define '_build_id_links none' --define 'debug_package %{nil}' \
         --define '__os_install_post %{nil}' --define "_docdir /usr/share/doc" \
-        packaging/rpm/pg_exporter.spec >"$SCRATCH/rpmbuild.log" 2>&1 ||
-        { cat "$SCRATCH/rpmbuild.log" >&2 && die 'rpmbuild made no package'; }
-    mv -- "$SCRATCH/$name" "$OUT/$name"
+        packaging/rpm/pg_exporter.spec >"$WORK/rpmbuild.log" 2>&1 ||
+        { cat "$WORK/rpmbuild.log" >&2 && die 'rpmbuild made no package'; }
+    mv -- "$WORK/$name" "$OUT/$name"
 }
 
 # The rules and dashboards are in it: Helm reads no file outside of the chart.
@@ -137,7 +137,7 @@ make_chart() {
 write_authorities() { # FILE
     local certificate root=$SCRATCH/authorities folder=/usr/share/ca-certificates/mozilla
     if [[ ! -d $folder ]]; then
-        unpack_packages "$root" ca-certificates || die 'the image takes the package ca-certificates'
+        [[ -d $root ]] || unpack_packages "$root" ca-certificates || die 'the image takes the package ca-certificates'
         folder=$root$folder
     fi
     for certificate in "$folder"/*.crt; do cat -- "$certificate"; done >"$1"
@@ -146,12 +146,12 @@ write_authorities() { # FILE
 put_blob() { # FILE -> digest, the file moved to its place
     local digest
     digest=$(sha256sum "$1" | cut -d ' ' -f 1)
-    mv -- "$1" "$SCRATCH/image/blobs/sha256/$digest"
+    mv -- "$1" "$WORK/image/blobs/sha256/$digest"
     printf '%s' "$digest"
 }
 
 make_image() {
-    local root=$SCRATCH/rootfs image=$SCRATCH/image architecture=amd64 created
+    local root=$WORK/rootfs image=$WORK/image created
     local layer_id layer layer_size config config_size manifest manifest_size revision tag
     created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
     revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -161,23 +161,23 @@ make_image() {
     install -m 644 packaging/image/passwd packaging/image/group "$root/etc/"
     write_authorities "$root/etc/ssl/certs/ca-certificates.crt"
     chmod 644 "$root/etc/ssl/certs/ca-certificates.crt"
-    sorted_tar "$root" etc usr >"$SCRATCH/layer.tar"
-    layer_id=$(sha256sum "$SCRATCH/layer.tar" | cut -d ' ' -f 1)
-    gzip -9n "$SCRATCH/layer.tar"
-    layer_size=$(stat -c %s "$SCRATCH/layer.tar.gz")
-    layer=$(put_blob "$SCRATCH/layer.tar.gz")
-    sed -e "s/@CREATED@/$created/g" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@LAYER@/$layer_id/" -e "s/@VERSION@/$VERSION/" \
-        -e "s/@REVISION@/$revision/" packaging/image/config.json >"$SCRATCH/config.json"
-    config_size=$(stat -c %s "$SCRATCH/config.json")
-    config=$(put_blob "$SCRATCH/config.json")
+    sorted_tar "$root" etc usr >"$WORK/layer.tar"
+    layer_id=$(sha256sum "$WORK/layer.tar" | cut -d ' ' -f 1)
+    gzip -9n "$WORK/layer.tar"
+    layer_size=$(stat -c %s "$WORK/layer.tar.gz")
+    layer=$(put_blob "$WORK/layer.tar.gz")
+    sed -e "s/@CREATED@/$created/g" -e "s/@ARCHITECTURE@/$ARCHITECTURE/" -e "s/@LAYER@/$layer_id/" -e "s/@VERSION@/$VERSION/" \
+        -e "s/@REVISION@/$revision/" packaging/image/config.json >"$WORK/config.json"
+    config_size=$(stat -c %s "$WORK/config.json")
+    config=$(put_blob "$WORK/config.json")
     printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":%s},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:%s","size":%s}]}' \
-        "$config" "$config_size" "$layer" "$layer_size" >"$SCRATCH/manifest.json"
-    manifest_size=$(stat -c %s "$SCRATCH/manifest.json")
-    manifest=$(put_blob "$SCRATCH/manifest.json")
+        "$config" "$config_size" "$layer" "$layer_size" >"$WORK/manifest.json"
+    manifest_size=$(stat -c %s "$WORK/manifest.json")
+    manifest=$(put_blob "$WORK/manifest.json")
     printf '{"imageLayoutVersion":"1.0.0"}' >"$image/oci-layout"
     printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"platform":{"architecture":"%s","os":"linux"},"annotations":{"io.containerd.image.name":"docker.io/library/%s","org.opencontainers.image.ref.name":"%s"}}]}' \
-        "$manifest" "$manifest_size" "$architecture" "$tag" "$VERSION" >"$image/index.json"
+        "$manifest" "$manifest_size" "$ARCHITECTURE" "$tag" "$VERSION" >"$image/index.json"
     # What versions of Docker that know no OCI layout load.
     printf '[{"Config":"blobs/sha256/%s","RepoTags":["%s"],"Layers":["blobs/sha256/%s"]}]' "$config" "$tag" "$layer" >"$image/manifest.json"
-    sorted_tar "$image" blobs index.json manifest.json oci-layout >"$OUT/pg_exporter-$VERSION-linux-$architecture.oci.tar"
+    sorted_tar "$image" blobs index.json manifest.json oci-layout >"$OUT/pg_exporter-$VERSION-linux-$ARCHITECTURE.oci.tar"
 }

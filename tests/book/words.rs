@@ -13,7 +13,8 @@ use crate::support::{PROGRAM, documents, nothing_wrong, read, run};
 const FOREIGN_FLAGS: [&str; 3] = ["--nocapture", "--enable-feature", "--auto-discover-databases"];
 
 /// Variables of builds and tests.
-const OTHER_VARIABLES: [&str; 12] = [
+const OTHER_VARIABLES: [&str; 13] = [
+    "PG_EXPORTER_ARCH",
     "PG_EXPORTER_COSTS",
     "PG_EXPORTER_COLLECTORS",
     "PG_EXPORTER_DISTRIBUTION",

@@ -8,27 +8,27 @@ use std::process::Command;
 
 use crate::support::{Folder, PROGRAM, output, path, read, stdout, tool};
 
+/// Machines with the names that Debian and Docker have for them.
+const MACHINES: [(&str, &str); 2] = [("x86_64", "amd64"), ("aarch64", "arm64")];
+
 /// Packs the program behind a small script: packing a debug build takes minutes.
-fn packed(folder: &Folder, name: &str) -> std::path::PathBuf {
+fn packing(folder: &Folder, name: &str) -> Command {
     let program = folder.write("pg_exporter", &format!("#!/bin/sh\nexec '{PROGRAM}' \"$@\"\n"));
     stdout(Command::new("chmod").args(["755", &program]));
     let bill = folder.write("bill.json", "{}");
-    let out = folder.path().join(name);
-    stdout(
-        Command::new(path("scripts/packages"))
-            .args([
-                "--program",
-                &program,
-                "--static",
-                &program,
-                "--bill",
-                &bill,
-                "--out",
-            ])
-            .arg(&out)
-            .env("SOURCE_DATE_EPOCH", "1750000000"),
-    );
-    out
+    let mut command = Command::new(path("scripts/packages"));
+    command
+        .args(["--program", &program, "--static", &program, "--bill", &bill])
+        .arg("--out")
+        .arg(folder.path().join(name))
+        .env_remove("PG_EXPORTER_ARCH")
+        .env("SOURCE_DATE_EPOCH", "1750000000");
+    command
+}
+
+fn packed(folder: &Folder, name: &str) -> std::path::PathBuf {
+    stdout(&mut packing(folder, name));
+    folder.path().join(name)
 }
 
 fn file(folder: &Path, ending: &str) -> std::path::PathBuf {
@@ -44,16 +44,85 @@ fn two_packings_are_equal_and_their_checksums_hold() {
     let (one, two) = (packed(&folder, "one"), packed(&folder, "two"));
     let sums = fs::read_to_string(one.join("SHA256SUMS")).unwrap();
     assert_eq!(sums, fs::read_to_string(two.join("SHA256SUMS")).unwrap());
-    assert_eq!(sums.lines().count(), 6, "{sums}");
+    // Five for each machine, and the chart.
+    assert_eq!(sums.lines().count(), 11, "{sums}");
     stdout(
         Command::new("sha256sum")
             .args(["--check", "--quiet", "SHA256SUMS"])
             .current_dir(&one),
     );
-    the_debian_package(&file(&one, ".deb"));
-    the_rpm(&file(&one, ".rpm"));
-    the_tarball(&file(&one, ".tar.gz"));
-    the_image(&file(&one, ".oci.tar"));
+    for (machine, architecture) in MACHINES {
+        the_debian_package(&file(&one, &format!("_{architecture}.deb")), architecture);
+        the_rpm(&file(&one, &format!(".{machine}.rpm")), machine);
+        the_tarball(&file(&one, &format!("-linux-{machine}.tar.gz")));
+        the_image(&file(&one, &format!("-linux-{architecture}.oci.tar")), architecture);
+        file(&one, &format!("-linux-{machine}.cdx.json"));
+    }
+}
+
+#[test]
+fn one_machine_can_be_named() {
+    let folder = Folder::new();
+    stdout(packing(&folder, "flag").arg("--arch=aarch64"));
+    stdout(packing(&folder, "variable").env("PG_EXPORTER_ARCH", "x86_64"));
+    for (name, machine, architecture) in [("flag", "aarch64", "arm64"), ("variable", "x86_64", "amd64")] {
+        let sums = fs::read_to_string(folder.path().join(name).join("SHA256SUMS")).unwrap();
+        assert_eq!(sums.lines().count(), 6, "{sums}");
+        let of_machine = |line: &&str| line.contains(machine) || line.contains(architecture);
+        assert_eq!(sums.lines().filter(of_machine).count(), 5, "{sums}");
+    }
+    let found = output(packing(&folder, "unknown").arg("--arch=riscv64"));
+    assert!(
+        !found.success && found.stderr.contains("'riscv64'") && found.stderr.contains("aarch64"),
+        "{}",
+        found.stderr
+    );
+}
+
+/// A machine for which Rust has no library here is left out, and the reason is told; by name it is a mistake.
+#[test]
+fn a_machine_that_cannot_be_built_for_is_left_out_and_told() {
+    let folder = Folder::new();
+    let own = std::env::consts::ARCH;
+    let other = if own == "x86_64" { "aarch64" } else { "x86_64" };
+    let library = format!("sysroot/lib/rustlib/{own}-unknown-linux-gnu/lib");
+    fs::create_dir_all(folder.path().join(library)).unwrap();
+    let sysroot = folder.path().join("sysroot");
+    let fakes = [
+        ("rustc", format!("echo '{}'", sysroot.display())),
+        ("rustup", "echo 'error: could not download the file' >&2; exit 1".to_owned()),
+    ];
+    for (name, body) in fakes {
+        let file = folder.write(name, &format!("#!/bin/sh\n{body}\n"));
+        stdout(Command::new("chmod").args(["755", &file]));
+    }
+    let search = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let choose = |named: &str| {
+        let script = format!(
+            ". scripts/common.bash; . scripts/machines.bash; CACHE=$1 GIVEN_PROGRAM='' NAMED=({named}); \
+             make_scratch; choose_machines; echo \"${{MACHINES[*]}}: $LEFT_OUT\""
+        );
+        output(
+            Command::new("bash")
+                .args(["-euc", &script, "packages"])
+                .arg(folder.path())
+                .env("PATH", &search)
+                .current_dir(path("")),
+        )
+    };
+    let reason = format!("{other}: rustup target add {other}-unknown-linux-gnu: error: could not download the file");
+    let found = choose("");
+    assert!(
+        found.success && found.stdout.trim() == format!("{own}: nothing is made for {reason}"),
+        "{found:?}"
+    );
+    let found = choose(other);
+    assert!(
+        !found.success && found.stderr.contains(&format!("cannot build for {reason}")),
+        "{found:?}"
+    );
+    let found = choose(own);
+    assert_eq!(found.stdout.trim(), format!("{own}:"), "{found:?}");
 }
 
 /// Mode and owner of each file.
@@ -69,7 +138,7 @@ fn contents(listing: &str) -> BTreeMap<String, String> {
     listing.lines().map(entry).collect()
 }
 
-fn the_debian_package(package: &Path) {
+fn the_debian_package(package: &Path, architecture: &str) {
     let has = contents(&stdout(Command::new("dpkg-deb").arg("-c").arg(package)));
     assert!(has.values().all(|mode| mode.ends_with(" root/root")), "{has:?}");
     for name in read("packaging/deb/conffiles").lines().chain([
@@ -87,11 +156,12 @@ fn the_debian_package(package: &Path) {
     assert_eq!(has["/usr/bin/pg_exporter"], "-rwxr-xr-x root/root");
     let field = |name: &str| stdout(Command::new("dpkg-deb").arg("-f").arg(package).arg(name));
     assert_eq!(field("Version").trim(), env!("CARGO_PKG_VERSION"));
+    assert_eq!(field("Architecture").trim(), architecture);
     // The packages of 1.x had this name: theirs is upgraded.
     assert_eq!(field("Package").trim(), "pg-exporter");
 }
 
-fn the_rpm(package: &Path) {
+fn the_rpm(package: &Path, machine: &str) {
     let rpm = |query: &str| {
         stdout(
             tool("rpm")
@@ -109,8 +179,8 @@ fn the_rpm(package: &Path) {
         assert!(files.contains(line), "{line}:\n{files}");
     }
     assert_eq!(
-        rpm("%{NAME} %{VERSION} %{BUILDHOST}"),
-        format!("pg_exporter {} reproducible", env!("CARGO_PKG_VERSION"))
+        rpm("%{NAME} %{VERSION} %{ARCH} %{BUILDHOST}"),
+        format!("pg_exporter {} {machine} reproducible", env!("CARGO_PKG_VERSION"))
     );
 }
 
@@ -128,7 +198,7 @@ fn the_tarball(tarball: &Path) {
 }
 
 /// The layer holds the program, authorities and two lists of users, and its digests are right.
-fn the_image(archive: &Path) {
+fn the_image(archive: &Path, architecture: &str) {
     let folder = Folder::new();
     stdout(
         Command::new("tar")
@@ -146,10 +216,11 @@ fn the_image(archive: &Path) {
         let sum = stdout(Command::new("sha256sum").arg(&path));
         assert_eq!(sum.split(' ').next(), path.file_name().unwrap().to_str());
     }
-    let manifest = read(&blob(&digest(
-        &read(&folder.path().join("index.json"))["manifests"][0],
-    )));
+    let index = read(&folder.path().join("index.json"));
+    assert_eq!(index["manifests"][0]["platform"]["architecture"], architecture);
+    let manifest = read(&blob(&digest(&index["manifests"][0])));
     let config = read(&blob(&digest(&manifest["config"])));
+    assert_eq!(config["architecture"], architecture);
     assert_eq!(config["config"]["User"], "65532:65532");
     let layer = blob(&digest(&manifest["layers"][0]));
     let sum = stdout(
