@@ -23,6 +23,7 @@ stage_common() { # FOLDER
     rm -- "$to/doc/SUMMARY.md"
     install -m 644 "$BILL_FILE" "$to/doc/sbom.cdx.json"
     install -m 644 LICENSE "$to/LICENSE"
+    write_licences "$to/doc/THIRD-PARTY.txt"
     # Rules and dashboards for Prometheus and Grafana.
     copy_observability "$to/observability"
     # The names of postgres_exporter's default metrics, for those who come from there.

@@ -55,7 +55,10 @@ fn two_packings_are_equal_and_their_checksums_hold() {
         the_debian_package(&file(&one, &format!("_{architecture}.deb")), architecture);
         the_rpm(&file(&one, &format!(".{machine}.rpm")), machine);
         the_tarball(&file(&one, &format!("-linux-{machine}.tar.gz")));
-        the_image(&file(&one, &format!("-linux-{architecture}.oci.tar")), architecture);
+        the_image(
+            &file(&one, &format!("-linux-{architecture}.oci.tar")),
+            architecture,
+        );
         file(&one, &format!("-linux-{machine}.cdx.json"));
     }
 }
@@ -90,7 +93,10 @@ fn a_machine_that_cannot_be_built_for_is_left_out_and_told() {
     let sysroot = folder.path().join("sysroot");
     let fakes = [
         ("rustc", format!("echo '{}'", sysroot.display())),
-        ("rustup", "echo 'error: could not download the file' >&2; exit 1".to_owned()),
+        (
+            "rustup",
+            "echo 'error: could not download the file' >&2; exit 1".to_owned(),
+        ),
     ];
     for (name, body) in fakes {
         let file = folder.write(name, &format!("#!/bin/sh\n{body}\n"));
@@ -110,7 +116,8 @@ fn a_machine_that_cannot_be_built_for_is_left_out_and_told() {
                 .current_dir(path("")),
         )
     };
-    let reason = format!("{other}: rustup target add {other}-unknown-linux-gnu: error: could not download the file");
+    let reason =
+        format!("{other}: rustup target add {other}-unknown-linux-gnu: error: could not download the file");
     let found = choose("");
     assert!(
         found.success && found.stdout.trim() == format!("{own}: nothing is made for {reason}"),
@@ -195,6 +202,23 @@ fn the_tarball(tarball: &Path) {
     ] {
         assert!(list.lines().any(|line| line.ends_with(name)), "{name}:\n{list}");
     }
+    let licences = stdout(
+        Command::new("tar")
+            .args(["-xOf"])
+            .arg(tarball)
+            .args(["--wildcards", "*/doc/THIRD-PARTY.txt"]),
+    );
+    // A library with its licence and the numbers of its texts, of which each is there.
+    for name in ["tokio ", "ring ", "zstd-sys "] {
+        let line = licences.lines().find(|line| line.starts_with(name)).unwrap();
+        let (_, numbers) = line.rsplit_once("):").unwrap();
+        for number in numbers.split_whitespace() {
+            let heading = format!("\n==== {number} ====\n");
+            assert!(licences.contains(&heading), "{line}");
+        }
+        assert!(!numbers.trim().is_empty(), "{line}");
+    }
+    assert!(licences.contains("Permission is hereby granted, free of charge"));
 }
 
 /// The layer holds the program, authorities and two lists of users, and its digests are right.
