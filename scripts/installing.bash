@@ -11,6 +11,77 @@ test_tarball() { # SUITE
     local program=/opt/pg_exporter-$VERSION-linux-$HOST/pg_exporter
     passes 'says its version' inside "$program" --version
     serves "$program" nobody chroot --userspec=nobody "$ROOT" "$program"
+    installs_by_hand
+}
+
+# The commands of a section of docs/install.md, as somebody types them. What is root anyway needs no sudo; there is no systemd to ask.
+commands_of() { # HEADING
+    sed -n "/^## $1\$/,/^## /p" docs/install.md | sed -n '/^```sh$/,/^```$/p' | sed '/^```/d; /^curl /d; s/sudo //g'
+}
+
+installs_by_hand() {
+    pretend_systemd
+    cp -- "$DIST/pg_exporter-$VERSION-linux-$HOST.tar.gz" "$ROOT/root/"
+    commands_of Tarball >"$ROOT/root/install.sh"
+    passes 'the documented commands are there' grep -q '^tar ' "$ROOT/root/install.sh"
+    passes 'they install it' inside bash -euxc 'cd /root && . ./install.sh'
+    passes 'the program, unit, user list and settings are in their places' inside sh -euc '
+        pg_exporter --version >/dev/null
+        test -f /etc/systemd/system/pg_exporter.service -a -f /etc/sysusers.d/pg_exporter.conf
+        test "$(stat -c %a /etc/default/pg_exporter)" = 600'
+    passes 'systemd is asked for what it takes' was_asked 'systemctl enable --now pg_exporter' systemd-sysusers
+}
+
+# A systemd that only writes down what it is asked. Scripts of packages take it for one that runs.
+pretend_systemd() {
+    local name
+    mkdir -p -- "$ROOT/run/systemd/system"
+    for name in systemctl systemd-sysusers deb-systemd-invoke; do
+        rm -f -- "$ROOT/usr/bin/$name"
+        printf '#!/bin/sh\nset -- "${0##*/}" "$@"\necho "$*" >>/asked\n' >"$ROOT/usr/bin/$name"
+        chmod 755 "$ROOT/usr/bin/$name"
+    done
+}
+
+# Since the last time that somebody looked.
+was_asked() { # LINE...
+    local line
+    for line in "$@"; do grep -qx -- "$line" "$ROOT/asked" || { cat -- "$ROOT/asked" && return 1; }; done
+    rm -- "$ROOT/asked"
+}
+
+# What the packages ask of systemd, from the first installation to the removal.
+test_deb_service() {
+    local deb=$DIST/pg-exporter_${VERSION}_$ARCHITECTURE.deb unit=pg_exporter.service socket
+    WHAT='service of the deb'
+    fresh_root bookworm
+    pretend_systemd
+    # The user is made by adduser: no systemd-sysusers that only writes down.
+    rm -- "$ROOT/usr/bin/systemd-sysusers"
+    socket=$ROOT/etc/systemd/system/pg_exporter.socket
+    passes 'installs' install_deb "$deb"
+    passes 'the service is started' was_asked 'systemctl --system daemon-reload' "deb-systemd-invoke start $unit"
+    passes 'installs over itself' install_deb "$deb"
+    passes 'the service is restarted' was_asked 'systemctl --system daemon-reload' "deb-systemd-invoke restart $unit"
+    passes 'can be removed' inside dpkg --remove pg-exporter
+    passes 'service and socket are stopped' was_asked "deb-systemd-invoke stop pg_exporter.socket $unit"
+    passes 'both are masked as long as the package is away' test "$(readlink "$socket")" = /dev/null
+    passes 'installs again' install_deb "$deb"
+    passes 'neither is masked' test ! -e "$socket" -a "$(readlink "${socket%.socket}.service")" != /dev/null
+    passes 'the service is started again' was_asked "deb-systemd-invoke restart $unit"
+}
+
+test_rpm_service() {
+    local package=$DIST/pg_exporter-$VERSION-1.$HOST.rpm unit=pg_exporter.service
+    WHAT='service of the rpm'
+    fresh_root bookworm
+    pretend_systemd
+    passes 'installs' in_rpm_root -i "$package"
+    passes 'the presets of the distribution decide whether it is enabled' was_asked "systemctl --no-reload preset $unit"
+    passes 'installs over itself' in_rpm_root -U --force "$package"
+    passes 'the service is restarted if it runs' was_asked 'systemctl daemon-reload' "systemctl try-restart $unit"
+    passes 'can be erased' in_rpm_root -e pg_exporter
+    passes 'service and socket are disabled and stopped' was_asked "systemctl --no-reload disable --now pg_exporter.socket $unit"
 }
 
 install_deb() { # FILE
@@ -23,6 +94,16 @@ left_over() {
     find "$ROOT" -xdev \( -name '*pg_exporter*' -o -name '*pg-exporter*' \) ! -path "$ROOT/proc/*" ! -path "$ROOT/tmp/*" | sort
 }
 
+has_manual_pages() {
+    local name number=0
+    for name in $(inside pg_exporter --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+        if [[ $name == help ]]; then continue; fi
+        gzip -t "$ROOT/usr/share/man/man1/pg_exporter-$name.1.gz" || return
+        number=$((number + 1))
+    done
+    ((number > 8))
+}
+
 test_deb() { # SUITE
     local deb=$DIST/pg-exporter_${VERSION}_$ARCHITECTURE.deb
     WHAT="deb, Debian $1"
@@ -32,6 +113,9 @@ test_deb() { # SUITE
     passes 'the unit is enabled, by the rule of Debian' test -L "$ROOT/etc/systemd/system/multi-user.target.wants/pg_exporter.service"
     passes 'the socket is not' test ! -e "$ROOT/etc/systemd/system/sockets.target.wants/pg_exporter.socket"
     passes 'the example has no mistake' inside pg_exporter check --strict /etc/pg_exporter/collectors.yml.example
+    passes 'each subcommand has a manual page' has_manual_pages
+    passes 'bash completes' inside bash -c '. /usr/share/bash-completion/completions/pg_exporter
+        COMP_WORDS=(pg_exporter doc) COMP_CWORD=1; _pg_exporter pg_exporter doc pg_exporter; test "${COMPREPLY[*]}" = doctor'
     serves /usr/bin/pg_exporter pg_exporter chroot --userspec=pg_exporter:pg_exporter "$ROOT" /usr/bin/pg_exporter
     echo 'PG_EXPORTER_TAG=mine' >>"$ROOT/etc/default/pg_exporter"
     passes 'installs over itself' install_deb "$deb"
