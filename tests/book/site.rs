@@ -81,12 +81,58 @@ fn the_site_is_made_and_no_reference_in_it_is_dead() {
     }
     nothing_wrong(&wrong);
     assert!(number > 500, "only {number} references were found");
-    let search = fs::read_dir(&site).unwrap().any(|entry| {
-        entry
-            .unwrap()
-            .file_name()
-            .to_string_lossy()
-            .starts_with("searchindex")
-    });
-    assert!(search, "there is no index to search");
+    let index = fs::read_dir(&site)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|place| {
+            place
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("searchindex")
+        })
+        .expect("there is no index to search");
+    the_search_finds_names(&fs::read_to_string(index).unwrap());
+}
+
+/// `docs/README.md` says that metric names, flags, variables and paths are found. The index is a tree of letters; its words are stems,
+/// so these are words that are their own.
+#[track_caller]
+fn the_search_finds_names(script: &str) {
+    let start = script.find("JSON.parse('").expect("the index has another form") + "JSON.parse('".len();
+    let text = &script[start..script.rfind("')").unwrap()];
+    let index: serde_json::Value =
+        serde_json::from_str(&text.replace("\\'", "'").replace("\\\\", "\\")).unwrap();
+    let letters = &index["index"]["index"]["body"]["root"];
+    for word in [
+        "pg_up",
+        "pg_lag",
+        "pg_exporter_url",
+        "web.listen",
+        "shard",
+        "doctor",
+        "sd",
+    ] {
+        let node = word
+            .chars()
+            .fold(letters, |node, letter| &node[letter.to_string()]);
+        let found = node["docs"].as_object().map_or(0, |pages| pages.len());
+        assert!(found > 0, "the search does not find {word}");
+    }
+}
+
+/// A reader who knows one part of the book finds the others.
+#[test]
+fn the_book_has_its_parts_and_its_first_page_names_them() {
+    let summary = crate::support::read("docs/SUMMARY.md");
+    let parts: Vec<&str> = summary
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .collect();
+    let named = ["Start", "Operate", "Write", "Reference", "Move here"];
+    assert_eq!(parts[1..6], named);
+    let first = crate::support::read("docs/README.md").replace('\n', " ");
+    let (last, others) = named.split_last().unwrap();
+    let says = format!("{}, and {last}", others.join(", "));
+    assert!(first.contains(&says), "docs/README.md does not say: {says}");
 }
