@@ -15,7 +15,7 @@ use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter::schema::{Collector, Column, LOCK_FILE, Locks, OPEN, Source, Usage, shown_releases};
 
 const INTRODUCTION: &str = "\
-# Collector reference
+# Metrics of the servers
 
 Generated from the definitions in `collectors/` by `UPDATE_GOLDEN=1 cargo test --test reference`: do not edit. Metrics about the exporter
 itself: [Metrics of the exporter](metrics-of-the-exporter.md).
