@@ -50,6 +50,9 @@ impl From<Bytes> for Body {
     }
 }
 
+/// From so many bytes on, allocators give back what a text has not used.
+const LARGE: usize = 128 * 1024;
+
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Self {
         Bytes::from_static(text.as_bytes()).into()
@@ -67,7 +70,11 @@ impl From<Cow<'static, str>> for Body {
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        // What grew has room for as much again, which would be held until the client has taken the page.
+        // What grew has room for as much again, which would be held until the client has taken the page. Where the allocator
+        // would leave a hole that fits no other page, a copy leaves the whole room to the next one.
+        if text.len() < LARGE && text.len() < text.capacity() {
+            return Bytes::copy_from_slice(text.as_bytes()).into();
+        }
         Bytes::from(text.into_boxed_str().into_boxed_bytes()).into()
     }
 }

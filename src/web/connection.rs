@@ -117,6 +117,7 @@ pub(super) async fn run<S, B>(
         peer,
         activity: Rc::clone(&activity),
     };
+    // Boxed, since each function that is handed a future has room for it twice: 45 kB a connection.
     match protocol {
         Protocol::Http1 => {
             let connection = http1::Builder::new()
@@ -125,7 +126,7 @@ pub(super) async fn run<S, B>(
                 // `nc -N` and socat end their side behind the request.
                 .half_close(true)
                 .serve_connection(io, service);
-            let connection = in_turn(watcher.watch(connection), busy, Some(&share));
+            let connection = in_turn(Box::pin(watcher.watch(connection)), busy, Some(&share));
             serve(connection, &activity, &limits).await;
         }
         Protocol::Http2 => {
@@ -144,7 +145,7 @@ pub(super) async fn run<S, B>(
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PONG)
                 .serve_connection(io, service);
-            let connection = in_turn(watcher.watch(connection), busy, Some(&share));
+            let connection = in_turn(Box::pin(watcher.watch(connection)), busy, Some(&share));
             serve(connection, &activity, &limits).await;
         }
     }

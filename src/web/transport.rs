@@ -46,9 +46,14 @@ pub(super) async fn run<S, B>(
     B: Backend,
 {
     let Some(config) = context.security.tls() else {
-        return connection::run(stream, Protocol::Http1, peer, context, watcher, activity).await;
+        let connection = connection::run(stream, Protocol::Http1, peer, context, watcher, activity);
+        return Box::pin(connection).await;
     };
-    let handshake = in_turn(handshake(stream, config), Arc::clone(&context.handshakes), None);
+    let handshake = in_turn(
+        Box::pin(handshake(stream, config)),
+        Arc::clone(&context.handshakes),
+        None,
+    );
     match timeout(context.limits.handshake, handshake).await {
         Ok(Ok(Some(stream))) => {
             let protocol = if is_http2(stream.get_ref().1.alpn_protocol()) {
@@ -57,7 +62,10 @@ pub(super) async fn run<S, B>(
                 Protocol::Http1
             };
             activity.begin(protocol == Protocol::Http2);
-            connection::run(stream, protocol, peer, context, watcher, activity).await;
+            Box::pin(connection::run(
+                stream, protocol, peer, context, watcher, activity,
+            ))
+            .await;
         }
         Ok(Ok(None)) => {}
         Ok(Err(error)) => failed(&context, peer, &error),
