@@ -3,7 +3,8 @@
 //! A permit is in one of three states. *Waited for*: the semaphore of its host has none left; whoever waits may ask for idle
 //! sessions to be closed. *Held*: by the socket of a connection, from before it opens. *Stuck*: still held, but nobody has any
 //! use for the connection: the server hangs while it lets it in, or does not end what it runs. The socket's task gives it back when
-//! the server has closed its end, which a backend does with its last breath.
+//! the server has closed its end, which a backend does with its last breath. *Spare*: still held, by a session that the server let in
+//! when nobody waited for it any more; who waits for a permit has it closed.
 //!
 //! The number of permits may change while they are used: more are there at once; where they become fewer, those that are held stay
 //! so, and are taken away when they are given back and the number is told again.
@@ -48,6 +49,12 @@ struct Host {
     size: AtomicUsize,
     /// Permits of scrapes that are stuck.
     stuck: AtomicUsize,
+    /// How many wait for a permit.
+    wanting: AtomicUsize,
+    /// How many are spare.
+    spare: AtomicUsize,
+    /// Tells one that is spare that somebody waits.
+    wanted: Notify,
 }
 
 /// A permit. Dropping it gives it back.
@@ -66,6 +73,56 @@ pub(in crate::postgres) struct Stuck(Arc<Host>);
 impl Drop for Stuck {
     fn drop(&mut self) {
         self.0.stuck.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Somebody waits for a permit of a host, for as long as this lives.
+struct Wanting<'a>(&'a Host);
+
+impl<'a> Wanting<'a> {
+    fn new(host: &'a Host) -> Self {
+        host.wanting.fetch_add(1, Ordering::Relaxed);
+        if host.spare.load(Ordering::Relaxed) > 0 {
+            host.wanted.notify_one();
+        }
+        Self(host)
+    }
+}
+
+impl Drop for Wanting<'_> {
+    fn drop(&mut self) {
+        self.0.wanting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A permit that is spare, for as long as this lives. It does not hold the permit.
+#[derive(Debug)]
+pub(in crate::postgres) struct Spare(Arc<Host>);
+
+impl Spare {
+    /// Waits until somebody waits for a permit.
+    pub(in crate::postgres) async fn wanted(&self) {
+        if self.0.wanting.load(Ordering::Relaxed) == 0 {
+            self.0.wanted.notified().await;
+        }
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        self.0.spare.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Makes a permit spare, without holding it.
+#[derive(Clone, Debug)]
+pub(in crate::postgres) struct Sparing(Arc<Host>);
+
+impl Sparing {
+    /// It is from now on.
+    pub(in crate::postgres) fn spare(self) -> Spare {
+        self.0.spare.fetch_add(1, Ordering::Relaxed);
+        Spare(self.0)
     }
 }
 
@@ -155,6 +212,7 @@ impl Permits {
                 *permit = Some(free);
                 continue;
             }
+            let _wanting = Wanting::new(&host);
             if purpose == Purpose::Scrape && host.stuck.load(Ordering::Relaxed) >= self.of_scrapes() {
                 return Err(AllStuck);
             }
@@ -183,6 +241,9 @@ impl Permits {
                 scrapes: Arc::new(Semaphore::new(self.of_scrapes())),
                 size: AtomicUsize::new(self.cap()),
                 stuck: AtomicUsize::new(0),
+                wanting: AtomicUsize::new(0),
+                spare: AtomicUsize::new(0),
+                wanted: Notify::new(),
             })
         });
         Arc::clone(host)
@@ -213,6 +274,13 @@ impl Permit {
             self.host.stuck.fetch_add(1, Ordering::Relaxed);
             Stuck(Arc::clone(&self.host))
         })
+    }
+}
+
+impl Permit {
+    /// To make it spare.
+    pub(in crate::postgres) fn sparing(&self) -> Sparing {
+        Sparing(Arc::clone(&self.host))
     }
 }
 
@@ -318,5 +386,26 @@ mod tests {
         assert!(permits.acquire(0, Purpose::Probe, || false).await.is_ok());
         stuck.pop();
         assert!(scrape(&permits).now_or_never().is_none(), "one may come back");
+    }
+
+    #[tokio::test]
+    async fn who_waits_has_one_that_is_spare_let_go() {
+        let permits = Permits::new(3);
+        let held = [scrape(&permits).await, scrape(&permits).await];
+        let spares: Vec<_> = held
+            .iter()
+            .flatten()
+            .map(|permit| permit.sparing().spare())
+            .collect();
+        let let_go = async {
+            assert!(spares[0].wanted().now_or_never().is_none(), "nobody waits");
+            tokio::select! {
+                () = spares[0].wanted() => {}
+                () = spares[1].wanted() => {}
+            }
+            drop(held);
+        };
+        let (_, permit) = tokio::join!(let_go, scrape(&permits));
+        assert!(permit.is_ok());
     }
 }

@@ -85,6 +85,39 @@ fn a_login_trigger_that_hangs() {
     wait_until("nothing of ours is left", SOON * 2, || cluster.psql(OURS) == "0");
 }
 
+/// Sessions that were let in too late, each of another database, must not keep from one another what all need.
+#[test]
+fn logins_that_were_slow_for_a_while() {
+    for major in [majors()[0], newest_major()] {
+        let cluster = Cluster::start(major);
+        (0..12).for_each(|number| cluster.create_database(&format!("d{number}")));
+        for cap in [CAP, 8] {
+            let exporter = builder(&cluster.url("postgres"))
+                .args([format!("--max-connections={cap}"), "--disable-cache".to_owned()])
+                .start();
+            let scrape = || {
+                let (page, _) = page_within(&exporter, 8.0);
+                let failures = page.all("pg_exporter_server_scrape_error_count");
+                let failures: f64 = failures.map(|sample| sample.value).sum();
+                (page.value("pg_up", &[]), failures)
+            };
+            let is_whole = || {
+                let ((_, before), (up, after)) = (scrape(), scrape());
+                up == Some(1.0) && before == after
+            };
+            wait_until("all is served", SOON, is_whole);
+            cluster.psql("alter system set post_auth_delay = 3");
+            cluster.psql("select pg_reload_conf()");
+            scrapes(&exporter, 4);
+            cluster.psql("alter system reset post_auth_delay");
+            cluster.psql("select pg_reload_conf()");
+            wait_until("all is served again", SOON, is_whole);
+            // And somebody can have a database of theirs for himself.
+            cluster.psql(&format!("drop database d{cap}"));
+        }
+    }
+}
+
 #[test]
 fn catalogs_that_are_locked() {
     for table in ["pg_authid", "pg_database", "pg_class"] {

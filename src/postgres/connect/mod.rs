@@ -147,7 +147,7 @@ impl Endpoint {
     pub fn with_database(&self, name: &str) -> Self {
         Self {
             info: Arc::new(self.info.with_database(name)),
-            waiting: Arc::default(),
+            waiting: Arc::new(Waiting::of_discovered()),
             ..self.clone()
         }
     }

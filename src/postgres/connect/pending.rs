@@ -2,15 +2,18 @@
 //!
 //! An attempt is *awaited* by whoever connects. When the server is silent for too long it is *kept*: its backend may be there
 //! already, in a login trigger, at a silent LDAP server, behind a locked catalog. Whoever connects next for the same purpose to the same
-//! host waits for it again. It is *over* when the server lets it in or ends it, or the network is found to be cut. One that is kept for
-//! very long is *left alone*: the next begins beside it, and has twice the patience. One that hangs in the line is left alone at once.
+//! host waits for it again. It is *over* when the server lets it in or ends it, or the network is found to be cut. One that is let in
+//! while nobody waits is *spare*: who connects next has it, unless somebody needs its permit before, or a while has passed. One that is
+//! kept for very long is *left alone*: the next begins beside it, and has twice the patience. One that hangs in the line is left alone at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::startup::Attempt;
 use crate::postgres::deadline::Liveness;
@@ -28,6 +31,12 @@ const OF_SERVER: Duration = Duration::from_secs(75);
 /// old one keeps its permit, so that they stay as few as they may be.
 const OF_NOBODY: Duration = Duration::from_secs(12);
 
+/// For how long one is spare: until the next scrape, or the next but one.
+const SPARE: Duration = Duration::from_secs(75);
+
+/// The same in a discovered database, which somebody may want to drop: that waits for 5 s.
+const SPARE_IN_DISCOVERED: Duration = Duration::from_secs(3);
+
 /// The most that repetition makes of it.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -44,10 +53,13 @@ pub(in crate::postgres) struct Pending {
     permit: Arc<Permit>,
     begun: Instant,
     task: JoinHandle<Result<Session, Failure>>,
+    /// Closed when it is over.
+    over: watch::Receiver<()>,
 }
 
 impl Pending {
     pub(in crate::postgres) fn begin(shown: String, attempt: Attempt) -> Self {
+        let (goes_on, over) = watch::channel(());
         Self {
             shown,
             address: attempt.address.clone(),
@@ -57,7 +69,12 @@ impl Pending {
             is_awaited: Arc::clone(&attempt.is_awaited),
             permit: Arc::clone(&attempt.permit),
             begun: Instant::now(),
-            task: tokio::spawn(attempt.run()),
+            task: tokio::spawn(async move {
+                let answer = attempt.run().await;
+                drop(goes_on);
+                answer
+            }),
+            over,
         }
     }
 
@@ -86,19 +103,37 @@ impl Pending {
     }
 }
 
+/// An attempt that is kept.
+#[derive(Debug)]
+struct Kept {
+    pending: Pending,
+    /// Until it is over.
+    stuck: Option<Stuck>,
+}
+
 /// The attempts that hang, by the host's place in the connection string.
 #[derive(Debug, Default)]
 pub(in crate::postgres) struct Waiting {
-    kept: Mutex<HashMap<usize, (Pending, Option<Stuck>)>>,
+    kept: Mutex<HashMap<usize, Kept>>,
+    /// Whether their database is a discovered one.
+    of_discovered: bool,
     /// How many were left alone, one after the other.
     left_alone: Mutex<HashMap<usize, u32>>,
 }
 
 impl Waiting {
+    /// Those of a discovered database.
+    pub(in crate::postgres) fn of_discovered() -> Self {
+        Self {
+            of_discovered: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether a connect to the host hangs.
     pub(in crate::postgres) fn has(&self, place: usize, line: &Line) -> bool {
         let mut kept = self.kept();
-        kept.retain(|_, (pending, _)| !pending.is_swallowed(line));
+        kept.retain(|_, kept| !kept.pending.is_swallowed(line));
         let is_waited_for = |pending: &Pending, tries: u32| {
             let patience = if pending.liveness.is_at_something() {
                 OF_SERVER
@@ -109,7 +144,7 @@ impl Waiting {
             pending.task.is_finished() || pending.begun.elapsed() < patience
         };
         let mut left_alone = self.left_alone();
-        kept.retain(|place, (pending, _)| {
+        kept.retain(|place, Kept { pending, .. }| {
             let tries = left_alone.entry(*place).or_default();
             let is_waited_for = is_waited_for(pending, *tries);
             *tries += u32::from(!is_waited_for);
@@ -125,19 +160,56 @@ impl Waiting {
 
     /// Takes the one that hangs, to wait for it.
     pub(in crate::postgres) fn take(&self, place: usize) -> Option<Pending> {
-        self.kept().remove(&place).map(|(pending, _)| pending)
+        self.kept().remove(&place).map(|kept| kept.pending)
     }
 
-    pub(in crate::postgres) fn keep(&self, place: usize, pending: Pending) {
+    pub(in crate::postgres) fn keep(self: &Arc<Self>, place: usize, pending: Pending) {
         let stuck = pending.permit.stuck();
-        self.kept().insert(place, (pending, stuck));
+        tokio::spawn(let_go(Arc::downgrade(self), place, &pending));
+        self.kept().insert(place, Kept { pending, stuck });
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<usize, (Pending, Option<Stuck>)>> {
+    /// Gives up the one that began then, if it is still kept.
+    fn forget(&self, place: usize, begun: Instant) {
+        let mut kept = self.kept();
+        if kept.get(&place).is_some_and(|kept| kept.pending.begun == begun) {
+            kept.remove(&place);
+        }
+    }
+
+    /// The one that began then is over: whether it is still kept.
+    fn is_over(&self, place: usize, begun: Instant) -> bool {
+        let mut kept = self.kept();
+        let kept = kept.get_mut(&place).filter(|kept| kept.pending.begun == begun);
+        kept.map(|kept| kept.stuck = None).is_some()
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn left_alone(&self) -> std::sync::MutexGuard<'_, HashMap<usize, u32>> {
         self.left_alone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets a kept attempt go when it is over and its permit is needed, or nobody has come for it. Databases wait for one another's
+/// permits: were each to keep what only it can use, none would come to its turn.
+fn let_go(waiting: Weak<Waiting>, place: usize, pending: &Pending) -> impl Future<Output = ()> + use<> {
+    let (mut over, begun) = (pending.over.clone(), pending.begun);
+    let sparing = pending.permit.sparing();
+    async move {
+        while over.changed().await.is_ok() {}
+        let time = match waiting.upgrade() {
+            Some(waiting) if !waiting.is_over(place, begun) => return,
+            Some(waiting) if waiting.of_discovered => SPARE_IN_DISCOVERED,
+            Some(_) => SPARE,
+            None => return,
+        };
+        let spare = sparing.spare();
+        let _ = timeout(time, spare.wanted()).await;
+        if let Some(waiting) = waiting.upgrade() {
+            waiting.forget(place, begun);
+        }
     }
 }
