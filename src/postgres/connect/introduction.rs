@@ -13,11 +13,6 @@ const HAS_TRANSACTION_TIMEOUT: u32 = 170_000;
 /// For how long the server goes on with letting us in when nobody waits for it any more.
 const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// What a step of a statement may take in memory before it writes files, by default and in our sessions. None takes it that does not
-/// need it.
-const SERVERS_WORK_MEM: &str = "4MB";
-const WORK_MEM: &str = "32MB";
-
 /// What a server says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::postgres) struct Introduction {
@@ -80,18 +75,11 @@ fn statement(token: &PoolerToken) -> String {
         "CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN {} END",
         set("client_encoding", "SQL_ASCII")
     );
-    // Ours read lists of everything that a server has: of 20,000 tracked statements what the default holds goes to a file at each
-    // scrape. Who has set another has thought about it.
-    let room = format!(
-        "CASE WHEN pg_catalog.current_setting('work_mem') OPERATOR(pg_catalog.=) '{SERVERS_WORK_MEM}' THEN {} END",
-        set("work_mem", WORK_MEM)
-    );
     let set = [
         set("default_transaction_read_only", "on"),
         set("client_min_messages", "warning"),
         set("DateStyle", "ISO"),
         as_it_is,
-        room,
         since(110_000, set("jit", "off")),
         since(120_000, on_linux("tcp_user_timeout", "30000")),
         since(140_000, on_linux("client_connection_check_interval", "500")),
