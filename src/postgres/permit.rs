@@ -1,6 +1,6 @@
 //! Permits for connections: however long a server takes to let one in or to let it go, it never sees more of ours than it may.
 //!
-//! A permit is in one of three states. *Waited for*: the semaphore of its host has none left; whoever waits may ask for idle
+//! A permit is in one of four states. *Waited for*: the semaphore of its host has none left; whoever waits may ask for idle
 //! sessions to be closed. *Held*: by the socket of a connection, from before it opens. *Stuck*: still held, but nobody has any
 //! use for the connection: the server hangs while it lets it in, or does not end what it runs. The socket's task gives it back when
 //! the server has closed its end, which a backend does with its last breath. *Spare*: still held, by a session that the server let in
@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -49,12 +49,18 @@ struct Host {
     size: AtomicUsize,
     /// Permits of scrapes that are stuck.
     stuck: AtomicUsize,
-    /// How many wait for a permit.
-    wanting: AtomicUsize,
-    /// How many are spare.
-    spare: AtomicUsize,
-    /// Tells one that is spare that somebody waits.
+    /// Scrapes that wait for a permit.
+    wants: Mutex<Wants>,
+    /// Tells those that are spare that somebody waits.
     wanted: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Wants {
+    /// How many wait.
+    waiting: usize,
+    /// For how many of them a spare one was let go.
+    met: usize,
 }
 
 /// A permit. Dropping it gives it back.
@@ -76,53 +82,39 @@ impl Drop for Stuck {
     }
 }
 
-/// Somebody waits for a permit of a host, for as long as this lives.
+/// A scrape waits for a permit of a host, for as long as this lives.
 struct Wanting<'a>(&'a Host);
 
 impl<'a> Wanting<'a> {
     fn new(host: &'a Host) -> Self {
-        host.wanting.fetch_add(1, Ordering::Relaxed);
-        if host.spare.load(Ordering::Relaxed) > 0 {
-            host.wanted.notify_one();
-        }
+        host.wants().waiting += 1;
+        host.wanted.notify_waiters();
         Self(host)
     }
 }
 
 impl Drop for Wanting<'_> {
     fn drop(&mut self) {
-        self.0.wanting.fetch_sub(1, Ordering::Relaxed);
+        let mut wants = self.0.wants();
+        wants.waiting -= 1;
+        wants.met = wants.met.min(wants.waiting);
     }
 }
 
-/// A permit that is spare, for as long as this lives. It does not hold the permit.
+/// Tells when a permit that is spare is wanted, without holding it.
 #[derive(Debug)]
-pub(in crate::postgres) struct Spare(Arc<Host>);
+pub(in crate::postgres) struct Wanted(Arc<Host>);
 
-impl Spare {
-    /// Waits until somebody waits for a permit.
-    pub(in crate::postgres) async fn wanted(&self) {
-        if self.0.wanting.load(Ordering::Relaxed) == 0 {
-            self.0.wanted.notified().await;
+impl Wanted {
+    /// Waits until a scrape waits for a permit for which no other was let go.
+    pub(in crate::postgres) async fn wait(&self) {
+        loop {
+            let told = self.0.wanted.notified();
+            if self.0.meet() {
+                return;
+            }
+            told.await;
         }
-    }
-}
-
-impl Drop for Spare {
-    fn drop(&mut self) {
-        self.0.spare.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Makes a permit spare, without holding it.
-#[derive(Clone, Debug)]
-pub(in crate::postgres) struct Sparing(Arc<Host>);
-
-impl Sparing {
-    /// It is from now on.
-    pub(in crate::postgres) fn spare(self) -> Spare {
-        self.0.spare.fetch_add(1, Ordering::Relaxed);
-        Spare(self.0)
     }
 }
 
@@ -212,10 +204,10 @@ impl Permits {
                 *permit = Some(free);
                 continue;
             }
-            let _wanting = Wanting::new(&host);
             if purpose == Purpose::Scrape && host.stuck.load(Ordering::Relaxed) >= self.of_scrapes() {
                 return Err(AllStuck);
             }
+            let _wanting = (purpose == Purpose::Scrape).then(|| Wanting::new(&host));
             let mut has_room = make_room();
             let waited = Arc::clone(semaphore).acquire_owned();
             tokio::pin!(waited);
@@ -241,8 +233,7 @@ impl Permits {
                 scrapes: Arc::new(Semaphore::new(self.of_scrapes())),
                 size: AtomicUsize::new(self.cap()),
                 stuck: AtomicUsize::new(0),
-                wanting: AtomicUsize::new(0),
-                spare: AtomicUsize::new(0),
+                wants: Mutex::default(),
                 wanted: Notify::new(),
             })
         });
@@ -267,7 +258,26 @@ impl Host {
     }
 }
 
+impl Host {
+    fn wants(&self) -> MutexGuard<'_, Wants> {
+        self.wants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a spare one is to be let go, for one that waits.
+    fn meet(&self) -> bool {
+        let mut wants = self.wants();
+        let is_wanted = wants.met < wants.waiting;
+        wants.met += usize::from(is_wanted);
+        is_wanted
+    }
+}
+
 impl Permit {
+    /// Tells when it is wanted, should it be spare; the probe's is of no use to scrapes.
+    pub(in crate::postgres) fn wanted(&self) -> Option<Wanted> {
+        (self.purpose == Purpose::Scrape).then(|| Wanted(Arc::clone(&self.host)))
+    }
+
     /// Nobody has any use for its connection from now on.
     pub(in crate::postgres) fn stuck(&self) -> Option<Stuck> {
         (self.purpose == Purpose::Scrape).then(|| {
@@ -277,15 +287,9 @@ impl Permit {
     }
 }
 
-impl Permit {
-    /// To make it spare.
-    pub(in crate::postgres) fn sparing(&self) -> Sparing {
-        Sparing(Arc::clone(&self.host))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use std::cell::Cell;
 
     use futures_util::FutureExt as _;
@@ -391,21 +395,19 @@ mod tests {
     #[tokio::test]
     async fn who_waits_has_one_that_is_spare_let_go() {
         let permits = Permits::new(3);
-        let held = [scrape(&permits).await, scrape(&permits).await];
-        let spares: Vec<_> = held
-            .iter()
-            .flatten()
-            .map(|permit| permit.sparing().spare())
-            .collect();
+        let mut held = [scrape(&permits).await.ok(), scrape(&permits).await.ok()];
+        let mut wanted = held.iter().flatten().filter_map(Permit::wanted);
+        let (first, second) = (wanted.next().unwrap(), wanted.next().unwrap());
+        assert!(first.wait().now_or_never().is_none(), "nobody waits");
         let let_go = async {
-            assert!(spares[0].wanted().now_or_never().is_none(), "nobody waits");
-            tokio::select! {
-                () = spares[0].wanted() => {}
-                () = spares[1].wanted() => {}
-            }
-            drop(held);
+            first.wait().await;
+            assert!(second.wait().now_or_never().is_none(), "one for each");
+            held = [None, None];
         };
-        let (_, permit) = tokio::join!(let_go, scrape(&permits));
+        let (permit, ()) = tokio::join!(scrape(&permits), let_go);
         assert!(permit.is_ok());
+        assert!(second.wait().now_or_never().is_none(), "nobody waits any more");
+        let probe = permits.acquire(0, Purpose::Probe, || false).await;
+        assert!(probe.unwrap().wanted().is_none(), "of no use to scrapes");
     }
 }

@@ -132,9 +132,15 @@ impl Desk {
         // Where nobody waits for the answer any more, there is nothing to do about it.
         match message {
             Message::Page(request, reply) => self.admit(request, reply),
-            Message::Overview(reply) => {
+            Message::Overview(mut reply) => {
                 let overview = model::overview(Rc::clone(&self.target), self.answers.problems());
-                spawn_local(about(this_target(), async move { reply.send(overview.await) }));
+                spawn_local(about(this_target(), async move {
+                    let overview = tokio::select! {
+                        () = reply.closed() => return,
+                        overview = overview => overview,
+                    };
+                    let _ = reply.send(overview);
+                }));
             }
             Message::Rows(collector, reply) => {
                 let _ = reply.send(self.target.rows(&collector));

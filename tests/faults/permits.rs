@@ -85,6 +85,36 @@ fn a_login_trigger_that_hangs() {
     wait_until("nothing of ours is left", SOON * 2, || cluster.psql(OURS) == "0");
 }
 
+/// Whether one scrape more fails in no database.
+fn is_whole(exporter: &Exporter) -> bool {
+    let scrape = || {
+        let (page, _) = page_within(exporter, 8.0);
+        let failures = page.all("pg_exporter_server_scrape_error_count");
+        let failures: f64 = failures.map(|sample| sample.value).sum();
+        (page.value("pg_up", &[]), failures)
+    };
+    let ((_, before), (up, after)) = (scrape(), scrape());
+    up == Some(1.0) && before == after
+}
+
+/// Whoever is let in later than the exporter waits is used by the next scrape, in each database.
+#[test]
+fn logins_that_are_always_slow() {
+    let cluster = Cluster::builder(newest_major())
+        .set("post_auth_delay", "2")
+        .start();
+    (0..2).for_each(|number| cluster.create_database(&format!("d{number}")));
+    let exporter = builder(&cluster.url("postgres"))
+        .arg("--max-connections=8")
+        .start();
+    wait_until("all is served", SOON * 3, || {
+        sleep(Duration::from_secs(1));
+        is_whole(&exporter)
+    });
+    // Whoever waits for a database to be left waits for 5 s.
+    cluster.psql("drop database d0");
+}
+
 /// Sessions that were let in too late, each of another database, must not keep from one another what all need.
 #[test]
 fn logins_that_were_slow_for_a_while() {
@@ -95,16 +125,7 @@ fn logins_that_were_slow_for_a_while() {
             let exporter = builder(&cluster.url("postgres"))
                 .args([format!("--max-connections={cap}"), "--disable-cache".to_owned()])
                 .start();
-            let scrape = || {
-                let (page, _) = page_within(&exporter, 8.0);
-                let failures = page.all("pg_exporter_server_scrape_error_count");
-                let failures: f64 = failures.map(|sample| sample.value).sum();
-                (page.value("pg_up", &[]), failures)
-            };
-            let is_whole = || {
-                let ((_, before), (up, after)) = (scrape(), scrape());
-                up == Some(1.0) && before == after
-            };
+            let is_whole = || is_whole(&exporter);
             wait_until("all is served", SOON, is_whole);
             cluster.psql("alter system set post_auth_delay = 3");
             cluster.psql("select pg_reload_conf()");

@@ -152,6 +152,16 @@ impl Endpoint {
         }
     }
 
+    /// Somebody wants the database for himself: connects that hang, and sessions that nobody waited for, are given up.
+    pub fn leave(&self) {
+        self.waiting.let_go(false);
+    }
+
+    /// Sessions are not to idle in the database: those that nobody waited for are closed.
+    pub fn keep_none(&self) {
+        self.waiting.let_go(true);
+    }
+
     /// Whether a kept session is still on a server of the wanted kind, given the server's role now: one whose server has
     /// changed its role since must be made anew, by the rules of `target_session_attrs`.
     ///

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::startup::Attempt;
 use crate::postgres::deadline::Liveness;
@@ -31,11 +31,11 @@ const OF_SERVER: Duration = Duration::from_secs(75);
 /// old one keeps its permit, so that they stay as few as they may be.
 const OF_NOBODY: Duration = Duration::from_secs(12);
 
-/// For how long one is spare: until the next scrape, or the next but one.
-const SPARE: Duration = Duration::from_secs(75);
+/// For how long one is spare: as long as a session is used.
+const SPARE: Duration = Duration::from_secs(600);
 
-/// The same in a discovered database, which somebody may want to drop: that waits for 5 s.
-const SPARE_IN_DISCOVERED: Duration = Duration::from_secs(3);
+/// The same in a discovered database: as long as a session idles there.
+const SPARE_IN_DISCOVERED: Duration = Duration::from_secs(60);
 
 /// The most that repetition makes of it.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -109,6 +109,8 @@ struct Kept {
     pending: Pending,
     /// Until it is over.
     stuck: Option<Stuck>,
+    /// Dropped with this, which ends the task that would let it go.
+    _watched: oneshot::Sender<()>,
 }
 
 /// The attempts that hang, by the host's place in the connection string.
@@ -164,24 +166,39 @@ impl Waiting {
     }
 
     pub(in crate::postgres) fn keep(self: &Arc<Self>, place: usize, pending: Pending) {
+        let (_watched, dropped) = oneshot::channel();
+        let let_go = let_go(Arc::downgrade(self), place, &pending);
         let stuck = pending.permit.stuck();
-        tokio::spawn(let_go(Arc::downgrade(self), place, &pending));
-        self.kept().insert(place, Kept { pending, stuck });
+        self.kept().insert(
+            place,
+            Kept {
+                pending,
+                stuck,
+                _watched,
+            },
+        );
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                _ = dropped => {}
+                kept = let_go => close(kept).await,
+            }
+        });
     }
 
-    /// Gives up the one that began then, if it is still kept.
-    fn forget(&self, place: usize, begun: Instant) {
-        let mut kept = self.kept();
-        if kept.get(&place).is_some_and(|kept| kept.pending.begun == begun) {
-            kept.remove(&place);
+    /// Gives all up, or only those that are over: none is to be in the way of who wants the database for himself.
+    pub(in crate::postgres) fn let_go(&self, only_spare: bool) {
+        let is_meant = |kept: &Kept| !only_spare || kept.pending.task.is_finished();
+        for (_, kept) in self.kept().extract_if(|_, kept| is_meant(kept)) {
+            tokio::spawn(close(Some(kept.pending)));
         }
     }
 
-    /// The one that began then is over: whether it is still kept.
-    fn is_over(&self, place: usize, begun: Instant) -> bool {
-        let mut kept = self.kept();
-        let kept = kept.get_mut(&place).filter(|kept| kept.pending.begun == begun);
-        kept.map(|kept| kept.stuck = None).is_some()
+    /// It is over.
+    fn is_over(&self, place: usize) {
+        if let Some(kept) = self.kept().get_mut(&place) {
+            kept.stuck = None;
+        }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Kept>> {
@@ -193,23 +210,42 @@ impl Waiting {
     }
 }
 
-/// Lets a kept attempt go when it is over and its permit is needed, or nobody has come for it. Databases wait for one another's
-/// permits: were each to keep what only it can use, none would come to its turn.
-fn let_go(waiting: Weak<Waiting>, place: usize, pending: &Pending) -> impl Future<Output = ()> + use<> {
-    let (mut over, begun) = (pending.over.clone(), pending.begun);
-    let sparing = pending.permit.sparing();
+/// The attempt that is kept at that place, when it is over and its permit is needed, or nobody has come for it. Databases wait for
+/// one another's permits: were each to keep what only it can use, none would come to its turn.
+fn let_go(
+    waiting: Weak<Waiting>,
+    place: usize,
+    pending: &Pending,
+) -> impl Future<Output = Option<Pending>> + use<> {
+    let (mut over, wanted) = (pending.over.clone(), pending.permit.wanted());
     async move {
         while over.changed().await.is_ok() {}
-        let time = match waiting.upgrade() {
-            Some(waiting) if !waiting.is_over(place, begun) => return,
-            Some(waiting) if waiting.of_discovered => SPARE_IN_DISCOVERED,
-            Some(_) => SPARE,
-            None => return,
+        let time = {
+            let waiting = waiting.upgrade()?;
+            waiting.is_over(place);
+            if waiting.of_discovered {
+                SPARE_IN_DISCOVERED
+            } else {
+                SPARE
+            }
         };
-        let spare = sparing.spare();
-        let _ = timeout(time, spare.wanted()).await;
-        if let Some(waiting) = waiting.upgrade() {
-            waiting.forget(place, begun);
+        match &wanted {
+            Some(wanted) => {
+                tokio::select! {
+                    () = wanted.wait() => {}
+                    () = sleep(time) => {}
+                }
+            }
+            None => sleep(time).await,
         }
+        waiting.upgrade()?.take(place)
+    }
+}
+
+/// Says goodbye for an attempt that nobody waits for, once the server lets it in.
+async fn close(pending: Option<Pending>) {
+    let Some(pending) = pending else { return };
+    if let Ok(Ok(session)) = pending.task.await {
+        session.close().await;
     }
 }

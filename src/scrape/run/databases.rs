@@ -103,11 +103,19 @@ impl Databases {
             .any(|database| database.is_left())
     }
 
+    /// Closes sessions that wait in discovered databases for the next scrape.
+    pub(in crate::scrape) fn keep_none(&self) {
+        let discovered = self.discovered.borrow();
+        let databases = discovered.values();
+        databases.for_each(|database| database.endpoint.keep_none());
+    }
+
     /// Leaves those of the discovered databases that someone wants for themselves.
     pub(in crate::scrape) fn leave(&self, claimed: &[String], pool: &Pool) {
         for name in claimed {
             if let Some(database) = self.discovered.borrow().get(name) {
                 database.leave();
+                database.endpoint.leave();
                 pool.forget(name);
             }
         }

@@ -77,6 +77,7 @@ impl DropGuard {
             sleep(if self.is_dear() { PAUSE } else { self.pause() }).await;
             let now = Instant::now();
             let is_due = if self.is_dear() {
+                databases.keep_none();
                 self.is_due(pool.is_busy(), now)
             } else {
                 pool.may_be_in_the_way() || databases.has_left_ones()
