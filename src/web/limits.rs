@@ -39,7 +39,7 @@ impl Default for Limits {
             connections: 512,
             newcomers: 4096,
             pages: 256,
-            // Beside it each of 256 connections takes some 130 KiB at most, with TLS and HTTP/2: together less than 64 MiB.
+            // Beside it each connection takes some 130 KiB at most, with TLS and HTTP/2: with 256 of them less than 64 MiB together.
             held: 24 << 20,
             turn: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
