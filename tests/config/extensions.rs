@@ -14,6 +14,14 @@ struct Found {
     advice: Vec<(String, Vec<String>)>,
 }
 
+impl Found {
+    /// What is advised to run, for whatever reason.
+    fn remedies(&self) -> Vec<&str> {
+        let all = self.advice.iter().flat_map(|(_, all)| all);
+        all.map(String::as_str).collect()
+    }
+}
+
 fn list(found: &Value) -> Vec<(String, Vec<String>)> {
     let one = |one: &Value| {
         let remedies = one["remedies"].as_array().unwrap().iter();
@@ -132,12 +140,7 @@ fn a_library_that_the_server_has_not_loaded_is_named() {
         cluster.psql("create role stranger login");
         // Not created: its library first.
         let found = doctor(&cluster, "watcher");
-        let remedies: Vec<&str> = found
-            .advice
-            .iter()
-            .flat_map(|(_, all)| all)
-            .map(String::as_str)
-            .collect();
+        let remedies = found.remedies();
         let load = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements', 'auto_explain'; -- then restart the server";
         assert_eq!(
             remedies,
@@ -185,12 +188,7 @@ fn a_replica_sends_to_the_primary_what_can_be_done_only_there() {
     standby.psql("alter system set shared_preload_libraries = 'auto_explain'");
     standby.restart();
     let found = doctor(&standby, "watcher");
-    let remedies: Vec<&str> = found
-        .advice
-        .iter()
-        .flat_map(|(_, all)| all)
-        .map(String::as_str)
-        .collect();
+    let remedies = found.remedies();
     let load = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements', 'auto_explain'; -- then restart the server";
     assert_eq!(
         remedies,

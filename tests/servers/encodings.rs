@@ -8,7 +8,9 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::process::{Child, Command, Stdio};
 
 use pg_exporter_lab::page::Sample;
-use pg_exporter_lab::{Cluster, Page, Pgbouncer, majors, majors_among, newest_major, tool, wait_until};
+use pg_exporter_lab::{
+    Cluster, Exporter, Page, Pgbouncer, majors, majors_among, newest_major, tool, wait_until,
+};
 
 use crate::layer::{Layer, patience};
 use crate::support::{PATIENCE, assert_healthy, exporter, failures, label_values};
@@ -226,6 +228,21 @@ fn check(page: &Page, databases: &[Named], place: &str) {
     assert!(dropped.is_empty(), "{dropped:?}, {place}");
 }
 
+/// An exporter of all databases but some, whose page has all of those.
+fn served(place: &str, but: &str, layer: &Layer, databases: &[Named]) -> Exporter {
+    let exporter = exporter(place)
+        .args(["--auto-discovery", "--disable-cache"])
+        .arg(format!("--exclude-database={but}"))
+        .arg("--config")
+        .arg(layer.path())
+        .start();
+    let page = exporter.scrape();
+    let said = format!("{place}\n{}", exporter.stderr());
+    assert_eq!(page.value("pg_up", &[]), Some(1.0), "{said}");
+    check(&page, databases, &said);
+    exporter
+}
+
 #[test]
 fn names_are_bytes() {
     for major in majors_among(&[10, 14, 18]) {
@@ -243,27 +260,7 @@ fn names_are_bytes() {
             url("r%f8le", b"postgres"),
         ];
         for place in places.chain(roles) {
-            let exporter = exporter(&place)
-                .args([
-                    "--auto-discovery",
-                    "--disable-cache",
-                    "--exclude-database=template0,template1",
-                    "--config",
-                ])
-                .arg(layer.path())
-                .start();
-            let page = exporter.scrape();
-            assert_eq!(
-                page.value("pg_up", &[]),
-                Some(1.0),
-                "{major}, {place}: {}",
-                exporter.stderr()
-            );
-            check(
-                &page,
-                &DATABASES,
-                &format!("PostgreSQL {major}, {place}\n{}", exporter.stderr()),
-            );
+            let exporter = served(&place, "template0,template1", &layer, &DATABASES);
             assert_eq!(exporter.get("/primary").status, 200);
             assert_eq!(exporter.get("/explain").status, 200);
         }
@@ -278,27 +275,8 @@ fn names_of_other_scripts() {
     let layer = Layer::new(&format!("{}{TABLES}", patience(&[])));
     for one in OF_OTHER_SCRIPTS {
         let place = format!("127.0.0.1:{}/{}", cluster.port(), percent(one.name));
-        let exporter = exporter(&format!("postgresql://postgres@{place}"))
-            .args([
-                "--auto-discovery",
-                "--disable-cache",
-                "--exclude-database=postgres,template0,template1",
-                "--config",
-            ])
-            .arg(layer.path())
-            .start();
-        let page = exporter.scrape();
-        assert_eq!(
-            page.value("pg_up", &[]),
-            Some(1.0),
-            "{place}: {}",
-            exporter.stderr()
-        );
-        check(
-            &page,
-            &OF_OTHER_SCRIPTS,
-            &format!("{place}\n{}", exporter.stderr()),
-        );
+        let url = format!("postgresql://postgres@{place}");
+        served(&url, "postgres,template0,template1", &layer, &OF_OTHER_SCRIPTS);
     }
 }
 
