@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
+use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Mode, majors, newest_major, wait_until};
 
 use crate::support::{Layer, SOON, State, builder, cluster, count, page_within, wait_for_state};
@@ -115,6 +116,31 @@ fn logins_that_are_always_slow() {
     cluster.psql("drop database d0");
 }
 
+/// Keeps everybody out of a server while something is done.
+type KeepsOut = fn(&Cluster, &dyn Fn());
+
+/// Nobody is let in in time, and all are in the end.
+const SLOW: [KeepsOut; 3] = [
+    |cluster, meanwhile| {
+        cluster.psql("alter system set post_auth_delay = 3");
+        cluster.psql("select pg_reload_conf()");
+        meanwhile();
+        cluster.psql("alter system reset post_auth_delay");
+        cluster.psql("select pg_reload_conf()");
+    },
+    |cluster, meanwhile| {
+        signal(cluster.pid(), Signal::STOP).unwrap();
+        meanwhile();
+        signal(cluster.pid(), Signal::CONT).unwrap();
+    },
+    |cluster, meanwhile| {
+        let mut somebody = cluster.session("postgres");
+        somebody.exec("begin; lock table pg_catalog.pg_authid in access exclusive mode");
+        meanwhile();
+        somebody.exec("rollback");
+    },
+];
+
 /// Sessions that were let in too late, each of another database, must not keep from one another what all need.
 #[test]
 fn logins_that_were_slow_for_a_while() {
@@ -127,12 +153,10 @@ fn logins_that_were_slow_for_a_while() {
                 .start();
             let is_whole = || is_whole(&exporter);
             wait_until("all is served", SOON, is_whole);
-            cluster.psql("alter system set post_auth_delay = 3");
-            cluster.psql("select pg_reload_conf()");
-            scrapes(&exporter, 4);
-            cluster.psql("alter system reset post_auth_delay");
-            cluster.psql("select pg_reload_conf()");
-            wait_until("all is served again", SOON, is_whole);
+            for slow in SLOW {
+                slow(&cluster, &|| scrapes(&exporter, 3));
+                wait_until("all is served again", SOON, is_whole);
+            }
             // And somebody can have a database of theirs for himself.
             cluster.psql(&format!("drop database d{cap}"));
         }
