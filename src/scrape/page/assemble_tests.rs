@@ -18,6 +18,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
 use crate::scrape::page::encode::Encoder;
+use crate::scrape::page::format::tests::same;
 use crate::scrape::page::series;
 use crate::scrape::rows::batch::Batch;
 use crate::self_metrics::{TABLE, UP, VERSION, Writer};
@@ -183,6 +184,11 @@ fn check(case: &Case) {
     of_text.sort();
     of_open_metrics.sort();
     assert_eq!(of_text, of_open_metrics);
+    let [(protobuf, _), _] = pages(case, Format::Protobuf);
+    let (mut of_protobuf, mut the_same) = (same::of_protobuf(&protobuf), same::of_text(&text));
+    of_protobuf.sort();
+    the_same.sort();
+    assert_eq!(of_protobuf, the_same);
     let [alone, _] = pages(
         &Case {
             rows: vec![Vec::new()],

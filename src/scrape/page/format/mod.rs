@@ -7,7 +7,7 @@ mod names;
 mod open_metrics;
 mod protobuf;
 #[cfg(test)]
-mod tests;
+pub(in crate::scrape) mod tests;
 mod wire;
 
 use bytes::Bytes;

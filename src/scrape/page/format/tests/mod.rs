@@ -9,7 +9,7 @@ mod compiled;
 mod golden;
 mod messages;
 mod own;
-mod same;
+pub(in crate::scrape) mod same;
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ t:
 ";
 
 /// A series and its value's bits, all NaN being equal. Bounds are compared as numbers: protobuf has them so.
-type Series = (String, Vec<(String, String)>, u64);
+pub(in crate::scrape) type Series = (String, Vec<(String, String)>, u64);
 
 fn series(name: &str, mut labels: Vec<(String, String)>, value: f64) -> Series {
     for (name, value) in &mut labels {
@@ -36,7 +36,7 @@ fn series(name: &str, mut labels: Vec<(String, String)>, value: f64) -> Series {
     (name.to_owned(), labels, value.to_bits())
 }
 
-fn of_text(page: &[u8]) -> Vec<Series> {
+pub(in crate::scrape) fn of_text(page: &[u8]) -> Vec<Series> {
     let page = Page::parse(std::str::from_utf8(page).unwrap());
     let samples = page.samples.into_iter();
     samples
@@ -44,7 +44,7 @@ fn of_text(page: &[u8]) -> Vec<Series> {
         .collect()
 }
 
-fn of_protobuf(page: &[u8]) -> Vec<Series> {
+pub(in crate::scrape) fn of_protobuf(page: &[u8]) -> Vec<Series> {
     messages::read(page).iter().flat_map(of_family).collect()
 }
 
