@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::{FaultProxy, Mode, wait_until};
+use pg_exporter_lab::{FaultProxy, Layer, Mode, wait_until};
 
 use crate::broken::{Broken, Way};
 use crate::support::{Fleet, SOON, server, target};
@@ -171,5 +171,40 @@ fn a_server_gets_few_connections_of_each_target() {
              group by application_name) x",
         );
         assert!(most.parse::<u32>().unwrap() <= 2, "{most}");
+    }
+}
+
+#[test]
+fn a_result_that_is_too_large_costs_its_target_alone() {
+    server().create_database("fleet_large");
+    let query = "SELECT n AS value, n::pg_catalog.text AS label FROM pg_catalog.generate_series(1, CASE \
+                 pg_catalog.current_database() WHEN 'fleet_large' THEN 20000 ELSE 2 END) AS n";
+    let layer = Layer::new(&format!(
+        "sized: {{ query: {query:?}, tags: [cluster], timeout: 30, metrics: [ {{ value: {{ usage: GAUGE, description: Number. }} }}, \
+         {{ label: {{ usage: LABEL, description: The same. }} }} ] }}\n"
+    ));
+    let large = target("large", server().port(), "").replace("dbname: postgres", "dbname: fleet_large");
+    let fleet = Fleet::start_with(&(healthy() + &large), |builder| {
+        builder.arg(layer.flag()).arg("--max-result-rows=10000")
+    });
+    fleet.wait_for("/primary?target=large", 200);
+    let failures = |name: &str| {
+        let wanted = [("query", "sized"), ("reason", "too_large")];
+        fleet
+            .page(name)
+            .value("pg_exporter_query_failures_total", &wanted)
+    };
+    for _ in 0..3 {
+        assert!(failures("large") >= Some(1.0));
+        let page = fleet.page("large");
+        assert!(page.all("sized_value").next().is_none());
+        assert!(
+            page.value("pg_setting_max_connections", &[]).is_some(),
+            "the rest of it"
+        );
+        for name in HEALTHY {
+            assert_eq!(fleet.page(name).all("sized_value").count(), 2, "{name}");
+            assert_eq!(failures(name).unwrap_or_default(), 0.0, "{name}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::print_stderr, reason = "measured figures, shown with --nocapture")]
 
+mod beginning;
 mod broken;
 mod credentials;
 mod files;
@@ -14,6 +15,7 @@ mod isolation;
 mod many;
 mod names;
 mod pages;
+mod panics;
 mod peers;
 mod reload;
 mod support;
