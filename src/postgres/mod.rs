@@ -15,6 +15,7 @@ pub mod exposure;
 pub mod extensions;
 pub mod facts;
 pub mod failure;
+mod flood;
 mod greeting;
 pub mod identity;
 mod limits;

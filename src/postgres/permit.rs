@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::flood::Floods;
+
 /// From how many connections on two are the probe's.
 const ENOUGH: usize = 4;
 
@@ -53,6 +55,23 @@ struct Host {
     wants: Mutex<Wants>,
     /// Tells those that are spare that somebody waits.
     wanted: Notify,
+    floods: ByPurpose,
+}
+
+/// What floods the connections for scrapes is no reason to leave the probe without one.
+#[derive(Debug, Default)]
+struct ByPurpose {
+    scrapes: Floods,
+    probe: Floods,
+}
+
+impl ByPurpose {
+    fn of(&self, purpose: Purpose) -> &Floods {
+        match purpose {
+            Purpose::Scrape => &self.scrapes,
+            Purpose::Probe => &self.probe,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -185,6 +204,11 @@ impl Permits {
         self.0.idle.notify_one();
     }
 
+    /// Whether nobody connects to a host for now: it sends without end.
+    pub(in crate::postgres) fn rest(&self, place: usize, purpose: Purpose) -> bool {
+        self.host(place).floods.of(purpose).is_at_rest()
+    }
+
     /// Waits for a permit on a host. Where there is none, `make_room` is asked to close an idle session, again whenever one
     /// becomes idle, until it says that it has closed one.
     pub(in crate::postgres) async fn acquire(
@@ -235,6 +259,7 @@ impl Permits {
                 stuck: AtomicUsize::new(0),
                 wants: Mutex::default(),
                 wanted: Notify::new(),
+                floods: ByPurpose::default(),
             })
         });
         Arc::clone(host)
@@ -276,6 +301,11 @@ impl Permit {
     /// Tells when it is wanted, should it be spare; the probe's is of no use to scrapes.
     pub(in crate::postgres) fn wanted(&self) -> Option<Wanted> {
         (self.purpose == Purpose::Scrape).then(|| Wanted(Arc::clone(&self.host)))
+    }
+
+    /// Its connection was cut off, as the server sent without end.
+    pub(in crate::postgres) fn cut_off(&self) {
+        self.host.floods.of(self.purpose).cut_off();
     }
 
     /// Nobody has any use for its connection from now on.

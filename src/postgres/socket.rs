@@ -16,10 +16,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tokio_util::either::Either;
 
 use super::conninfo::Keepalives;
 use super::deadline::Liveness;
+use super::flood::{FAREWELL, Waste};
 use super::line::Segments;
 use super::permit::Permit;
 
@@ -28,6 +30,9 @@ const DEAD_AFTER: Duration = Duration::from_secs(40);
 const FIRST_PROBE: Duration = Duration::from_secs(10);
 const NEXT_PROBES: Duration = Duration::from_secs(5);
 const PROBES: u32 = 6;
+
+/// What is read at a time of what is thrown away.
+const PIECE: usize = 8 << 10;
 
 /// Where a host is reached: one of the addresses of its name, or its socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +75,7 @@ impl Address {
             lease,
             is_shut: false,
             is_gone: false,
+            waste: Waste::default(),
             liveness,
         })
     }
@@ -124,7 +130,7 @@ type Stream = Either<TcpStream, UnixStream>;
 /// An open socket. Its shutdown ends when the other end has closed it as well; what still comes is thrown away.
 ///
 /// A socket is *open*; *shut* when nothing is sent any more; *gone* when the other end has closed it, or it is dead. One that is
-/// dropped before it is gone lingers by itself until then, with its lease.
+/// dropped before it is gone lingers by itself until then, with its lease; one whose other end goes on sending is cut off.
 #[derive(Debug)]
 pub(in crate::postgres) struct Socket {
     /// There until the socket is dropped.
@@ -132,6 +138,7 @@ pub(in crate::postgres) struct Socket {
     lease: Option<Lease>,
     is_shut: bool,
     is_gone: bool,
+    waste: Waste,
     liveness: Liveness,
 }
 
@@ -152,13 +159,13 @@ impl Drop for Socket {
         if let (Some(stream), Some(lease)) = (self.stream.take(), self.lease.take())
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(linger(stream, lease, self.liveness.clone()));
+            runtime.spawn(linger(stream, lease, self.liveness.clone(), self.waste));
         }
     }
 }
 
-/// Waits until the other end has closed the connection, or is dead by the word of the system.
-async fn linger(mut stream: Stream, lease: Lease, liveness: Liveness) {
+/// Waits until the other end has closed the connection, is dead by the word of the system, or has sent too much.
+async fn linger(mut stream: Stream, lease: Lease, liveness: Liveness, mut waste: Waste) {
     let _stuck = lease.permit.stuck();
     // Where the network is cut nothing is heard: the server's end is dead before ours is (`startup`).
     if let Either::Left(tcp) = &stream {
@@ -170,11 +177,18 @@ async fn linger(mut stream: Stream, lease: Lease, liveness: Liveness) {
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(PROBES));
     }
     let _ = stream.shutdown().await;
-    let mut waste = [0; 8 * 1024];
-    while let Ok(bytes @ 1..) = stream.read(&mut waste).await {
+    let mut piece = [0; PIECE];
+    while !waste.is_too_much() {
+        let Ok(bytes @ 1..) = stream.read(&mut piece).await else {
+            return;
+        };
         // What nobody needs is in the way of others all the same.
         liveness.came(bytes);
+        waste.add(bytes);
     }
+    drop(stream);
+    lease.permit.cut_off();
+    sleep(FAREWELL).await;
 }
 
 impl AsyncRead for Socket {
@@ -221,13 +235,15 @@ impl AsyncWrite for Socket {
             ready!(self.stream()?.poll_shutdown(context))?;
             self.is_shut = true;
         }
-        let mut waste = [0; 1024];
-        loop {
-            let mut buffer = ReadBuf::new(&mut waste);
+        let mut piece = [0; PIECE];
+        // One that has sent too much is cut off when it is dropped.
+        while !self.waste.is_too_much() {
+            let mut buffer = ReadBuf::new(&mut piece);
             match ready!(self.stream()?.poll_read(context, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {
                     let bytes = buffer.filled().len();
                     self.liveness.came(bytes);
+                    self.waste.add(bytes);
                 }
                 // Closed, or reset because the other end has not read all of ours: gone either way.
                 _ => {
@@ -236,5 +252,6 @@ impl AsyncWrite for Socket {
                 }
             }
         }
+        Poll::Ready(Ok(()))
     }
 }

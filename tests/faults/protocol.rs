@@ -185,3 +185,20 @@ fn a_real_server_takes_the_port_of_a_broken_one() {
     // A scrape's and the probe's of each: nothing is left of the tries.
     assert_eq!(assert_quiet(&cluster), 8);
 }
+
+/// It was left alone for a while, and is tried again.
+#[test]
+fn a_real_server_takes_the_port_of_one_that_floods() {
+    let cluster = cluster();
+    let fake = Fake::flooding(&message(b'N', b"SNOTICE\0C00000\0Mlook here\0\0"));
+    let exporter = builder(&fake.url()).start();
+    wait_until("it is left alone", SOON, || {
+        exporter
+            .get("/")
+            .text()
+            .contains("the server sends without end, and is left alone")
+    });
+    fake.give_way_to(&cluster);
+    assert_recovers(&exporter, State::Primary);
+    assert_eq!(assert_quiet(&cluster), 2);
+}

@@ -97,6 +97,39 @@ fn targets_that_do_everything_wrong_move_nobody_else() {
 }
 
 #[test]
+fn one_that_sends_without_end_is_cut_off_and_left_alone() {
+    let broken = Way::FLOODS.map(Broken::start);
+    let names = Way::FLOODS.map(|way| format!("{way:?}").to_lowercase());
+    let mut targets = healthy();
+    for (name, server) in names.iter().zip(&broken) {
+        targets += &target(name, server.port, ", connect_timeout: 1s");
+    }
+    let fleet = Fleet::start(&targets);
+    let sent = || broken.iter().map(Broken::sent).sum::<u64>();
+    for (name, server) in names.iter().zip(&broken) {
+        wait_until(&format!("{name} is left alone"), SOON * 4, || {
+            fleet.page(name);
+            let before = server.sent();
+            thread::sleep(Duration::from_secs(2));
+            let page = fleet.get(&format!("/?target={name}")).text();
+            before > 0
+                && server.sent() == before
+                && page.contains("the server sends without end, and is left alone")
+        });
+        assert_eq!(fleet.get(&format!("/up?target={name}")).status, 503, "{name}");
+    }
+    all_is_well(&fleet, Duration::from_secs(2));
+    // They are tried again, for a moment each.
+    let (before, cpu) = (sent(), fleet.exporter.cpu());
+    thread::sleep(Duration::from_secs(10));
+    eprintln!(
+        "three servers that flood: {} MiB and {:?} of CPU in 10 s",
+        (sent() - before) >> 20,
+        fleet.exporter.cpu() - cpu
+    );
+}
+
+#[test]
 fn one_that_freezes_and_thaws_is_down_and_up_alone() {
     let proxy = FaultProxy::start(server().port());
     let fleet = Fleet::start(&(healthy() + &target("freezes", proxy.port(), ", connect_timeout: 1s")));

@@ -9,6 +9,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout_at;
 
 use super::pending::Pending;
+use super::search::at_rest;
 use super::secrets::Secrets;
 use super::startup::Attempt;
 use super::{Endpoint, Good};
@@ -108,6 +109,9 @@ impl Endpoint {
 
     async fn begin_again(&self, good: &Good, until: Instant) -> Result<Pending, Failure> {
         let host = self.info.hosts().get(good.place).cloned().ok_or_else(unknown)?;
+        if self.permits.rest(good.place, self.purpose) {
+            return Err(at_rest().at(host));
+        }
         let permit = self.permits.acquire(good.place, self.purpose, || false);
         let permit = timeout_at(until.into(), permit).await;
         let permit = permit.map_err(|_| no_permit())?.map_err(|_| no_permit())?;

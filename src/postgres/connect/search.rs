@@ -46,6 +46,10 @@ impl Endpoint {
         let mut to_go = passes.len() * self.info.hosts().len();
         for wanted in passes {
             for (place, host) in self.hosts() {
+                if self.permits.rest(place, self.purpose) {
+                    failures.push(at_rest().at(&host));
+                    continue;
+                }
                 let permit = match self.permit(place, deadline, &make_room).await {
                     Ok(permit) => permit,
                     Err(None) => return Err(Failure::all(failures)),
@@ -228,6 +232,11 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// It is connected to again within a minute or so.
+pub(super) fn at_rest() -> Failure {
+    Failure::connection("the server sends without end, and is left alone for a while")
 }
 
 fn all_stuck() -> Failure {

@@ -20,3 +20,6 @@ impl Default for ResultLimits {
 
 /// The error code of a result that is too large: program limit exceeded.
 pub(in crate::postgres) const TOO_LARGE: &str = "54000";
+
+/// The longest error or notice that is passed on.
+pub(super) const LONGEST_TEXT: u32 = 64 << 10;

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::bounds::{ResultLimits, TOO_LARGE};
+use super::beside::Beside;
+use super::bounds::{LONGEST_TEXT, ResultLimits, TOO_LARGE};
 use super::transactions::Transactions;
 use crate::postgres::conninfo::AuthenticationGuard;
 use crate::postgres::deadline::Liveness;
@@ -13,11 +14,11 @@ use crate::postgres::readable::Speech;
 /// The error code of a session that is not as it was left: invalid transaction state.
 const NOT_AS_LEFT: &str = "25000";
 
-/// The longest error or notice that is passed on.
-const LONGEST_TEXT: u32 = 64 << 10;
-
 /// The longest message of any other kind, but rows: a description of 1,664 columns has 150 kB.
 const LONGEST_MESSAGE: u32 = 1 << 20;
+
+/// The longest row: no server makes a longer message.
+const LONGEST_ROW: u32 = 1 << 30;
 
 /// Most bytes of a body that are looked at before the message is passed on.
 const PEEKED: usize = 8;
@@ -39,6 +40,7 @@ pub(in crate::postgres) struct Meter {
     peeked_len: usize,
     rows: u64,
     bytes: u64,
+    beside: Beside,
     /// Whether the rest of a result is dropped.
     is_over: bool,
     /// Whether cells are in their binary form, as behind an answer to Bind; else they are texts.
@@ -88,6 +90,7 @@ impl Meter {
             peeked_len: 0,
             rows: 0,
             bytes: 0,
+            beside: Beside::default(),
             is_over: false,
             is_binary: false,
             speech: Speech::default(),
@@ -211,9 +214,14 @@ impl Meter {
         let body = length
             .checked_sub(4)
             .ok_or_else(|| broken("a message has an impossible length"))?;
+        let within = self.beside.count(tag, length).map_err(broken);
         let passes = match tag {
             // Asks who we are; has done a command; is ready for the next statement.
-            b'R' | b'C' | b'Z' if length <= LONGEST_MESSAGE => return self.peek(tag, body),
+            b'R' | b'C' | b'Z' if length <= LONGEST_MESSAGE => {
+                within?;
+                return self.peek(tag, body);
+            }
+            b'D' | b'd' if length > LONGEST_ROW => return Err(impossible(length)),
             _ if self.is_over => false,
             // A row, also one of COPY.
             b'D' | b'd' => {
@@ -232,16 +240,14 @@ impl Meter {
                 }
                 false
             }
-            _ if length > LONGEST_MESSAGE => {
-                let what = format!("a message of {length} bytes, which is none of a PostgreSQL server");
-                return Err(broken(what));
-            }
+            _ if length > LONGEST_MESSAGE => return Err(impossible(length)),
             b'2' => {
                 self.is_binary = true;
                 true
             }
             _ => true,
         };
+        within?;
         let has_texts = match tag {
             b'D' => !self.is_binary,
             tag => matches!(tag, b'S' | b'T' | b'E' | b'N'),
@@ -307,6 +313,7 @@ impl Meter {
                 self.is_over = false;
                 self.is_binary = false;
                 (self.rows, self.bytes) = (0, 0);
+                self.beside.ready();
             }
             _ => self.transactions.done(peeked),
         }
@@ -339,6 +346,12 @@ impl Meter {
 /// A stream that is none of a server's.
 fn broken(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+fn impossible(length: u32) -> io::Error {
+    broken(format!(
+        "a message of {length} bytes, which is none of a PostgreSQL server"
+    ))
 }
 
 /// An error as a server sends it.

@@ -1,5 +1,6 @@
 //! Streams of messages, in pieces of any size.
 
+use super::super::beside::{MOST, MOST_AT_START};
 use super::*;
 
 const LIMITS: ResultLimits = ResultLimits { rows: 3, bytes: 100 };
@@ -86,6 +87,37 @@ fn long_texts_are_shortened() {
 fn what_no_server_sends_ends_the_connection() {
     assert_eq!(tags(&[(b'S', LONGEST_MESSAGE as usize)]), "broken");
     assert_eq!(passed(&[b'R', 0, 0, 0, 3], 1), None);
+    assert_eq!(passed(&[b'D', 0x7f, 0xff, 0xff, 0xff], 1), None);
+}
+
+#[test]
+fn what_has_no_end_ends_the_connection() {
+    // Whether so many bytes of that kind are taken, of a server that has let us in or has not.
+    let takes = |tag: u8, bytes: u64, is_let_in: bool| {
+        let part = message(tag, LONGEST_TEXT as usize - 4);
+        let parts = (0..bytes / u64::from(LONGEST_TEXT)).map(|_| &part);
+        let ready = message(b'Z', 1);
+        let mut meter = meter();
+        let mut output = Vec::new();
+        let mut all = is_let_in
+            .then_some(&ready)
+            .into_iter()
+            .chain(parts)
+            .chain([&ready]);
+        all.all(|part| {
+            output.clear();
+            meter.take(part, &mut output).is_ok()
+        })
+    };
+    assert!(takes(b'N', MOST_AT_START / 2, false));
+    assert!(!takes(b'N', MOST_AT_START * 2, false));
+    assert!(
+        !takes(b'D', MOST_AT_START * 2, false),
+        "nor are there results before that"
+    );
+    assert!(takes(b'N', MOST_AT_START * 2, true));
+    assert!(!takes(b'N', MOST * 2, true));
+    assert!(takes(b'D', MOST * 2, true), "results have bounds of their own");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! It also sees what the server asks for before it lets us in, before the driver answers: by `require_auth` it may end there. And it
 //! sees in which transaction a statement leaves its session.
 
+mod beside;
 mod bounds;
 mod messages;
 mod stream;
