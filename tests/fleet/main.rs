@@ -12,6 +12,7 @@ mod broken;
 mod credentials;
 mod files;
 mod isolation;
+mod latency;
 mod many;
 mod names;
 mod pages;

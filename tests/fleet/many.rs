@@ -4,17 +4,16 @@
 //! are; `PG_EXPORTER_FLEET_PROCESSES` how many processes of one target each they are compared with; `PG_EXPORTER_FLEET_SECONDS`
 //! for how long all are scraped.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::load::{Clients, Times, run};
+use pg_exporter_lab::load::Times;
 use pg_exporter_lab::prometheus::Prometheus;
 use pg_exporter_lab::{Cluster, Exporter, free_port, majors, process, wait_until};
 use serde_json::Value;
 
 use crate::broken::{Broken, Way};
+use crate::latency::{Freeze, health};
 use crate::support::{Fleet, PROGRAM, SOON, target};
 
 /// Databases of each server.
@@ -88,46 +87,6 @@ fn wrong(server: &Cluster, nobodys: u16) -> (String, Vec<Broken>) {
     targets +=
         &target("no-database", server.port(), "").replace("dbname: postgres", "dbname: no_such_database");
     (targets, broken)
-}
-
-/// How long a thousand probes a second take.
-fn probes(port: u16) -> Times {
-    let clients = Clients {
-        count: 10,
-        path: "/primary?target=t-7",
-        pause: Duration::from_millis(9),
-    };
-    run(port, &[clients], Duration::from_secs(5)).unwrap().remove(0)
-}
-
-/// An HTTP server that does nothing: what the same clients wait for it, the machine takes and not the exporter.
-fn least_server() -> u16 {
-    fn answer(mut stream: TcpStream) -> std::io::Result<()> {
-        stream.set_nodelay(true)?;
-        let mut question = [0; 1024];
-        while stream.read(&mut question)? > 0 {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
-        }
-        Ok(())
-    }
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || answer(stream));
-        }
-    });
-    port
-}
-
-/// How long pages of a healthy target take.
-fn pages(port: u16) -> Times {
-    let clients = Clients {
-        count: 2,
-        path: "/metrics?target=t-1",
-        pause: Duration::from_millis(40),
-    };
-    run(port, &[clients], Duration::from_secs(5)).unwrap().remove(0)
 }
 
 #[test]
@@ -206,14 +165,9 @@ fn many_targets_some_of_them_broken() {
         "who is broken is down"
     );
     let memory: Vec<f64> = exporters.iter().map(|one| private(one.pid())).collect();
-    let least = probes(least_server());
-    let health = probes(fleet.exporter.port());
-    let well = pages(fleet.exporter.port());
-    servers[0].pause();
-    fleet.wait_for("/primary?target=t-0", 503);
-    let beside_a_frozen_one = pages(fleet.exporter.port());
-    servers[0].resume();
-    fleet.wait_for("/primary?target=t-0", 200);
+    let rounds = if count >= 100 { 4 } else { 1 };
+    let (health, least) = health(fleet.exporter.port(), rounds * 5);
+    let freeze = Freeze::measure(&fleet, &servers[0], rounds);
     drop(prometheus);
     // What nobody scrapes; those that are broken are no part of that.
     fleet.rewrite(&healthy);
@@ -240,8 +194,8 @@ fn many_targets_some_of_them_broken() {
          {} processes: private memory {:.1} MiB each, CPU {:.2} ms/s each while scraped, {:.2} ms/s each when idle\n\
          as many processes: {:.0} MiB, {:.0} ms/s while scraped, {:.0} ms/s when idle\n\
          descriptors {}; connections at most {:?} a server\n\
-         health: {} answers in 5 s, p50 {:?}, p99 {:?}; of a server that does nothing: p50 {:?}, p99 {:?}\n\
-         pages: p99 {:?}, beside a frozen server {:?}",
+         health: {:.0} answers a second, p50 {:?}, p99 {:?}; of a server that does nothing, in turns with it: p50 {:?}, p99 {:?}\n\
+         {freeze}",
         servers.len(),
         memory[0],
         busy[0],
@@ -256,20 +210,15 @@ fn many_targets_some_of_them_broken() {
         each(&idle) * all,
         std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(),
         connections.iter().max(),
-        health.count(),
+        health.count() as f64 / (rounds * 5) as f64,
         health.quantile(0.5),
         p99(&health),
         least.quantile(0.5),
         p99(&least),
-        p99(&well),
-        p99(&beside_a_frozen_one),
     );
-    // Who waits for a frozen server waits for seconds.
-    assert!(
-        p99(&beside_a_frozen_one) <= p99(&well) * 2 + Duration::from_millis(100),
-        "a frozen server delays pages of others"
-    );
-    if count >= 100 && !cfg!(debug_assertions) {
+    let is_whole = count >= 100 && !cfg!(debug_assertions);
+    freeze.assert_alone(is_whole);
+    if is_whole {
         assert!(per_target <= MEMORY, "{per_target:.2} MiB a target");
     }
     assert!(process::rss(pid).unwrap() > 0);

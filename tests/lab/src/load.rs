@@ -34,7 +34,7 @@ pub const SCRAPES: Clients = Clients {
 };
 
 /// How long answers took, from the question's first byte to the answer's last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Times(Vec<Duration>);
 
 impl Times {
@@ -42,6 +42,14 @@ impl Times {
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
+    }
+
+    /// These, and those of another run.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self.0.sort_unstable();
+        self
     }
 
     /// The time within which that share of the answers came: 0.99 for the 99th percentile; zero without answers.
