@@ -1,34 +1,17 @@
 //! What a statement is surrounded by: the server's time limits, and a transaction where its settings must not stay.
 
-use std::time::{Duration, Instant};
+mod clock;
+mod one_message;
+mod timeouts;
 
+use std::time::Duration;
+
+pub(in crate::postgres) use self::clock::ServerClock;
+use self::timeouts::fixed;
+pub(in crate::postgres) use self::timeouts::{checkpoint, checkpoint_text, milliseconds};
 use super::search_path;
 use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
-
-/// The first version that has `lock_timeout`.
-const HAS_LOCK_TIMEOUT: u32 = 90_300;
-
-/// The server's clock at a moment.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::postgres) struct ServerClock {
-    asked: Instant,
-    /// Seconds since 1970 by the server.
-    epoch: f64,
-}
-
-impl ServerClock {
-    /// The clock, as asked for at a moment: by the time of the answer it has gone on, so statements end a little later
-    /// rather than too early.
-    pub(in crate::postgres) fn asked(at: Instant, epoch: f64) -> Self {
-        Self { asked: at, epoch }
-    }
-
-    /// What it shows at a moment, in milliseconds.
-    pub(in crate::postgres) fn at(self, moment: Instant) -> f64 {
-        (self.epoch + moment.saturating_duration_since(self.asked).as_secs_f64()) * 1e3
-    }
-}
 
 /// A session's limits, and what it must know to set them.
 #[derive(Debug)]
@@ -45,16 +28,6 @@ pub(in crate::postgres) struct Limits {
     pub(in crate::postgres) role_path: Option<String>,
     /// Whether a pooler in between ends the transaction with each message.
     is_by_message: bool,
-}
-
-/// A statement as it is sent where a pooler ends the transaction with each message: behind its settings, in one text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::postgres) struct OneMessage {
-    pub(in crate::postgres) text: String,
-    /// Commands before the statement, each of which is answered.
-    pub(in crate::postgres) commands: usize,
-    /// Characters before it.
-    pub(in crate::postgres) offset: u32,
 }
 
 /// How long a statement may take.
@@ -102,48 +75,6 @@ impl Limits {
     /// Whether it does.
     pub(in crate::postgres) fn is_by_message(&self) -> bool {
         self.is_by_message
-    }
-
-    /// A statement behind its settings. They hold in the transaction that a server makes of a message with several statements: as
-    /// it needs no `BEGIN`, a pooler that refuses transactions lets it through.
-    pub(in crate::postgres) fn in_one_message(
-        &self,
-        path: SearchPath<'_>,
-        limit: Duration,
-        sql: &str,
-    ) -> OneMessage {
-        let set = |name: &str, value: &str| {
-            format!(
-                "pg_catalog.set_config('{name}', {}, true)",
-                search_path::literal(value)
-            )
-        };
-        let milliseconds = limit.as_millis().clamp(1, i32::MAX as u128);
-        let mut settings = vec![
-            set("transaction_read_only", "on"),
-            set("DateStyle", "ISO"),
-            set("statement_timeout", &milliseconds.to_string()),
-        ];
-        if self.version >= HAS_LOCK_TIMEOUT {
-            settings.push(set("lock_timeout", &(milliseconds * 4 / 5).max(1).to_string()));
-        }
-        // What is sent as text is translated by the server where it has letters beyond ASCII.
-        if self.is_raw && sql.is_ascii() {
-            settings.push(set("client_encoding", "SQL_ASCII"));
-        }
-        // The path comes last: what sets the limits has names that it could change.
-        settings.extend(self.path(path).map(|path| set("search_path", &path)));
-        let mut commands = Vec::new();
-        if let SearchPath::Defined { settings, .. } = path {
-            commands.extend(settings.iter().map(pg_exporter_schema::Setting::set_local));
-        }
-        commands.push(format!("SELECT {}", settings.join(", ")));
-        let before = commands.join("; ") + "; ";
-        OneMessage {
-            offset: u32::try_from(before.chars().count()).unwrap_or(u32::MAX),
-            text: before + sql,
-            commands: commands.len(),
-        }
     }
 
     /// Whether the limit is the session's already.
@@ -273,53 +204,6 @@ impl Limits {
     }
 }
 
-/// `statement_timeout`, and a `lock_timeout` a little shorter, so that waiting for a lock is told apart.
-fn fixed(timeout: Duration, is_local: bool, version: u32) -> String {
-    let scope = if is_local { "LOCAL" } else { "SESSION" };
-    let milliseconds = timeout.as_millis().clamp(1, i32::MAX as u128);
-    let lock = (milliseconds * 4 / 5).max(1);
-    let statement = format!("SET {scope} statement_timeout = {milliseconds}");
-    if version < HAS_LOCK_TIMEOUT {
-        statement
-    } else {
-        format!("{statement}; SET {scope} lock_timeout = {lock}")
-    }
-}
-
-/// Limits what follows to what is left until that time of the server's clock, in milliseconds.
-pub(in crate::postgres) fn checkpoint_text(
-    end: f64,
-    timeout: Duration,
-    is_local: bool,
-    version: u32,
-) -> String {
-    let limit = format!("{}::pg_catalog.float8", milliseconds(timeout));
-    checkpoint(&limit, &format!("{end:.0}::pg_catalog.float8"), is_local, version)
-}
-
-/// As a number of milliseconds that a server takes for a limit.
-pub(in crate::postgres) fn milliseconds(timeout: Duration) -> f64 {
-    (timeout.as_millis() as f64).clamp(1.0, 1e9)
-}
-
-/// The same for whatever stands for the limit and that time, both of type float8.
-pub(in crate::postgres) fn checkpoint(limit: &str, end: &str, is_local: bool, version: u32) -> String {
-    let lock = if version < HAS_LOCK_TIMEOUT {
-        String::new()
-    } else {
-        format!(
-            ", pg_catalog.set_config('lock_timeout', \
-             pg_catalog.text(greatest(1, s.most OPERATOR(pg_catalog./) 5 OPERATOR(pg_catalog.*) 4)), {is_local})"
-        )
-    };
-    format!(
-        "SELECT pg_catalog.set_config('statement_timeout', pg_catalog.text(s.most), {is_local}){lock} \
-         FROM (SELECT greatest(1::pg_catalog.float8, least({limit}, {end} OPERATOR(pg_catalog.-) \
-         (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000::pg_catalog.float8)))\
-         ::pg_catalog.int4 AS most OFFSET 0) s"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,7 +224,6 @@ mod tests {
         ));
         assert!(text.ends_with("E'pg_catalog, pg_temp', true)"), "{text}");
         assert_eq!(pooled.after(SearchPath::Catalog), Some("ROLLBACK"));
-        assert!(fixed(Duration::from_nanos(1), false, 150_018).contains("statement_timeout = 1;"));
     }
 
     #[test]
@@ -390,46 +273,5 @@ mod tests {
         let plain = pg_exporter_schema::Collector::default();
         assert_eq!(SearchPath::of(&plain, true), SearchPath::Role);
         assert_eq!(SearchPath::of(&plain, false), SearchPath::Catalog);
-    }
-
-    #[test]
-    fn where_each_message_is_a_transaction_settings_go_before_the_statement() {
-        let mut limits = Limits::new(Kind::Pooled, 150_018, false);
-        limits.set_by_message();
-        assert_eq!(
-            (limits.before(LIMIT), limits.after(SearchPath::Role)),
-            (None, None)
-        );
-        let message = limits.in_one_message(SearchPath::Catalog, LIMIT, "SELECT 1");
-        assert!(
-            message
-                .text
-                .starts_with("SELECT pg_catalog.set_config('transaction_read_only', E'on', true)")
-        );
-        assert!(
-            message.text.ends_with("E'pg_catalog, pg_temp', true); SELECT 1"),
-            "{}",
-            message.text
-        );
-        assert_eq!(
-            (message.commands, message.offset as usize),
-            (1, message.text.len() - 8)
-        );
-        let message = limits.in_one_message(SearchPath::Role, LIMIT, "SELECT 1");
-        assert!(!message.text.contains("search_path") && !message.text.contains("BEGIN"));
-    }
-
-    #[test]
-    fn the_servers_clock_goes_on() {
-        let clock = ServerClock::asked(Instant::now(), 1_000.5);
-        let later = clock.at(clock.asked + Duration::from_millis(250));
-        assert!((later - 1_000_750.0).abs() < 1e-3, "{later}");
-    }
-
-    #[test]
-    fn a_server_without_lock_timeout_is_not_told_one() {
-        let limit = Duration::from_secs(1);
-        assert!(!checkpoint_text(1.0, limit, false, 90_224).contains("lock_timeout"));
-        assert!(checkpoint_text(1.0, limit, false, 180_000).contains("lock_timeout"));
     }
 }

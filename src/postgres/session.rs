@@ -4,6 +4,8 @@
 //! statement may be running: that is cancelled until it ends. Either way its socket keeps its permit until the server
 //! has closed its end.
 
+mod end;
+mod one_row;
 mod statements;
 
 use std::collections::HashMap;
@@ -12,20 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{FutureExt as _, join4};
-use postgres_types::{ToSql, Type};
+use futures_util::future::FutureExt as _;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Statement};
 
 use super::cancel_route::CancelRoute;
-use super::deadline::within;
 use super::encryption::Encryption;
-use super::failure::{Failure, Reason};
+use super::failure::Failure;
 use super::limits::Limits;
 use super::rows::{Format, ResultColumn, Shape};
 use super::search_path;
-use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
 use crate::catalog::flavour::Flavour;
 use crate::values::encoding::{Encoding, TextReader};
@@ -36,15 +34,6 @@ const LIFETIME: Duration = Duration::from_secs(600);
 
 /// What preparing a statement may take on the server. Parsing takes milliseconds, but waits for locks on relations.
 const PREPARE_LIMIT: Duration = Duration::from_millis(500);
-
-/// How long a cancel request may take; it runs in the background.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long the server may take to say goodbye while somebody waits for that.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Between the first two requests to cancel, and between later ones at the most: each is a process on the server.
-const CANCEL_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
 
 /// Names a statement on every connection; the same number never means two statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -183,92 +172,6 @@ impl Session {
         Ok(self.client.batch_execute("SHOW VERSION").await?)
     }
 
-    /// Runs a statement of one row within the limit on the server, in one round trip. The caller bounds it on this side.
-    ///
-    /// With a key it is prepared beside its first execution, for the next ones, where statements can be. One that the server
-    /// has forgotten is prepared anew.
-    pub(crate) async fn one_row(
-        &mut self,
-        key: Option<StatementKey>,
-        sql: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
-        limit: Duration,
-    ) -> Result<Row, Failure> {
-        match self.try_one_row(key, sql, parameters, limit).await {
-            Err(failure) if failure.is_stale_statement() && key.is_some() => {
-                key.into_iter().for_each(|key| self.forget(key));
-                self.try_one_row(key, sql, parameters, limit).await
-            }
-            answer => answer,
-        }
-    }
-
-    /// As [`one_row`](Self::one_row), bounded on both sides.
-    ///
-    /// # Errors
-    /// What the server says, the loss of the connection, or a timeout at the deadline.
-    pub(in crate::postgres) async fn one_row_until(
-        &mut self,
-        key: StatementKey,
-        sql: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
-        deadline: Instant,
-    ) -> Result<Row, Failure> {
-        let limit = deadline.saturating_duration_since(Instant::now());
-        within(deadline, self.one_row(Some(key), sql, parameters, limit))
-            .await
-            .unwrap_or_else(|_| Err(Failure::timeout("the server did not answer in time")))
-    }
-
-    async fn try_one_row(
-        &mut self,
-        key: Option<StatementKey>,
-        sql: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
-        limit: Duration,
-    ) -> Result<Row, Failure> {
-        let before = self.limits.before(limit);
-        let after = self.limits.after(SearchPath::Catalog);
-        let client = &self.client;
-        // Polled in this order, so sent in this order.
-        if let Some(Prepared::Named(statement, _)) = key.and_then(|key| self.prepared.get(&key)) {
-            let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-            let row = client.query_one(statement, &values);
-            let (set, row, _, end) = join4(
-                batch(client, before.as_deref()),
-                row,
-                async {},
-                batch(client, after),
-            )
-            .await;
-            set?;
-            let row = row?;
-            end?;
-            return Ok(row);
-        }
-        let is_ours = self.limits.kind() == Kind::Postgres;
-        let prepare = async {
-            match key {
-                Some(key) if is_ours => client.prepare(sql).await.map(|statement| Some((key, statement))),
-                _ => Ok(None),
-            }
-        };
-        let (set, rows, statement, end) = join4(
-            batch(client, before.as_deref()),
-            client.query_typed(sql, parameters),
-            prepare,
-            batch(client, after),
-        )
-        .await;
-        set?;
-        let row = rows?.pop();
-        end?;
-        if let Some((key, statement)) = statement? {
-            self.prepared.insert(key, Prepared::named(statement));
-        }
-        row.ok_or_else(|| Failure::new(Reason::Other, "the server gave no row"))
-    }
-
     /// Takes notice of the server's role. Whether it is the one that the session was opened on: a kept session survives a
     /// promotion.
     pub fn keeps_role(&mut self, in_recovery: bool) -> bool {
@@ -354,42 +257,6 @@ impl Session {
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
         now >= self.expires
-    }
-
-    /// Ends the connection in order: ready when the server's backend is gone, or does not go in time. Its permit is free
-    /// only when it has gone.
-    pub async fn close(self) {
-        let Self {
-            client, mut driver, ..
-        } = self;
-        // With the last handle gone, the driver says goodbye and waits for the server to close its end.
-        drop(client);
-        // How it ended does not matter: what is left of it ends with the socket.
-        let _ = timeout(FAREWELL, &mut driver.task).await;
-    }
-
-    /// Gives the session up while a statement may be running: asks the server, in the background, to cancel it and what
-    /// is queued behind it, until its backend has gone. What cannot be cancelled keeps its permit.
-    pub fn abandon(self) {
-        if self.client.is_closed() {
-            return;
-        }
-        let token = self.client.cancel_token();
-        tokio::spawn(async move {
-            let Self {
-                client, mut driver, ..
-            } = self;
-            let route = driver.cancel_route.clone();
-            // The answers do not matter: the server's own statement_timeout is the backstop.
-            let _ = timeout(CANCEL_TIMEOUT, route.cancel(&token)).await;
-            drop(client);
-            driver.task.abort();
-            let [mut pause, longest] = CANCEL_PAUSES;
-            while timeout(pause, &mut driver.gone).await.is_err() {
-                let _ = timeout(CANCEL_TIMEOUT, route.cancel(&token)).await;
-                pause = (pause * 2).min(longest);
-            }
-        });
     }
 }
 

@@ -11,7 +11,7 @@ use super::overview::own_metrics;
 use super::overview::own_metrics::View;
 use super::page::assemble::Pages;
 use super::page::compress::Compressors;
-use super::page::section::Part;
+use super::page::part::Part;
 use super::request::{Page, Request};
 use super::run::target::Target;
 use super::schedule::run_id::RunStart;

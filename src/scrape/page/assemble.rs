@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use super::compress::{Codec, Compressors, Loose, Made, Stream, gzip, zstd};
 use super::format::{Format, Names};
-use super::section::{Part, Rendering, Section};
+use super::part::Part;
+use super::rendering::Rendering;
+use super::section::Section;
 use super::shared::{Gathered, Shared};
 use crate::catalog::Live;
 use crate::scrape::request::{Encoding, Page};

@@ -10,7 +10,7 @@ use std::hash::RandomState;
 use bytes::{Bytes, BytesMut};
 
 use super::format::{Family, Head, Names, Role};
-use super::section::Part;
+use super::part::Part;
 use super::series;
 
 /// Who serves which series of shared families.

@@ -17,7 +17,8 @@ use pg_exporter_schema::{Collector, Source, Strictness, Usage, compile};
 
 use super::{Format, Names};
 use crate::scrape::page::encode::Encoder;
-use crate::scrape::page::section::{Part, Section};
+use crate::scrape::page::part::Part;
+use crate::scrape::page::section::Section;
 use crate::scrape::rows::batch::Batch;
 
 /// A row: labels, then values.

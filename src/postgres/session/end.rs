@@ -1,0 +1,54 @@
+//! How a session ends: with a goodbye, or abandoned with a statement that may be running.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Session;
+
+/// How long a cancel request may take; it runs in the background.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the server may take to say goodbye while somebody waits for that.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Between the first two requests to cancel, and between later ones at the most: each is a process on the server.
+const CANCEL_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
+
+impl Session {
+    /// Ends the connection in order: ready when the server's backend is gone, or does not go in time. Its permit is free
+    /// only when it has gone.
+    pub async fn close(self) {
+        let Self {
+            client, mut driver, ..
+        } = self;
+        // With the last handle gone, the driver says goodbye and waits for the server to close its end.
+        drop(client);
+        // How it ended does not matter: what is left of it ends with the socket.
+        let _ = timeout(FAREWELL, &mut driver.task).await;
+    }
+
+    /// Gives the session up while a statement may be running: asks the server, in the background, to cancel it and what
+    /// is queued behind it, until its backend has gone. What cannot be cancelled keeps its permit.
+    pub fn abandon(self) {
+        if self.client.is_closed() {
+            return;
+        }
+        let token = self.client.cancel_token();
+        tokio::spawn(async move {
+            let Self {
+                client, mut driver, ..
+            } = self;
+            let route = driver.cancel_route.clone();
+            // The answers do not matter: the server's own statement_timeout is the backstop.
+            let _ = timeout(CANCEL_TIMEOUT, route.cancel(&token)).await;
+            drop(client);
+            driver.task.abort();
+            let [mut pause, longest] = CANCEL_PAUSES;
+            while timeout(pause, &mut driver.gone).await.is_err() {
+                let _ = timeout(CANCEL_TIMEOUT, route.cancel(&token)).await;
+                pause = (pause * 2).min(longest);
+            }
+        });
+    }
+}
