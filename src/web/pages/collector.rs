@@ -20,7 +20,6 @@ use crate::scrape::{CollectorOverview, DatabaseOverview, Overview};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::context::Context;
-use crate::web::people;
 use crate::web::query::percent_decoded;
 
 /// Where these pages are: a collector's name follows.
@@ -80,17 +79,10 @@ pub(in crate::web) async fn answer<B: Backend>(
     target: Arc<B>,
     request: Parts,
 ) -> Response<Body> {
-    let turn = match people::turn(&context).await {
-        Ok(turn) => turn,
-        Err(why) => return frame::show(request.headers, Err(why)),
-    };
-    let overview = frame::overview(&*target).await;
-    let uri = request.uri;
-    let made = people::make(turn, move || made(&context, &*target, &uri, overview));
-    frame::show(request.headers, made.await)
+    frame::of_target(context, target, request, made).await
 }
 
-fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, known: Option<Overview>) -> Made {
+fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, known: Option<&Overview>) -> Made {
     // Names are plain words: they have one spelling, like all paths.
     let name = uri.path().strip_prefix(NAMES).unwrap_or_default();
     let snapshot = target.health();
@@ -115,19 +107,20 @@ fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, known: Option<O
     };
     let is_known = known.is_some();
     // Without the scrape thread's word there is still the definition.
-    let overview = known.unwrap_or_else(|| Overview {
+    let without = Overview {
         collectors: live.collectors.clone(),
         ..Overview::default()
-    });
-    let row = rows::row_of(&overview, name);
-    let definitions = definitions(&overview, name);
+    };
+    let overview = known.unwrap_or(&without);
+    let row = rows::row_of(overview, name);
+    let definitions = definitions(overview, name);
     let mut ordered = branches.clone();
     ordered.sort_by_key(|branch| {
         !definitions
             .iter()
             .any(|one| one.is_installed && one.branch == branch.branch)
     });
-    let installed = installed(&overview, name);
+    let installed = installed(overview, name);
     let page = Page {
         frame,
         is_known,
@@ -139,7 +132,7 @@ fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, known: Option<O
             .take(DATABASES)
             .map(|(database, collector)| execution(database, collector, &branches))
             .collect(),
-        metrics: metrics(&overview, name, &ordered),
+        metrics: metrics(overview, name, &ordered),
         row,
         definitions,
     };

@@ -1,7 +1,7 @@
 //! What every page for people has: its frame, its headers, and where its facts come from.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use askama::Template;
@@ -11,7 +11,8 @@ use hyper::header::{
     CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Response, StatusCode, Uri};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
@@ -23,6 +24,7 @@ use crate::web::answer;
 use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::context::Context;
+use crate::web::people;
 use crate::web::people::NotMade;
 use crate::web::report::PATIENCE;
 
@@ -174,6 +176,23 @@ pub(super) fn html(page: &impl Template) -> Result<String, askama::Error> {
         Cow::Borrowed(_) => html,
         Cow::Owned(escaped) => escaped,
     })
+}
+
+/// Shows a page about a target, made of what is known of it.
+pub(super) async fn of_target<B: Backend>(
+    context: Arc<Context<B>>,
+    target: Arc<B>,
+    request: Parts,
+    made: fn(&Context<B>, &B, &Uri, Option<&Overview>) -> Made,
+) -> Response<Body> {
+    let turn = match people::turn(&context).await {
+        Ok(turn) => turn,
+        Err(why) => return show(request.headers, Err(why)),
+    };
+    let overview = overview(&*target).await;
+    let uri = request.uri;
+    let made = people::make(turn, move || made(&context, &target, &uri, overview.as_ref()));
+    show(request.headers, made.await)
 }
 
 /// Shows what was made.

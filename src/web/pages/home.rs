@@ -24,7 +24,6 @@ use crate::scrape::{DatabaseOverview, Overview};
 use crate::web::backend::Backend;
 use crate::web::body::Body;
 use crate::web::context::Context;
-use crate::web::people;
 
 /// Databases listed unless all are asked for.
 const DATABASES: usize = 12;
@@ -90,14 +89,7 @@ pub(in crate::web) async fn answer<B: Backend>(
     target: Arc<B>,
     request: Parts,
 ) -> Response<Body> {
-    let turn = match people::turn(&context).await {
-        Ok(turn) => turn,
-        Err(why) => return frame::show(request.headers, Err(why)),
-    };
-    let overview = frame::overview(&*target).await;
-    let uri = request.uri;
-    let made = people::make(turn, move || made(&context, &*target, &uri, overview.as_ref()));
-    frame::show(request.headers, made.await)
+    frame::of_target(context, target, request, made).await
 }
 
 fn made<B: Backend>(context: &Context<B>, target: &B, uri: &Uri, overview: Option<&Overview>) -> Made {

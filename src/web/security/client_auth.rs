@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use pg_exporter_schema::{Pem, TlsOptions};
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
-use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -125,6 +125,12 @@ struct Verifier {
     provider: Arc<CryptoProvider>,
 }
 
+impl Verifier {
+    fn algorithms(&self) -> WebPkiSupportedAlgorithms {
+        self.provider.signature_verification_algorithms
+    }
+}
+
 impl ClientCertVerifier for Verifier {
     fn client_auth_mandatory(&self) -> bool {
         self.needed
@@ -159,14 +165,8 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = self.provider.signature_verification_algorithms;
-        signature::verify_handshake(
-            algorithms,
-            ProtocolVersion::TLSv1_2,
-            message,
-            certificate,
-            signature,
-        )
+        let version = ProtocolVersion::TLSv1_2;
+        signature::verify_handshake(self.algorithms(), version, message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -175,18 +175,12 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = self.provider.signature_verification_algorithms;
-        signature::verify_handshake(
-            algorithms,
-            ProtocolVersion::TLSv1_3,
-            message,
-            certificate,
-            signature,
-        )
+        let version = ProtocolVersion::TLSv1_3;
+        signature::verify_handshake(self.algorithms(), version, message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        signature::schemes(self.provider.signature_verification_algorithms)
+        signature::schemes(self.algorithms())
     }
 }
 
