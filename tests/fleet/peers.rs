@@ -74,22 +74,6 @@ fn prometheus_asks_for_a_target_by_a_parameter() {
     });
 }
 
-/// The port of the server that one gets to through the load balancer.
-fn reached(haproxy: &Haproxy) -> Option<String> {
-    let url = format!(
-        "postgresql://postgres@127.0.0.1:{}/postgres?connect_timeout=3",
-        haproxy.port()
-    );
-    let answer = Command::new(tool("psql"))
-        .args([&url, "-XAtwc", "show port"])
-        .output()
-        .unwrap();
-    answer
-        .status
-        .success()
-        .then(|| String::from_utf8(answer.stdout).unwrap().trim().to_owned())
-}
-
 /// Three servers, one exporter: HAProxy asks for each by its own name of it.
 #[test]
 fn haproxy_fails_over_by_one_exporter() {
@@ -113,13 +97,13 @@ fn haproxy_fails_over_by_one_exporter() {
     haproxy.wait_for_state(0, "UP", SOON);
     haproxy.wait_for_state(1, "DOWN", SOON);
     haproxy.wait_for_state(2, "DOWN", SOON);
-    assert_eq!(reached(&haproxy), Some(clusters[0].port().to_string()));
+    assert_eq!(haproxy.reached(), Some(clusters[0].port().to_string()));
     let [primary, first, _second] = clusters;
     drop(primary);
     first.psql("select pg_promote()");
     haproxy.wait_for_state(0, "DOWN", SOON);
     haproxy.wait_for_state(1, "UP", SOON);
     wait_until("it leads to the new primary", Duration::from_secs(30), || {
-        reached(&haproxy) == Some(first.port().to_string())
+        haproxy.reached() == Some(first.port().to_string())
     });
 }

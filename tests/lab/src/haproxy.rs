@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::Stdio;
 use std::time::Duration;
 
 use crate::account::account;
@@ -13,6 +11,7 @@ use crate::error::{Context, OrFail, Result};
 use crate::port::{Port, lease};
 use crate::process::Process;
 use crate::sandbox::Sandbox;
+use crate::session::run_script;
 use crate::wait::{PATIENCE, wait_until};
 
 /// One server behind the balancer.
@@ -104,11 +103,7 @@ impl Haproxy {
         let config = sandbox.write("haproxy.cfg", &config)?;
         let mut command = account()?.command(tool("haproxy"));
         command.args(["-q", "-db", "-f"]).arg(config);
-        command
-            .stdin(Stdio::null())
-            .process_group(0)
-            .current_dir(sandbox.path());
-        let process = Process::spawn(&mut command)?;
+        let process = sandbox.spawn(&mut command)?;
         Ok(Self {
             port,
             sandbox,
@@ -120,6 +115,16 @@ impl Haproxy {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.number
+    }
+
+    /// The port of the server that a client gets to through it.
+    #[must_use]
+    pub fn reached(&self) -> Option<String> {
+        let url = format!(
+            "postgresql://postgres@127.0.0.1:{}/postgres?connect_timeout=3",
+            self.port()
+        );
+        run_script(&url, "show port").ok()
     }
 
     /// The state of a server by its number.

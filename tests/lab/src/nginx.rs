@@ -1,8 +1,5 @@
 //! A reverse proxy in front of the exporter.
 
-use std::os::unix::process::CommandExt;
-use std::process::Stdio;
-
 use crate::account::account;
 use crate::cache::tool;
 use crate::error::{OrFail, Result};
@@ -62,11 +59,7 @@ impl Nginx {
             .arg(sandbox.path())
             .arg("-c")
             .arg(config);
-        command
-            .stdin(Stdio::null())
-            .process_group(0)
-            .current_dir(sandbox.path());
-        let process = Process::spawn(&mut command)?;
+        let process = sandbox.spawn(&mut command)?;
         Ok(Self {
             port,
             sandbox,

@@ -1,8 +1,6 @@
 //! A pgbouncer in front of a cluster.
 
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use crate::account::account;
 use crate::cache::tool;
@@ -152,11 +150,5 @@ impl Pgbouncer {
 
 fn run(settings: &Path, sandbox: &Sandbox) -> Result<Process> {
     let mut command = account()?.command(tool("pgbouncer"));
-    command
-        .arg("-q")
-        .arg(settings)
-        .stdin(Stdio::null())
-        .process_group(0)
-        .current_dir(sandbox.path());
-    Process::spawn(&mut command)
+    sandbox.spawn(command.arg("-q").arg(settings))
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -167,11 +166,7 @@ impl Prometheus {
             .arg(format!("--web.listen-address=127.0.0.1:{}", port.number))
             .arg("--log.level=error")
             .args(arguments);
-        command
-            .stdin(Stdio::null())
-            .process_group(0)
-            .current_dir(sandbox.path());
-        let process = Process::spawn(&mut command)?;
+        let process = sandbox.spawn(&mut command)?;
         Ok(Self {
             port,
             _sandbox: sandbox,

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::account::{account, clear_environment};
 use crate::error::{Context, Error, Result};
+use crate::process::Process;
 
 /// A path longer than this leaves no room for a socket's name: the kernel allows 107 bytes in all.
 const LONGEST_PATH: usize = 80;
@@ -47,6 +48,15 @@ impl Sandbox {
 
     pub(crate) fn path(&self) -> &Path {
         &self.folder
+    }
+
+    /// Starts what works in the folder until it is told to end.
+    pub(crate) fn spawn(&self, command: &mut Command) -> Result<Process> {
+        command
+            .stdin(Stdio::null())
+            .process_group(0)
+            .current_dir(&self.folder);
+        Process::spawn(command)
     }
 
     /// Writes a file that the servers' user owns and nobody else reads.

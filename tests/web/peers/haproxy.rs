@@ -65,26 +65,10 @@ impl Site {
     }
 }
 
-/// The port of the server that one gets to through a load balancer.
-fn reached(haproxy: &Haproxy) -> Option<String> {
-    let url = format!(
-        "postgresql://postgres@127.0.0.1:{}/postgres?connect_timeout=3",
-        haproxy.port()
-    );
-    let answer = Command::new(tool("psql"))
-        .args([&url, "-XAtwc", "show port"])
-        .output()
-        .unwrap();
-    answer
-        .status
-        .success()
-        .then(|| String::from_utf8(answer.stdout).unwrap().trim().to_owned())
-}
-
 /// The time until a load balancer leads to a server.
 #[track_caller]
 fn time_to(haproxy: &Haproxy, port: &Option<String>, since: Instant) -> Duration {
-    while reached(haproxy) != *port {
+    while haproxy.reached() != *port {
         assert!(since.elapsed() < SOON, "no way to {port:?}");
         thread::sleep(Duration::from_millis(20));
     }
@@ -95,8 +79,8 @@ fn time_to(haproxy: &Haproxy, port: &Option<String>, since: Instant) -> Duration
 fn a_failover_moves_the_traffic() {
     let site = Site::start();
     assert_eq!(site.writes.state(1).check_code, "404", "a standby is no primary");
-    assert_eq!(reached(&site.writes), site.port(0));
-    assert!([site.port(1), site.port(2)].contains(&reached(&site.reads)));
+    assert_eq!(site.writes.reached(), site.port(0));
+    assert!([site.port(1), site.port(2)].contains(&site.reads.reached()));
 
     // The bound of the contract: as many checks as take a server down, and 2 s for the exporter's own probe.
     let bound = Haproxy::INTER * Haproxy::FALL + Duration::from_secs(2);
@@ -105,7 +89,7 @@ fn a_failover_moves_the_traffic() {
     site.writes.wait_for_state(0, "DOWN", SOON);
     let down = stopped.elapsed();
     assert_eq!(site.writes.state(0).check_code, "503");
-    assert_eq!(reached(&site.writes), None, "there is no primary");
+    assert_eq!(site.writes.reached(), None, "there is no primary");
 
     site.clusters[1].promote();
     let promoted = Instant::now();
@@ -114,7 +98,7 @@ fn a_failover_moves_the_traffic() {
     assert!(down < bound, "down only after {down:?}");
     assert!(moved < bound, "moved only after {moved:?}");
     site.wait_for_states(["DOWN", "UP", "DOWN"], ["DOWN", "DOWN", "UP"], SOON);
-    assert_eq!(reached(&site.reads), site.port(2), "the other standby serves on");
+    assert_eq!(site.reads.reached(), site.port(2), "the other standby serves on");
     assert_eq!(site.writes.state(0).downs, 1, "down once, and not back");
 }
 
