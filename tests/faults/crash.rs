@@ -7,8 +7,8 @@ use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, majors, wait_until};
 
 use crate::support::{
-    HEALTH_LIMIT, Layer, SOON, State, answer, assert_down, assert_nothing_of_the_target, assert_recovers,
-    backends, builder, cluster, exporter_of, page_within, wait_for_page, wait_for_state,
+    HEALTH_LIMIT, Layer, SLEEPING, SOON, State, answer, assert_down, assert_nothing_of_the_target,
+    assert_recovers, backends, builder, cluster, exporter_of, page_within, wait_for_page, wait_for_state,
 };
 use crate::views::assert_quiet;
 
@@ -86,10 +86,7 @@ fn a_fast_restart_during_a_scrape() {
     wait_for_state(&exporter, State::Primary, SOON);
     thread::scope(|scope| {
         let scrape = scope.spawn(|| page_within(&exporter, 20.0));
-        cluster.wait_for(
-            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
-            "1",
-        );
+        cluster.wait_for(SLEEPING, "1");
         cluster.restart();
         let (page, took) = scrape.join().unwrap();
         assert!(
@@ -147,10 +144,7 @@ fn a_server_that_freezes_during_a_scrape() {
     wait_for_state(&exporter, State::Primary, SOON);
     thread::scope(|scope| {
         let scrape = scope.spawn(|| page_within(&exporter, 4.0));
-        cluster.wait_for(
-            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
-            "1",
-        );
+        cluster.wait_for(SLEEPING, "1");
         cluster.pause();
         wait_for_state(&exporter, State::Down, HEALTH_LIMIT);
         let (page, _) = scrape.join().unwrap();

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::{Page, wait_until};
 
 use crate::support::{
-    Layer, SOON, State, answer, assert_recovers, builder, cluster, count, exporter_of, page_within, wait_for,
-    wait_for_state, wrong_answers,
+    Layer, SLEEPING, SOON, State, answer, assert_recovers, builder, cluster, count, exporter_of, page_within,
+    wait_for, wait_for_state, wrong_answers,
 };
 use crate::views::assert_quiet;
 
@@ -71,10 +71,7 @@ fn dropped_and_recreated_in_the_middle_of_a_scrape() {
     wait_for_state(&exporter, State::Primary, SOON);
     thread::scope(|scope| {
         let scrape = scope.spawn(|| page_within(&exporter, 25.0));
-        cluster.wait_for(
-            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
-            "2",
-        );
+        cluster.wait_for(SLEEPING, "2");
         cluster.psql("drop database app with (force)");
         cluster.create_database("app");
         cluster.psql_in("app", "create table after_the_drop(n int)");

@@ -10,11 +10,9 @@ use pg_exporter_lab::proxy::Mode;
 use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Page, majors, newest_major, wait_until};
 
 use crate::support::{
-    Layer, SOON, State, answer, backends, builder, cluster, count, exporter_of, page_within, wait_for_page,
-    wait_for_state,
+    Layer, SLEEPING, SOON, State, answer, backends, builder, cluster, count, exporter_of, page_within,
+    wait_for_page, wait_for_state,
 };
-
-const SLEEPING: &str = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
 
 fn slow_exporter(cluster: &Cluster, layer: &Layer) -> Exporter {
     let exporter = builder(&cluster.url("postgres"))

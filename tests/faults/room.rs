@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::{Cluster, Exporter, Page, majors, newest_major, wait_until};
 
 use crate::support::{
-    Layer, SOON, State, answer, builder, cluster, count, page_within, wait_for, wait_for_state,
+    Layer, SLEEPING, SOON, State, answer, builder, cluster, count, page_within, wait_for, wait_for_state,
 };
 
 /// The server waits for 5 seconds until the others have left, then it fails.
@@ -118,10 +118,7 @@ fn a_scrape_that_is_under_way_makes_room() {
     wait_for_state(&exporter, State::Primary, SOON);
     scope(|scope| {
         let scrape = scope.spawn(|| page_within(&exporter, 25.0));
-        cluster.wait_for(
-            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
-            "1",
-        );
+        cluster.wait_for(SLEEPING, "1");
         run(&cluster, "drop database app");
         let (page, took) = scrape.join().unwrap();
         assert!(took < Duration::from_secs(15), "{took:?}");

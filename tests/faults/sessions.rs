@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::{Cluster, newest_major};
 
 use crate::support::{
-    Layer, SOON, State, answer, builder, cluster, exporter_of, page_within, wait_for, wait_for_page,
-    wait_for_state,
+    Layer, SLEEPING, SOON, State, answer, builder, cluster, exporter_of, page_within, wait_for,
+    wait_for_page, wait_for_state,
 };
 use crate::views::{assert_failed, assert_quiet};
 
@@ -42,10 +42,7 @@ fn terminated_during_a_scrape() {
     wait_for_state(&exporter, State::Primary, SOON);
     thread::scope(|scope| {
         let scrape = scope.spawn(|| page_within(&exporter, 25.0));
-        cluster.wait_for(
-            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
-            "1",
-        );
+        cluster.wait_for(SLEEPING, "1");
         assert_eq!(cluster.psql(TERMINATE), "t");
         let (page, took) = scrape.join().unwrap();
         assert!(took < Duration::from_secs(10), "{took:?}");
@@ -70,10 +67,7 @@ fn a_cancelled_statement_costs_its_collector_alone() {
     wait_for_state(&exporter, State::Primary, SOON);
     thread::scope(|scope| {
         let scrape = scope.spawn(|| page_within(&exporter, 25.0));
-        cluster.wait_for(
-            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
-            "1",
-        );
+        cluster.wait_for(SLEEPING, "1");
         cluster.psql("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'");
         let (page, took) = scrape.join().unwrap();
         assert!(took < Duration::from_secs(10), "{took:?}");
@@ -103,10 +97,7 @@ fn a_recovery_conflict_costs_its_collector_alone() {
     wait_for_state(&exporter, State::Replica, SOON);
     thread::scope(|scope| {
         let scrape = scope.spawn(|| page_within(&exporter, 45.0));
-        standby.wait_for(
-            "select count(*) from pg_stat_activity where wait_event = 'PgSleep'",
-            "1",
-        );
+        standby.wait_for(SLEEPING, "1");
         primary.psql("delete from t");
         primary.psql("vacuum t");
         let (page, took) = scrape.join().unwrap();

@@ -13,6 +13,9 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// How long a target may be gone until every health path says so.
 pub(crate) const HEALTH_LIMIT: Duration = Duration::from_secs(3);
 
+/// How many statements wait in `pg_sleep`, as that of [`Layer::slow`] does.
+pub(crate) const SLEEPING: &str = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+
 /// What the health paths tell of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
