@@ -1,51 +1,18 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+
+use pg_exporter_lab::Folder;
 
 use super::*;
 
-/// A configuration directory, removed when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(files: &[(&str, &str)]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "pg_exporter-catalog-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let directory = Self(std::env::temp_dir().join(name));
-        fs::create_dir(&directory.0).unwrap();
-        for (file, text) in files {
-            directory.write(file, text);
-        }
-        directory
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        fs::write(self.0.join(file), text).unwrap();
-    }
-
-    fn catalog(&self) -> Catalog {
-        Catalog::open(Sources {
-            config: Some(self.0.clone()),
-            ..Sources::default()
-        })
-        .unwrap()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// Of the files in a directory.
+fn catalog(directory: &Folder) -> Catalog {
+    Catalog::open(Sources {
+        config: Some(directory.path().to_owned()),
+        ..Sources::default()
+    })
+    .unwrap()
 }
 
 fn one(branch: &str, more: &str) -> String {
@@ -63,12 +30,12 @@ fn change(added: &[&str], removed: &[&str], modified: &[&str]) -> Change {
 
 #[test]
 fn a_reload_tells_what_it_changes() {
-    let directory = Directory::new(&[
+    let directory = Folder::of(&[
         ("1.yml", &one("x", "")),
         ("2.yml", &one("y", "")),
         ("3.yml", &one("z", "")),
     ]);
-    let catalog = directory.catalog();
+    let catalog = catalog(&directory);
     assert_eq!(catalog.reload(false).unwrap(), Change::default());
     directory.write("2.yml", &one("y", "  ttl: 10\n"));
     directory.write("4.yml", &one("w", ""));
@@ -84,8 +51,8 @@ fn a_reload_tells_what_it_changes() {
 
 #[test]
 fn nothing_is_swapped_when_only_places_in_files_change() {
-    let directory = Directory::new(&[("1.yml", &one("x", ""))]);
-    let catalog = directory.catalog();
+    let directory = Folder::of(&[("1.yml", &one("x", ""))]);
+    let catalog = catalog(&directory);
     let before = catalog.live();
     directory.write("1.yml", &format!("# a comment\n{}", one("x", "")));
     assert_eq!(catalog.reload(false).unwrap(), Change::default());
@@ -94,8 +61,8 @@ fn nothing_is_swapped_when_only_places_in_files_change() {
 
 #[test]
 fn a_file_in_front_modifies_nothing_behind_it_but_another_order_does() {
-    let directory = Directory::new(&[("2.yml", &one("x", "")), ("3.yml", &one("y", ""))]);
-    let catalog = directory.catalog();
+    let directory = Folder::of(&[("2.yml", &one("x", "")), ("3.yml", &one("y", ""))]);
+    let catalog = catalog(&directory);
     directory.write("1.yml", &one("w", ""));
     assert_eq!(catalog.reload(false).unwrap(), change(&["w"], &[], &[]));
     directory.write("3.yml", &one("y", "  priority: 1\n"));
@@ -111,8 +78,8 @@ fn a_file_in_front_modifies_nothing_behind_it_but_another_order_does() {
 
 #[test]
 fn one_broken_file_keeps_the_whole_old_set() {
-    let directory = Directory::new(&[("1.yml", &one("x", ""))]);
-    let catalog = directory.catalog();
+    let directory = Folder::of(&[("1.yml", &one("x", ""))]);
+    let catalog = catalog(&directory);
     let (before, good) = (catalog.live(), catalog.status());
     assert!(good.successful);
     directory.write("2.yml", &one("y", "").replace("GAUGE", "GUAGE"));
@@ -137,8 +104,8 @@ fn one_broken_file_keeps_the_whole_old_set() {
 
 #[test]
 fn a_dry_run_leaves_the_status_alone() {
-    let directory = Directory::new(&[("1.yml", &one("x", ""))]);
-    let catalog = directory.catalog();
+    let directory = Folder::of(&[("1.yml", &one("x", ""))]);
+    let catalog = catalog(&directory);
     let before = catalog.status();
     directory.write("1.yml", "x: [");
     assert!(catalog.reload(true).is_err());
@@ -147,9 +114,9 @@ fn a_dry_run_leaves_the_status_alone() {
 
 #[test]
 fn constant_labels_are_checked_against_each_new_set() {
-    let directory = Directory::new(&[("1.yml", &one("x", ""))]);
+    let directory = Folder::of(&[("1.yml", &one("x", ""))]);
     let sources = Sources {
-        config: Some(directory.0.clone()),
+        config: Some(directory.path().to_owned()),
         labels: vec!["site".into()],
         ..Sources::default()
     };
@@ -161,7 +128,7 @@ fn constant_labels_are_checked_against_each_new_set() {
     let error = catalog.reload(false).unwrap_err().to_string();
     assert_eq!(error, "--label: `site` is a label of x; choose another name");
     let sources = Sources {
-        config: Some(directory.0.clone()),
+        config: Some(directory.path().to_owned()),
         labels: vec!["query".into()],
         intro: true,
         ..Sources::default()
@@ -175,8 +142,8 @@ fn constant_labels_are_checked_against_each_new_set() {
 
 #[test]
 fn reloads_at_the_same_time_end_with_the_last_configuration() {
-    let directory = Directory::new(&[("1.yml", &one("x", ""))]);
-    let catalog = directory.catalog();
+    let directory = Folder::of(&[("1.yml", &one("x", ""))]);
+    let catalog = catalog(&directory);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..20).for_each(|_| drop(catalog.reload(false))));

@@ -8,9 +8,12 @@
     reason = "a test fails by panicking, and shows what it measured"
 )]
 
+mod crowd;
 mod health;
 mod limits;
 mod pages;
+mod people;
+mod reports;
 mod tls;
 
 use std::net::SocketAddr;
@@ -19,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
@@ -218,6 +221,15 @@ impl Server {
         self.context.telemetry.write(&mut page);
         String::from_utf8(page.finish().to_vec()).unwrap()
     }
+}
+
+/// Reads until the server closes, in whichever way; the bytes and what it took.
+async fn until_closed(stream: &mut (impl AsyncRead + Unpin)) -> (Vec<u8>, Duration) {
+    let started = Instant::now();
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await;
+    assert!(read.is_ok(), "the server closes");
+    (bytes, started.elapsed())
 }
 
 /// An answer as it came over the wire.

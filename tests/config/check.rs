@@ -1,8 +1,10 @@
 //! `check --url`: what a server says to statements, with the place in the file.
 
-use crate::support::{Directory, clock, database, json, program, server};
+use pg_exporter_lab::Folder;
 
-fn check(url: &str, directory: &Directory, more: &[&str]) -> (i32, String) {
+use crate::support::{clock, database, json, program, server};
+
+fn check(url: &str, directory: &Folder, more: &[&str]) -> (i32, String) {
     let run = program("postgresql://nobody@127.0.0.1:1/x")
         .args(["--no-builtin", "check", "--url", url])
         .args(more)
@@ -21,7 +23,7 @@ fn check(url: &str, directory: &Directory, more: &[&str]) -> (i32, String) {
 fn sound_definitions_give_no_finding() {
     let url = database("check_sound");
     // A superuser looks for names on no path but one of the definition's own.
-    let directory = Directory::new(&[("1.yml", &clock("one", "  search_path: [pg_catalog]\n"))]);
+    let directory = Folder::of(&[("1.yml", &clock("one", "  search_path: [pg_catalog]\n"))]);
     assert_eq!(check(&url, &directory, &["--strict"]), (0, String::new()));
 }
 
@@ -50,7 +52,7 @@ four:
   metrics:
     - a: { usage: GAUGE, description: A }
 ";
-    let directory = Directory::new(&[("1.yml", text)]);
+    let directory = Folder::of(&[("1.yml", text)]);
     let (code, found) = check(&url, &directory, &[]);
     let expected = "\
 1.yml:5:22: the server refuses the query of `one`: column \"nothing_here\" does not exist (SQLSTATE 42703)
@@ -75,7 +77,7 @@ one:
     - gone: { usage: GAUGE, description: A }
     - absent: { usage: DISCARD }
 ";
-    let directory = Directory::new(&[("1.yml", text)]);
+    let directory = Folder::of(&[("1.yml", text)]);
     let expected = "\
 1.yml:4:1: warning: the result of `one` has a column `spare` that `metrics` does not list; list it, or select less
 1.yml:7:7: column `age` of `one` is of type interval, which is no number; cast it in the query
@@ -97,7 +99,7 @@ fn discovered_databases_are_asked_too_and_named() {
     let _ = database("check_other");
     server().psql_in("check_main", "create table only_here ()");
     let text = clock("one", "").replace(" AS at", " AS at FROM only_here");
-    let directory = Directory::new(&[("1.yml", &text)]);
+    let directory = Folder::of(&[("1.yml", &text)]);
     let more = ["--auto-discovery", "--include-database=check_other"];
     let expected = "1.yml:2:66: the server refuses the query of `one`: relation \"only_here\" does not exist (SQLSTATE 42P01) in database check_other\n";
     assert_eq!(check(&url, &directory, &more), (1, expected.to_owned()));
@@ -108,7 +110,7 @@ fn discovered_databases_are_asked_too_and_named() {
 
 #[test]
 fn a_server_that_cannot_be_asked_is_no_finding() {
-    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    let directory = Folder::of(&[("1.yml", &clock("one", ""))]);
     let run = program("unused")
         .args(["--no-builtin", "check", "--url"])
         .arg("postgresql://u:hunter2@127.0.0.1:1/x")
@@ -150,7 +152,7 @@ fn databases_that_refuse_are_told_and_the_others_are_checked() {
     );
     let url = url.replace("postgres@", "check_role@");
     let text = "one:\n  query: SELECT 1 AS a, pg_catalog.nothing_here() AS b\n  tags: [ \"dbname:check_open\" ]\n  metrics: [ a: { usage: GAUGE, description: A }, b: { usage: GAUGE, description: B } ]\n";
-    let directory = Directory::new(&[("1.yml", text)]);
+    let directory = Folder::of(&[("1.yml", text)]);
     let include = [
         "--auto-discovery",
         "--include-database=check_open,check_full,check_locked",
@@ -174,7 +176,7 @@ fn databases_that_refuse_are_told_and_the_others_are_checked() {
         "{found}"
     );
     // Nothing but what the databases refuse: a warning, which counts where all of them do.
-    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    let directory = Folder::of(&[("1.yml", &clock("one", ""))]);
     assert_eq!(check(&url, &directory, &include).0, 0);
     let strict = [&include[..], &["--strict"]].concat();
     assert_eq!(check(&url, &directory, &strict).0, 1);

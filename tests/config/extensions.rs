@@ -1,9 +1,9 @@
 //! What the doctor says of extensions: create, update, preload, grant; and that its statements do it.
 
-use pg_exporter_lab::{Cluster, majors_among};
+use pg_exporter_lab::{Cluster, Folder, majors_among};
 use serde_json::Value;
 
-use crate::support::{Directory, json, program};
+use crate::support::{json, program};
 
 /// The statements of `pg_stat_statements`, which every server of the lab has.
 const LAYER: &str = "pg_query: { timeout: 30 }\n";
@@ -35,7 +35,7 @@ fn list(found: &Value) -> Vec<(String, Vec<String>)> {
 
 /// Of what concerns the collector.
 fn doctor(cluster: &Cluster, role: &str) -> Found {
-    let directory = Directory::new(&[("1.yml", LAYER)]);
+    let directory = Folder::of(&[("1.yml", LAYER)]);
     let url = format!(
         "postgresql://{role}@127.0.0.1:{}/postgres?sslmode=disable",
         cluster.port()
@@ -111,7 +111,7 @@ fn an_extension_that_is_missing_or_old_is_named_with_its_statement() {
 #[test]
 fn advice_is_no_problem() {
     let cluster = Cluster::start(18);
-    let directory = Directory::new(&[(
+    let directory = Folder::of(&[(
         "1.yml",
         "ours: { query: 'SELECT 1 AS a', search_path: [pg_catalog], timeout: 30, tags: ['extension:pg_stat_statements'], \
          metrics: [ a: { usage: GAUGE, description: A } ] }",

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use pg_exporter_lab::Folder;
 use pg_exporter_lab::exporter::Builder;
 use pg_exporter_lab::{Cluster, Exporter, Page, Pgbouncer, wait_until};
 
-use crate::support::{Directory, database, program, server};
+use crate::support::{database, program, server};
 
 /// What every file of 1.x has: leading zeros in versions, a space before commas, quoted numbers, a semicolon at the end of
 /// a statement, two branches of one collector, fatal and priority, help texts that changed between branches.
@@ -170,9 +171,9 @@ fn a_file_and_a_directory_load_as_they_are() {
         "create table item (kind text, price int);
          insert into item values ('tool', 5), ('tool', 50), ('tool', 500), ('toy', 1)",
     );
-    let file = Directory::new(&[("pg_exporter.yml", &[BASE, MORE, OVERLAP].concat())]);
+    let file = Folder::of(&[("pg_exporter.yml", &[BASE, MORE, OVERLAP].concat())]);
     let single = file.path().join("pg_exporter.yml");
-    let directory = Directory::new(&[
+    let directory = Folder::of(&[
         ("0110-shop.yml", BASE),
         ("0120-item.yaml", MORE),
         ("0300-reserved.yml", COMMENT_ONLY),
@@ -230,7 +231,7 @@ fn a_complete_set_in_force_is_told_of() {
     let url = database("complete_of_1x");
     let complete = pg_exporter_schema::dump(pg_exporter::catalog::compiled::COLLECTORS);
     let tuning = "pg_db: { ttl: 5 }\npg_db_confl: { ttl: 5 }\n";
-    let directory = Directory::new(&[("all.yml", &complete), ("few.yml", BASE), ("tuned.yml", tuning)]);
+    let directory = Folder::of(&[("all.yml", &complete), ("few.yml", BASE), ("tuned.yml", tuning)]);
     let told = "1.x definitions replace ";
     for (file, is_told) in [("all.yml", true), ("few.yml", false), ("tuned.yml", false)] {
         let path = directory.path().join(file);
@@ -257,7 +258,7 @@ const ODD: &str = include_str!("../../macros/schema/tests/outside/v1-20-lenient-
 const MOST_LINES: usize = 5;
 
 /// What is said of definitions, which names their file. A busy machine has other warnings: statements that take too long.
-fn warnings(exporter: &Exporter, directory: &Directory) -> Vec<String> {
+fn warnings(exporter: &Exporter, directory: &Folder) -> Vec<String> {
     let path = directory.path().to_str().unwrap();
     let log = exporter.stderr();
     let warnings = log
@@ -279,7 +280,7 @@ fn started(builder: &Builder) -> Exporter {
 #[test]
 fn default_files_start_with_few_lines_of_warnings() {
     let complete = pg_exporter_schema::dump(pg_exporter::catalog::compiled::COLLECTORS);
-    let directory = Directory::new(&[("complete.yml", &complete), ("odd.yml", ODD)]);
+    let directory = Folder::of(&[("complete.yml", &complete), ("odd.yml", ODD)]);
     for major in [12, 15, 18] {
         let cluster = Cluster::start(major);
         cluster.psql("create extension pg_stat_statements");

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use crate::support::{Directory, clock, database, exporter};
+use pg_exporter_lab::Folder;
+
+use crate::support::{clock, database, exporter};
 
 /// Reloads, each of a configuration that differs from the one before.
 const RELOADS: u32 = 1000;
@@ -13,7 +15,7 @@ const GROWTH: u64 = 4 * 1024 * 1024;
 #[test]
 fn no_scrape_and_no_probe_fails_while_the_configuration_is_reloaded() {
     let url = database("reload_load");
-    let directory = Directory::new(&[("1.yml", &clock("kept", "")), ("2.yml", &clock("other", ""))]);
+    let directory = Folder::of(&[("1.yml", &clock("kept", "")), ("2.yml", &clock("other", ""))]);
     let exporter = exporter(&url, &directory);
     assert_eq!(exporter.scrape().value("pg_up", &[]), Some(1.0));
     exporter.wait_for_status("/primary", 200, std::time::Duration::from_secs(60));

@@ -6,7 +6,9 @@ use std::process::Command;
 
 use pg_exporter::schema::{Severity, Strictness, compile, read_dir};
 
-use crate::support::{Directory, clock, database, exporter, json, program};
+use pg_exporter_lab::Folder;
+
+use crate::support::{clock, database, exporter, json, program};
 
 /// The fixtures of the compiler's own tests: files, and directories of several.
 fn fixtures() -> Vec<PathBuf> {
@@ -99,12 +101,12 @@ fn built(directory: &Path, out: &Path) -> Vec<String> {
 #[test]
 fn a_mistake_is_told_in_the_same_words_everywhere() {
     let url = database("mistakes");
-    let directory = Directory::new(&[("good.yml", &clock("good", ""))]);
+    let directory = Folder::of(&[("good.yml", &clock("good", ""))]);
     let exporter = exporter(&url, &directory);
     directory.remove("good.yml");
     let here = format!("{}/", directory.path().display());
     let mut refused = 0;
-    let out = Directory::new(&[]);
+    let out = Folder::new();
     for fixture in fixtures() {
         let name = fixture.file_name().unwrap().to_str().unwrap();
         let files = files(&fixture);

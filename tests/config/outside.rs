@@ -13,9 +13,9 @@ mod scene;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::{Page, promtool_check};
+use pg_exporter_lab::{Folder, Page, promtool_check};
 
-use crate::support::{Directory, program};
+use crate::support::program;
 use corpus::{files, is_converted, is_refused, name};
 use meant::{Meant, families};
 use scene::Scene;
@@ -29,14 +29,14 @@ fn corpus() -> Vec<PathBuf> {
 }
 
 /// The file itself, or what `convert` makes of it.
-fn as_loaded(file: &Path, as_converted: bool) -> Directory {
+fn as_loaded(file: &Path, as_converted: bool) -> Folder {
     let text = if as_converted {
         let ended = program("postgresql://nobody@127.0.0.1:1/x")
             .arg("convert")
             .arg(file)
             .run();
         assert_eq!(ended.status.code(), Some(0), "{}: {}", name(file), ended.stderr);
-        let written = Directory::new(&[("1.yml", &ended.stdout)]);
+        let written = Folder::of(&[("1.yml", &ended.stdout)]);
         let strict = program("postgresql://nobody@127.0.0.1:1/x")
             .args(["--no-builtin", "check", "--strict"])
             .arg(written.path())
@@ -46,7 +46,7 @@ fn as_loaded(file: &Path, as_converted: bool) -> Directory {
     } else {
         std::fs::read_to_string(file).unwrap()
     };
-    Directory::new(&[("1.yml", &text)])
+    Folder::of(&[("1.yml", &text)])
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{Directory, clock, database, program, server};
+use pg_exporter_lab::Folder;
+
+use crate::support::{clock, database, program, server};
 
 /// Records a path with those URLs; the exit code and what was written to both outputs.
 fn record(urls: &[&str], path: &std::path::Path) -> (i32, String) {
@@ -17,14 +19,14 @@ fn record(urls: &[&str], path: &std::path::Path) -> (i32, String) {
 }
 
 /// The lock without its comments.
-fn lock(directory: &Directory) -> String {
+fn lock(directory: &Folder) -> String {
     let text = fs::read_to_string(directory.path().join("statements.lock")).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// The lock with `HASH` in place of fingerprints, and `NN` in place of the server's release.
-fn shown(directory: &Directory) -> String {
+fn shown(directory: &Folder) -> String {
     let release = format!("on {} ", server().major());
     let line = |line: &str| match line.rsplit_once(' ') {
         Some((before, last)) if last.len() == 16 && last.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -100,7 +102,7 @@ fn what_a_server_says_is_written_and_nothing_of_where_it_is() {
         "record_says",
         "create type mood as enum ('on'); create table orders (state text, placed timestamptz, amount numeric)",
     );
-    let directory = Directory::new(&[("1.yml", DEFINITIONS)]);
+    let directory = Folder::of(&[("1.yml", DEFINITIONS)]);
     let (code, said) = record(&[&url], directory.path());
     assert_eq!(code, 0, "{said}");
     assert_eq!(shown(&directory), RECORDED);
@@ -121,7 +123,7 @@ fn what_a_server_says_is_written_and_nothing_of_where_it_is() {
 fn another_text_is_forgotten_and_the_rest_is_kept() {
     let url = database("record_kept");
     let two = ("2.yml", clock("two", ""));
-    let directory = Directory::new(&[("1.yml", &clock("one", "")), (two.0, &two.1)]);
+    let directory = Folder::of(&[("1.yml", &clock("one", "")), (two.0, &two.1)]);
     assert_eq!(record(&[&url], directory.path()).0, 0);
     // Another server has said something to both before.
     let file = directory.path().join("statements.lock");
@@ -161,7 +163,7 @@ fn another_text_is_forgotten_and_the_rest_is_kept() {
 
 #[test]
 fn what_cannot_be_loaded_is_not_recorded_and_servers_must_be_named() {
-    let directory = Directory::new(&[("1.yml", "one: { query: SELECT 1 AS a }")]);
+    let directory = Folder::of(&[("1.yml", "one: { query: SELECT 1 AS a }")]);
     let url = database("record_broken");
     let (code, said) = record(&[&url], directory.path());
     assert!(code == 1 && said.contains("has no `metrics`"), "{said}");
@@ -178,7 +180,7 @@ fn several_servers_are_told_apart_in_findings() {
     let (one, other) = (database("record_one"), database("record_other"));
     server().psql_in("record_one", "create table only_here ()");
     let text = clock("one", "").replace(" AS at", " AS at FROM only_here");
-    let directory = Directory::new(&[("1.yml", &text)]);
+    let directory = Folder::of(&[("1.yml", &text)]);
     let (code, said) = record(&[&one, &other], directory.path());
     let place = format!("(SQLSTATE 42P01) on PostgreSQL {} (primary)\n", server().major());
     assert!(code == 1 && said.contains(&place), "{said}");
@@ -189,7 +191,7 @@ fn several_servers_are_told_apart_in_findings() {
 #[test]
 fn a_check_without_a_server_tells_what_the_build_would() {
     let url = database("record_without");
-    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    let directory = Folder::of(&[("1.yml", &clock("one", ""))]);
     assert_eq!(record(&[&url], directory.path()).0, 0);
     let check = |path: &std::path::Path, lock: &str| {
         let run = program("postgresql://nobody@127.0.0.1:1/x")

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use pg_exporter_lab::Folder;
 use pg_exporter_lab::process::Signal;
 use pg_exporter_lab::{Exporter, wait_until};
 
-use crate::support::{Directory, clock, database, exporter, json, program};
+use crate::support::{clock, database, exporter, json, program};
 
 /// The body with the time taken out.
 fn without_time(body: &str) -> String {
@@ -37,7 +38,7 @@ fn success(added: &str, removed: &str, modified: &str) -> (u16, String) {
 #[test]
 fn reload_adds_removes_and_modifies_and_leaves_the_rest_alone() {
     let url = database("reload_all");
-    let directory = Directory::new(&[
+    let directory = Folder::of(&[
         ("1.yml", &clock("gone", "  ttl: 3600\n")),
         ("2.yml", &clock("kept", "  ttl: 3600\n")),
         ("3.yml", &clock("tuned", "  ttl: 3600\n")),
@@ -104,7 +105,7 @@ mine:
     - statements: { usage: GAUGE, description: Statements of kept prepared here }
 ";
     let kept = clock("kept", "").replace("SELECT", "SELECT /* kept_marker */");
-    let directory = Directory::new(&[("1.yml", statements), ("2.yml", &kept)]);
+    let directory = Folder::of(&[("1.yml", statements), ("2.yml", &kept)]);
     let exporter = exporter(&url, &directory);
     let before = exporter.scrape();
     directory.write("3.yml", &clock("new", ""));
@@ -118,7 +119,7 @@ mine:
 #[test]
 fn a_broken_file_changes_nothing_and_is_named_with_its_position() {
     let url = database("reload_broken");
-    let directory = Directory::new(&[("1.yml", &clock("kept", ""))]);
+    let directory = Folder::of(&[("1.yml", &clock("kept", ""))]);
     let exporter = exporter(&url, &directory);
     let loaded = exporter
         .scrape()
@@ -163,7 +164,7 @@ fn a_broken_file_changes_nothing_and_is_named_with_its_position() {
 #[test]
 fn signals_reload() {
     let url = database("reload_signals");
-    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    let directory = Folder::of(&[("1.yml", &clock("one", ""))]);
     let exporter = exporter(&url, &directory);
     for (signal, name) in [(Signal::HUP, "two"), (Signal::USR1, "three")] {
         directory.write("1.yml", &clock(name, ""));
@@ -178,7 +179,7 @@ fn signals_reload() {
 #[test]
 fn reload_over_http_can_be_refused() {
     let url = database("reload_refused");
-    let directory = Directory::new(&[("1.yml", &clock("one", ""))]);
+    let directory = Folder::of(&[("1.yml", &clock("one", ""))]);
     let exporter = program(&url)
         .args(["--no-builtin", "--web.disable-reload", "--config"])
         .arg(directory.path())

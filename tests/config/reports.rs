@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use pg_exporter_lab::wait_until;
+use pg_exporter_lab::{Folder, wait_until};
 
-use crate::support::{Directory, clock, database, exporter, json, program, server};
+use crate::support::{clock, database, exporter, json, program, server};
 
 const FUTURE: &str = "
 later:
@@ -16,7 +16,7 @@ later:
 #[test]
 fn explain_says_what_runs_and_why_the_rest_does_not() {
     let url = database("explain");
-    let directory = Directory::new(&[
+    let directory = Folder::of(&[
         ("1.yml", &clock("one", "  tags: [cluster]\n  ttl: 10\n")),
         (
             "2.yml",
@@ -84,7 +84,7 @@ fn explain_shows_databases_apart_where_they_differ() {
     database("explain_with");
     let url = database("explain_without");
     server().psql_in("explain_with", "create extension pg_stat_statements");
-    let directory = Directory::new(&[
+    let directory = Folder::of(&[
         (
             "1.yml",
             &clock("one", "  tags: [\"extension:pg_stat_statements\"]\n"),
@@ -115,7 +115,7 @@ fn explain_shows_databases_apart_where_they_differ() {
 fn stat_counts_executions_failures_and_hits() {
     let url = database("stat");
     let failing = clock("failing", "").replace("clock_timestamp()", "secret_function('hunter2')");
-    let directory = Directory::new(&[("1.yml", &clock("cached", "  ttl: 3600\n")), ("2.yml", &failing)]);
+    let directory = Folder::of(&[("1.yml", &clock("cached", "  ttl: 3600\n")), ("2.yml", &failing)]);
     let exporter = exporter(&url, &directory);
     for _ in 0..3 {
         let _ = exporter.scrape();
@@ -154,7 +154,7 @@ fn a_dump_loads_back_to_the_same() {
     let url = database("dump");
     let dump = program(&url).arg("dump").run();
     assert_eq!(dump.status.code(), Some(0), "{}", dump.stderr);
-    let directory = Directory::new(&[("dump.yml", &dump.stdout)]);
+    let directory = Folder::of(&[("dump.yml", &dump.stdout)]);
     let again = program(&url)
         .args(["--no-builtin", "--config"])
         .arg(directory.path())

@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Directory, clock, database, exporter, server};
+use pg_exporter_lab::Folder;
+
+use crate::support::{clock, database, exporter, server};
 
 fn scrape(exporter: &pg_exporter_lab::Exporter, query: &str) -> pg_exporter_lab::Page {
     let response = exporter.get(&format!("/metrics{query}"));
@@ -14,7 +16,7 @@ fn scrape(exporter: &pg_exporter_lab::Exporter, query: &str) -> pg_exporter_lab:
 #[test]
 fn a_selection_restricts_what_is_run_and_served() {
     let url = database("selection");
-    let directory = Directory::new(&[
+    let directory = Folder::of(&[
         ("1.yml", &clock("fast", "")),
         ("2.yml", &clock("slow", "  ttl: 3600\n")),
         ("3.yml", &clock("none", "")),
@@ -60,7 +62,7 @@ fn a_selection_restricts_what_is_run_and_served() {
 fn concurrent_jobs_get_their_own_pages() {
     let url = database("selection_concurrent");
     let slow = clock("slow", "").replace(" AS at", " AS at FROM pg_sleep(0.3)");
-    let directory = Directory::new(&[("1.yml", &clock("fast", "")), ("2.yml", &slow)]);
+    let directory = Folder::of(&[("1.yml", &clock("fast", "")), ("2.yml", &slow)]);
     let exporter = exporter(&url, &directory);
     scrape(&exporter, "");
     let names =
@@ -124,7 +126,7 @@ fn connections(database: &str) -> u32 {
 fn a_fast_job_gets_new_samples_while_a_slow_one_runs() {
     let url = database("selection_fast");
     // The slow one comes first in the order of execution.
-    let directory = Directory::new(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
+    let directory = Folder::of(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
     let exporter = exporter(&url, &directory);
     for job in ["", "?collect[]=slow"] {
         let before = scrape(&exporter, "?collect[]=fast").value("fast_at", &[]);
@@ -153,8 +155,8 @@ fn a_fast_job_gets_new_samples_while_a_slow_one_runs() {
 }
 
 /// A slow collector, which both jobs want, and one for each of them.
-fn of_two_jobs(name: &str) -> (pg_exporter_lab::Exporter, Directory) {
-    let directory = Directory::new(&[
+fn of_two_jobs(name: &str) -> (pg_exporter_lab::Exporter, Folder) {
+    let directory = Folder::of(&[
         ("1.yml", &slow("")),
         ("2.yml", &clock("one", "")),
         ("3.yml", &clock("two", "")),
@@ -211,7 +213,7 @@ fn a_result_stands_though_another_run_fails_later() {
                  WHERE datname = 'selection_uneven' AND state = 'active' AND query LIKE '%pg_sleep(CASE%') x, \
                  (SELECT 'pg_sleep(5)') y";
     let uneven = clock("uneven", "").replace(" AS at", sleep);
-    let directory = Directory::new(&[("1.yml", &uneven), ("2.yml", &slow(""))]);
+    let directory = Folder::of(&[("1.yml", &uneven), ("2.yml", &slow(""))]);
     let exporter = exporter(&url, &directory);
     thread::scope(|scope| {
         let first = scope.spawn(|| short(&exporter, "?collect[]=uneven"));
@@ -227,7 +229,7 @@ fn a_result_stands_though_another_run_fails_later() {
 #[test]
 fn a_reload_beside_a_run_does_not_confuse_its_answers() {
     let url = database("selection_reload");
-    let directory = Directory::new(&[("2.yml", &slow("")), ("3.yml", &clock("fast", ""))]);
+    let directory = Folder::of(&[("2.yml", &slow("")), ("3.yml", &clock("fast", ""))]);
     let exporter = exporter(&url, &directory);
     thread::scope(|scope| {
         let slow = scope.spawn(|| scrape(&exporter, "?exclude[]=fast"));
@@ -245,7 +247,7 @@ fn a_reload_beside_a_run_does_not_confuse_its_answers() {
 #[test]
 fn jobs_take_turns_where_connections_are_few() {
     let url = database("selection_turns");
-    let directory = Directory::new(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
+    let directory = Folder::of(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
     // One of them is the health probe's.
     let exporter = crate::support::program(&url)
         .args(["--no-builtin", "--max-connections=3", "--config"])
@@ -269,7 +271,7 @@ fn jobs_take_turns_where_connections_are_few() {
 #[test]
 fn a_run_of_more_serves_all_where_connections_are_few() {
     let url = database("selection_guests");
-    let directory = Directory::new(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
+    let directory = Folder::of(&[("1.yml", &slow("")), ("2.yml", &clock("fast", ""))]);
     let exporter = crate::support::program(&url)
         .args(["--no-builtin", "--max-connections=3", "--config"])
         .arg(directory.path())
@@ -290,7 +292,7 @@ fn a_run_of_more_serves_all_where_connections_are_few() {
 fn a_page_leaves_at_its_deadline_though_another_job_runs() {
     let url = database("selection_deadline");
     let slow = clock("slow", "").replace(" AS at", " AS at FROM pg_sleep(5)");
-    let directory = Directory::new(&[("1.yml", &clock("fast", "  ttl: 3600\n")), ("2.yml", &slow)]);
+    let directory = Folder::of(&[("1.yml", &clock("fast", "  ttl: 3600\n")), ("2.yml", &slow)]);
     let exporter = exporter(&url, &directory);
     let first = scrape(&exporter, "?collect[]=fast");
     thread::scope(|scope| {

@@ -1,50 +1,9 @@
 //! Configuration directories, exporters over them, and a shared server.
 
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs, process};
 
 use pg_exporter_lab::exporter::Builder;
-use pg_exporter_lab::{Cluster, Exporter, newest_major, shared};
-
-/// A configuration directory, removed when dropped.
-#[derive(Debug)]
-pub struct Directory(PathBuf);
-
-impl Directory {
-    pub fn new(files: &[(&str, &str)]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let directory = Self(env::temp_dir().join(format!("pg_exporter-config-{}-{count}", process::id())));
-        fs::create_dir(&directory.0).unwrap();
-        for (file, text) in files {
-            directory.write(file, text);
-        }
-        directory
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Puts a file there, whole at any moment.
-    pub fn write(&self, file: &str, text: &str) {
-        let new = self.0.join("new");
-        fs::write(&new, text).unwrap();
-        fs::rename(new, self.0.join(file)).unwrap();
-    }
-
-    pub fn remove(&self, file: &str) {
-        fs::remove_file(self.0.join(file)).unwrap();
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use pg_exporter_lab::{Cluster, Exporter, Folder, newest_major, shared};
 
 /// A primary that all tests share.
 pub fn server() -> &'static Cluster {
@@ -75,7 +34,7 @@ pub fn program(url: &str) -> Builder {
 }
 
 /// An exporter of a directory's collectors alone.
-pub fn exporter(url: &str, directory: &Directory) -> Exporter {
+pub fn exporter(url: &str, directory: &Folder) -> Exporter {
     program(url)
         .arg("--no-builtin")
         .arg("--config")

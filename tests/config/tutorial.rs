@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use pg_exporter_lab::{free_port, tool};
+use pg_exporter_lab::{Folder, free_port, tool};
 
-use crate::support::{Directory, database};
+use crate::support::database;
 
 /// A fenced block: what is behind the fence, and its text.
 struct Block {
@@ -79,7 +79,7 @@ fn every_step_of_the_tutorial_does_what_it_says() {
     let markdown = fs::read_to_string(root.join("docs/tutorial.md")).unwrap();
     let blocks = blocks(&markdown.replace("9630", &port.number.to_string()));
     assert!(blocks.iter().filter(|block| block.kind == "sh").count() > 5);
-    let scratch = Directory::new(&[]);
+    let scratch = Folder::new();
     let bin = Path::new(env!("CARGO_BIN_EXE_pg_exporter")).parent().unwrap();
     let psql = tool("psql");
     let path = format!(

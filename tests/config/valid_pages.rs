@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::{Cluster, Exporter, Page, newest_major, open_metrics_check, promtool_check};
+use pg_exporter_lab::{Cluster, Exporter, Folder, Page, newest_major, open_metrics_check, promtool_check};
 
-use crate::support::{Directory, clock, database, exporter, program};
+use crate::support::{clock, database, exporter, program};
 
 /// The page, which both parsers must take.
 #[track_caller]
@@ -19,7 +19,7 @@ fn valid(exporter: &Exporter) -> Page {
     Page::parse(&text)
 }
 
-fn doctor(url: &str, directory: &Directory, more: &[&str]) -> (i32, String) {
+fn doctor(url: &str, directory: &Folder, more: &[&str]) -> (i32, String) {
     let ended = program(url)
         .arg("--no-builtin")
         .arg("--config")
@@ -33,7 +33,7 @@ fn doctor(url: &str, directory: &Directory, more: &[&str]) -> (i32, String) {
 #[test]
 fn two_collectors_of_one_metric_are_one_family() {
     let url = database("valid_two");
-    let directory = Directory::new(&[(
+    let directory = Folder::of(&[(
         "1.yml",
         "
 shop: { query: SELECT 1 AS open_orders, metrics: [ open_orders: { usage: GAUGE, description: from shop } ] }
@@ -70,7 +70,7 @@ part_one: { query: \"SELECT 'b' AS y, 'a' AS x, 2 AS more\", metrics: [ y: { usa
 #[test]
 fn a_collector_over_the_compiled_set_may_yield_a_metric_of_it() {
     let url = database("valid_layer");
-    let directory = Directory::new(&[(
+    let directory = Folder::of(&[(
         "queries.yaml",
         "
 pg_is: { query: SELECT 5 AS in_recovery, master: true, metrics: [ in_recovery: { usage: GAUGE, description: from outside } ] }
@@ -103,7 +103,7 @@ pg_db: { timeout: 30 }
 #[test]
 fn the_exporters_own_metrics_stay_its_own() {
     let url = database("valid_own");
-    let directory = Directory::new(&[(
+    let directory = Folder::of(&[(
         "1.yml",
         "
 pg: { query: 'SELECT 7 AS up, 3 AS version', metrics: [ up: { usage: GAUGE }, version: { usage: GAUGE } ] }
@@ -138,7 +138,7 @@ process: { query: 'SELECT 1 AS threads', metrics: [ threads: { usage: GAUGE } ] 
 fn a_series_never_gets_another_databases_value() {
     let cluster = Cluster::start(newest_major());
     cluster.create_database("shop");
-    let directory = Directory::new(&[(
+    let directory = Folder::of(&[(
         "1.yml",
         "
 orders:
@@ -195,7 +195,7 @@ orders:
 #[test]
 fn missing_columns_are_told_everywhere() {
     let url = database("valid_missing");
-    let directory = Directory::new(&[(
+    let directory = Folder::of(&[(
         "1.yml",
         "
 size: { query: \"SELECT 'x' AS name, 5 AS size\", metrics: [ name: { usage: LABEL }, size_bytes: { usage: GAUGE } ] }
@@ -243,7 +243,7 @@ nan: { query: \"SELECT '7'::jsonb AS j, B'101' AS b, 'NaN' AS n, 'seven' AS s\",
 fn a_client_in_a_hurry_changes_nobody_elses_page() {
     let url = database("valid_hurry");
     let slow = clock("slow", "").replace(" AS at", " AS at FROM pg_catalog.pg_sleep(0.3)");
-    let directory = Directory::new(&[
+    let directory = Folder::of(&[
         ("1.yml", &clock("fast", "")),
         ("2.yml", &slow),
         ("3.yml", &clock("kept", "  ttl: 2\n")),

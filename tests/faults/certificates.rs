@@ -1,10 +1,6 @@
 //! Certificates, keys and pass phrases that are renewed while the exporter runs.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-
-use pg_exporter_lab::{Cluster, Exporter, Page, newest_major};
+use pg_exporter_lab::{Cluster, Exporter, Folder, Page, newest_major};
 use pkcs8::der::pem::LineEnding;
 use pkcs8::pkcs5::pbes2::Parameters;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -55,35 +51,6 @@ fn encrypt(key: &KeyPair, pass_phrase: &str) -> String {
     pem.to_string()
 }
 
-/// Files that only their owner may read, removed when dropped.
-struct Files(PathBuf);
-
-impl Files {
-    fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("pgx-faults-{}-{test}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, content: &str) -> String {
-        let path = self.path(name);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        path
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        // What is left of it is in the system's temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A server that shows a certificate and, for the role, wants one of that authority.
 fn server(of: &Authority, clients: &Authority) -> Cluster {
     let cluster = Cluster::start(newest_major());
@@ -113,21 +80,22 @@ fn lose_connections(cluster: &Cluster) {
 #[test]
 fn what_is_renewed_in_files_needs_no_restart() {
     let [old, new, clients] = ["old", "new", "clients"].map(Authority::new);
-    let files = Files::new("renewed");
+    let files = Folder::new();
     let cluster = server(&old, &clients);
-    let root = files.write("root.crt", &old.pem);
+    let root = files.write_private("root.crt", &old.pem);
     let renew_key = |pass_phrase: &str| {
         let (certificate, key) = clients.sign();
-        files.write("client.crt", &certificate);
-        files.write("client.key", &encrypt(&key, pass_phrase));
+        files.write_private("client.crt", &certificate);
+        files.write_private("client.key", &encrypt(&key, pass_phrase));
     };
     let write_url = |pass_phrase: &str| {
-        let (certificate, key) = (files.path("client.crt"), files.path("client.key"));
+        let (certificate, key) = (files.at("client.crt"), files.at("client.key"));
+        let (certificate, key) = (certificate.display(), key.display());
         let port = cluster.port();
         let parameters = format!(
             "sslmode=verify-full&sslrootcert={root}&sslcert={certificate}&sslkey={key}&sslpassword={pass_phrase}"
         );
-        files.write(
+        files.write_private(
             "url",
             &format!("postgresql://{ROLE}@127.0.0.1:{port}/postgres?{parameters}"),
         )
@@ -144,7 +112,7 @@ fn what_is_renewed_in_files_needs_no_restart() {
     lose_connections(&cluster);
     assert_down(&exporter, HEALTH_LIMIT);
     assert_reason(&exporter, "UnknownIssuer");
-    files.write("root.crt", &new.pem);
+    files.write_private("root.crt", &new.pem);
     assert_recovers(&exporter, State::Primary);
 
     renew_key("sec0nd-s3cret");
@@ -159,11 +127,11 @@ fn what_is_renewed_in_files_needs_no_restart() {
 #[test]
 fn the_systems_certificates_are_those_that_it_is_told() {
     let [authority, other] = ["authority", "other"].map(Authority::new);
-    let files = Files::new("system");
+    let files = Folder::new();
     let cluster = server(&authority, &other);
     let url = cluster.url("postgres") + "?sslrootcert=system";
     let exporter = |roots: &Authority| {
-        let file = files.write("system.crt", &roots.pem);
+        let file = files.write_private("system.crt", &roots.pem);
         builder(&url).env("SSL_CERT_FILE", file).start()
     };
     let trusting = exporter(&authority);
@@ -178,9 +146,9 @@ fn the_systems_certificates_are_those_that_it_is_told() {
 #[test]
 fn a_fall_to_clear_text_is_told_everywhere() {
     let [authority, other, clients] = ["authority", "other", "clients"].map(Authority::new);
-    let files = Files::new("fallen");
+    let files = Folder::new();
     let cluster = server(&authority, &clients);
-    let root = files.write("root.crt", &other.pem);
+    let root = files.write_private("root.crt", &other.pem);
     let url = format!("{}?sslmode=prefer&sslrootcert={root}", cluster.url("postgres"));
     let exporter = builder(&url).start();
     wait_for_state(&exporter, State::Primary, SOON);
@@ -207,7 +175,7 @@ fn a_fall_to_clear_text_is_told_everywhere() {
         "told once"
     );
 
-    files.write("root.crt", &authority.pem);
+    files.write_private("root.crt", &authority.pem);
     lose(&cluster);
     wait_for(&exporter, "TLS", |page| is_tls(page) == Some(1.0));
     for path in ["/", "/stat"] {

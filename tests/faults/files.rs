@@ -1,18 +1,17 @@
 //! Files that hang, are pipes, or are anything but files: nothing that answers waits for them.
 
+mod scene;
+
 use std::fs::{self, File};
-use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::exporter::Builder;
 use pg_exporter_lab::process::Signal;
-use pg_exporter_lab::{Cluster, Exporter, newest_major, wait_until};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use pg_exporter_lab::{Exporter, wait_until};
 
+use self::scene::{Hung, Scene};
 use crate::support::{
     HEALTH_LIMIT, SOON, State, assert_recovers, page_within, wait_for_page, wait_for_state,
 };
@@ -36,164 +35,6 @@ const KINDS: [&str; 10] = [
     "web.crt",
     "web.key",
 ];
-
-/// A folder with one file of each kind, and a server that wants what is in them.
-struct Scene {
-    cluster: Cluster,
-    folder: PathBuf,
-}
-
-impl Scene {
-    fn new(test: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("pgx-faults-{}-{test}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let cluster = Cluster::start(newest_major());
-        let scene = Self { cluster, folder };
-        scene.set_up();
-        scene
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn write(&self, name: &str, content: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::write(self.path(name), content).unwrap();
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    fn set_up(&self) {
-        let authority = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = params.self_signed(&authority).unwrap().pem();
-        let issuer = Issuer::new(params, authority);
-        let sign = || {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-            params.distinguished_name.push(DnType::CommonName, ROLE);
-            (
-                params.signed_by(&key, &issuer).unwrap().pem(),
-                key.serialize_pem(),
-            )
-        };
-        let cluster = &self.cluster;
-        let (certificate, key) = sign();
-        cluster.write_file("server.crt", &certificate);
-        cluster.write_file("server.key", &key);
-        cluster.write_file("ca.crt", &root);
-        cluster.set("ssl_ca_file", "ca.crt");
-        cluster.set("ssl", "on");
-        cluster.psql(&format!(
-            "create role {ROLE} login password 'f1rst-s3cret'; grant pg_monitor to {ROLE}"
-        ));
-        let rules = "hostssl all monitor 127.0.0.1/32 scram-sha-256 clientcert=verify-full\n\
-                     host all postgres 127.0.0.1/32 trust\nlocal all postgres trust\n";
-        cluster.write_file("pg_hba.conf", rules);
-        cluster.restart();
-
-        let (certificate, key) = sign();
-        self.write("client.crt", &certificate);
-        self.write("client.key", &key);
-        self.write("root.crt", &root);
-        let port = cluster.port();
-        let at = |name: &str| self.path(name).display().to_string();
-        self.write(
-            "url",
-            &format!(
-                "service=app sslmode=verify-full sslrootcert={} sslcert={} sslkey={} passfile={}\n",
-                at("root.crt"),
-                at("client.crt"),
-                at("client.key"),
-                at("pgpass")
-            ),
-        );
-        self.write(
-            "service.conf",
-            &format!("[app]\nhost=127.0.0.1\nport={port}\ndbname=postgres\nuser={ROLE}\n"),
-        );
-        self.write("pgpass", &format!("127.0.0.1:{port}:*:{ROLE}:f1rst-s3cret\n"));
-        self.write(
-            "app.yml",
-            "app:\n  query: SELECT 1 AS one\n  ttl: 0\n  metrics:\n    - one: { usage: GAUGE, description: One. }\n",
-        );
-        let (certificate, key) = sign();
-        self.write("web.crt", &certificate);
-        self.write("web.key", &key);
-        self.write(
-            "web.yml",
-            "http_server_config: { headers: { X-Frame-Options: deny } }\n",
-        );
-    }
-
-    fn builder(&self) -> Builder {
-        Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter"))
-            .env("PG_EXPORTER_URL_FILE", self.path("url"))
-            .env("PGSERVICEFILE", self.path("service.conf"))
-            .arg("-c")
-            .arg(self.path("app.yml"))
-            .arg("--web.config.file")
-            .arg(self.path("web.yml"))
-    }
-
-    fn start(&self) -> Exporter {
-        let exporter = self.builder().start();
-        wait_for_state(&exporter, State::Primary, SOON);
-        wait_for_page(&exporter, 1.0);
-        exporter
-    }
-
-    fn disconnect(&self) {
-        self.cluster.psql(&format!(
-            "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{ROLE}'"
-        ));
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        // What is left of it is in the system's temporary folder.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// A file system that never answers: the kernel waits for a daemon that is not there. Needs root; nobody else may mount.
-struct Hung {
-    folder: PathBuf,
-    device: Option<File>,
-}
-
-impl Hung {
-    fn over(folder: &Path) -> Option<Self> {
-        let device = File::options().read(true).write(true).open("/dev/fuse").ok()?;
-        let inherited = rustix::io::dup(&device).ok()?;
-        rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).ok()?;
-        let options = format!(
-            "fd={},rootmode=40000,user_id=0,group_id=0,allow_other",
-            inherited.as_raw_fd()
-        );
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-i", "-t", "fuse", "-o", &options, "hung"])
-            .arg(folder)
-            .process_group(0);
-        let is_mounted = mount.output().is_ok_and(|output| output.status.success());
-        is_mounted.then(|| Self {
-            folder: folder.to_owned(),
-            device: Some(device),
-        })
-    }
-}
-
-impl Drop for Hung {
-    fn drop(&mut self) {
-        // Without a mount there is nothing to be taken away.
-        let _ = Command::new("umount").arg("-l").arg(&self.folder).output();
-        self.device.take();
-    }
-}
 
 fn pipe(path: &Path) {
     fs::remove_file(path).unwrap();
@@ -224,7 +65,7 @@ fn assert_ends(exporter: &Exporter) {
 
 #[test]
 fn a_file_of_any_kind_that_becomes_a_pipe_freezes_nothing() {
-    let scene = Scene::new("pipes");
+    let scene = Scene::new();
     for name in KINDS.iter().filter(|name| !["web.crt", "web.key"].contains(name)) {
         let exporter = scene.start();
         let content = fs::read_to_string(scene.path(name)).unwrap();
@@ -247,15 +88,15 @@ fn a_file_of_any_kind_that_becomes_a_pipe_freezes_nothing() {
             assert!(told && ended.stderr.contains(name), "{name}: {}", ended.stderr);
         }
         fs::remove_file(scene.path(name)).unwrap();
-        scene.write(name, &content);
+        scene.folder.write_private(name, &content);
     }
 }
 
 /// The web server's own certificate: read anew each second while it hangs, and at the start.
 #[test]
 fn a_certificate_of_the_web_server_that_becomes_a_pipe_stays_in_force() {
-    let scene = Scene::new("web");
-    scene.write(
+    let scene = Scene::new();
+    scene.folder.write_private(
         "web.yml",
         "tls_server_config: { cert_file: web.crt, key_file: web.key }\n",
     );
@@ -272,16 +113,16 @@ fn a_certificate_of_the_web_server_that_becomes_a_pipe_stays_in_force() {
             ended.stderr
         );
         fs::remove_file(scene.path(name)).unwrap();
-        scene.write(name, &content);
+        scene.folder.write_private(name, &content);
     }
 }
 
 /// All of them at once, as when a mount hangs: what they held before serves on, new connections too.
 #[test]
 fn a_file_system_that_hangs_freezes_nothing() {
-    let scene = Scene::new("hung");
+    let scene = Scene::new();
     let exporter = scene.start();
-    let Some(hung) = Hung::over(&scene.folder) else {
+    let Some(hung) = Hung::over(scene.folder.path()) else {
         eprintln!("a_file_system_that_hangs_freezes_nothing: no mount here; the pipes stand in for it");
         return;
     };
@@ -309,8 +150,8 @@ fn a_file_system_that_hangs_freezes_nothing() {
 /// A start is an error within the connect timeout, and a little.
 #[test]
 fn a_file_system_that_hangs_at_the_start_is_an_error_in_time() {
-    let scene = Scene::new("start");
-    let Some(hung) = Hung::over(&scene.folder) else {
+    let scene = Scene::new();
+    let Some(hung) = Hung::over(scene.folder.path()) else {
         eprintln!("a_file_system_that_hangs_at_the_start_is_an_error_in_time: no mount here");
         return;
     };
@@ -335,9 +176,9 @@ fn a_file_system_that_hangs_at_the_start_is_an_error_in_time() {
 /// The mount is taken away: what is below it counts again.
 #[test]
 fn a_file_system_that_hung_is_read_again() {
-    let scene = Scene::new("healed");
+    let scene = Scene::new();
     let exporter = scene.start();
-    let Some(hung) = Hung::over(&scene.folder) else {
+    let Some(hung) = Hung::over(scene.folder.path()) else {
         eprintln!("a_file_system_that_hung_is_read_again: no mount here");
         return;
     };
@@ -347,7 +188,7 @@ fn a_file_system_that_hung_is_read_again() {
     scene
         .cluster
         .psql(&format!("alter role {ROLE} password 'sec0nd-s3cret'"));
-    scene.write(
+    scene.folder.write_private(
         "pgpass",
         &format!("127.0.0.1:{}:*:{ROLE}:sec0nd-s3cret\n", scene.cluster.port()),
     );
@@ -361,7 +202,7 @@ fn a_file_system_that_hung_is_read_again() {
 /// What stands in a folder of definitions and cannot be read is a mistake by its name; a lock of an editor is not.
 #[test]
 fn a_folder_of_definitions_names_what_cannot_be_read() {
-    let scene = Scene::new("folder");
+    let scene = Scene::new();
     let definitions = scene.path("definitions");
     fs::create_dir(&definitions).unwrap();
     fs::copy(scene.path("app.yml"), definitions.join("1.yml")).unwrap();

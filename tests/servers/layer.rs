@@ -1,24 +1,19 @@
 //! Run-time layers: files for `--config`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs, process};
+use std::path::PathBuf;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
+use pg_exporter_lab::Folder;
 
 /// A definition file, removed when dropped.
 #[derive(Debug)]
-pub struct Layer(PathBuf);
+pub struct Layer(Folder);
 
 impl Layer {
     /// A file with these definitions.
     pub fn new(yaml: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let layer = Self(env::temp_dir().join(format!("pg_exporter-servers-{}-{count}.yml", process::id())));
-        layer.write(yaml);
-        layer
+        Self(Folder::of(&[("layer.yml", yaml)]))
     }
 
     /// All shipped collectors with time enough for a busy machine; those of the list run though skipped by default.
@@ -28,17 +23,11 @@ impl Layer {
 
     /// Puts other definitions into the file.
     pub fn write(&self, yaml: &str) {
-        fs::write(&self.0, yaml).unwrap();
+        self.0.write("layer.yml", yaml);
     }
 
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Layer {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+    pub fn path(&self) -> PathBuf {
+        self.0.at("layer.yml")
     }
 }
 

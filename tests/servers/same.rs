@@ -1,37 +1,26 @@
 //! A collector compiled in and the same file read at run time give the same page.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
-use std::{env, fs, process};
 
-use pg_exporter_lab::{Exporter, Pgbouncer, newest_major, shared};
+use pg_exporter_lab::{Exporter, Folder, Pgbouncer, newest_major, shared};
 
 use crate::layer::{Layer, patience};
 use crate::scene::{SKIPPED, scene};
 use crate::support::exporter;
 
-/// A copy of the shipped definitions, with the tuning of the tests; removed when dropped.
-struct Copy(PathBuf);
-
-impl Copy {
-    fn new(name: &str, tuning: &str) -> Self {
-        let copy = Self(env::temp_dir().join(format!("pg_exporter-servers-{}-{name}", process::id())));
-        fs::create_dir(&copy.0).unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("collectors");
-        for entry in fs::read_dir(shipped).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_file() {
-                fs::copy(entry.path(), copy.0.join(entry.file_name())).unwrap();
-            }
+/// A copy of the shipped definitions, with the tuning of the tests.
+fn copy(tuning: &str) -> Folder {
+    let copy = Folder::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("collectors");
+    for entry in fs::read_dir(shipped).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
         }
-        fs::write(copy.0.join("9999-tuning.yml"), tuning).unwrap();
-        copy
     }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+    copy.write("9999-tuning.yml", tuning);
+    copy
 }
 
 #[test]
@@ -56,14 +45,14 @@ fn compiled_and_loaded_collectors_give_the_same_page() {
 /// `least` is how many series must have been compared with their values.
 fn compare(name: &str, url: &str, skipped: &[&str], least: usize) {
     let tuning = patience(skipped);
-    let (copy, layer) = (Copy::new(name, &tuning), Layer::new(&tuning));
+    let (copy, layer) = (copy(&tuning), Layer::new(&tuning));
     let start = |more: &[&str], config: &Path| {
         let builder = exporter(url)
             .args(["--disable-cache", "--disable-intro"])
             .args(more);
         builder.arg("--config").arg(config).start()
     };
-    let (compiled, loaded) = (start(&[], layer.path()), start(&["--no-builtin"], &copy.0));
+    let (compiled, loaded) = (start(&[], &layer.path()), start(&["--no-builtin"], copy.path()));
     let deadline = Instant::now() + Duration::from_secs(30);
     // Numbers change between two scrapes, and so do the waits of sessions: until no difference is left.
     loop {

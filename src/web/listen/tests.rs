@@ -4,7 +4,8 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+
+use pg_exporter_lab::Folder;
 
 use super::*;
 
@@ -18,27 +19,6 @@ fn address(listener: &Listener) -> SocketAddr {
 
 fn problem(text: &str) -> String {
     listen(text).unwrap_err().to_string()
-}
-
-/// A folder of a test's own, removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("pgx-listen-{}-{name}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]
@@ -108,9 +88,9 @@ fn link_local_addresses_have_a_zone() {
 
 #[test]
 fn a_unix_socket_has_its_permissions_and_goes_with_its_listener() {
-    let folder = Folder::new("mode");
+    let folder = Folder::new();
     for (option, mode) in [("", 0o660), ("?mode=666", 0o666), ("?mode=0600", 0o600)] {
-        let path = folder.path("socket");
+        let path = folder.at("socket");
         let listener = listen(&format!("unix:{}{option}", path.display())).unwrap();
         let found = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(found, mode, "{option}");
@@ -126,8 +106,8 @@ fn a_unix_socket_has_its_permissions_and_goes_with_its_listener() {
 
 #[test]
 fn a_stale_socket_is_replaced_and_a_live_one_never() {
-    let folder = Folder::new("stale");
-    let path = folder.path("socket");
+    let folder = Folder::new();
+    let path = folder.at("socket");
     let text = format!("unix:{}", path.display());
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "a killed owner leaves its file");
@@ -137,7 +117,7 @@ fn a_stale_socket_is_replaced_and_a_live_one_never() {
     assert!(UnixStream::connect(&path).is_ok(), "it serves on");
 
     // Somebody moves it away and takes its place: that one is not ours to remove.
-    fs::rename(&path, folder.path("moved")).unwrap();
+    fs::rename(&path, folder.at("moved")).unwrap();
     let other = UnixListener::bind(&path).unwrap();
     drop(first);
     assert!(UnixStream::connect(&path).is_ok());
@@ -146,8 +126,8 @@ fn a_stale_socket_is_replaced_and_a_live_one_never() {
 
 #[test]
 fn a_live_socket_with_a_full_queue_is_live() {
-    let folder = Folder::new("full");
-    let path = folder.path("socket");
+    let folder = Folder::new();
+    let path = folder.at("socket");
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
     socket.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
     socket.listen(0).unwrap();
@@ -162,8 +142,8 @@ fn a_live_socket_with_a_full_queue_is_live() {
 
 #[test]
 fn what_is_in_the_way_of_a_unix_socket() {
-    let folder = Folder::new("way");
-    let file = folder.path("file");
+    let folder = Folder::new();
+    let file = folder.at("file");
     fs::write(&file, "precious").unwrap();
     let text = format!("unix:{}", file.display());
     assert!(
@@ -172,7 +152,7 @@ fn what_is_in_the_way_of_a_unix_socket() {
         problem(&text)
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
-    let lost = problem(&format!("unix:{}/no/folder", folder.0.display()));
+    let lost = problem(&format!("unix:{}/no/folder", folder.path().display()));
     assert!(lost.contains("make the folder"), "{lost}");
     let long = problem(&format!("unix:/{}", "a".repeat(120)));
     assert!(long.contains("at most 107 bytes"), "{long}");

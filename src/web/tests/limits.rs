@@ -1,3 +1,5 @@
+//! How long one request, one answer and the end of the server may take.
+
 use super::*;
 
 const SHORT: Limits = Limits {
@@ -14,15 +16,6 @@ const SHORT: Limits = Limits {
     request: Duration::from_millis(600),
     farewell: Duration::from_millis(300),
 };
-
-/// Reads until the server closes; the bytes and what it took.
-async fn until_closed(stream: &mut TcpStream) -> (Vec<u8>, Duration) {
-    let started = Instant::now();
-    let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await;
-    assert!(read.is_ok(), "the server closes");
-    (bytes, started.elapsed())
-}
 
 fn about(time: Duration, expected: Duration) -> bool {
     time >= expected - Duration::from_millis(50) && time < expected + Duration::from_millis(400)
@@ -162,126 +155,6 @@ async fn a_client_that_does_not_read_is_cut_off() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn idle_clients_do_not_keep_a_probe_out() {
-    let server = Server::start_with(
-        Told::default(),
-        Limits {
-            connections: 4,
-            ..Limits::default()
-        },
-    );
-    let mut idle = Vec::new();
-    for _ in 0..50 {
-        idle.push(server.connect().await);
-    }
-    // While they have only begun, none is closed.
-    assert_eq!(server.get("/up").await.status, 200);
-    assert!(server.counted().contains("pg_exporter_http_connections 50\n"));
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    for _ in 0..20 {
-        assert_eq!(server.get("/up").await.status, 200);
-    }
-    let gauge = server
-        .counted()
-        .lines()
-        .find(|line| line.starts_with("pg_exporter_http_connections "))
-        .unwrap()
-        .to_owned();
-    let open: u32 = gauge.split(' ').nth(1).unwrap().parse().unwrap();
-    assert!(open <= 5, "{gauge}");
-}
-
-#[tokio::test(flavor = "local")]
-async fn above_the_cap_of_busy_connections_clients_are_told() {
-    let slow = Told {
-        page_time: Duration::from_secs(1),
-        ..Told::default()
-    };
-    let server = Server::start_with(
-        slow,
-        Limits {
-            connections: 3,
-            pages: 3,
-            ..Limits::default()
-        },
-    );
-    let scrapes = async {
-        tokio::join!(
-            server.get("/metrics"),
-            server.get("/metrics"),
-            server.get("/metrics")
-        )
-    };
-    let refused = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        server.get("/up").await
-    };
-    let (pages, refused) = tokio::join!(scrapes, refused);
-    assert_eq!((pages.0.status, pages.1.status, pages.2.status), (200, 200, 200));
-    assert_eq!((refused.status, refused.text()), (503, "too many connections\n"));
-    assert_eq!(refused.header("content-length"), Some("21"));
-    assert!(
-        server
-            .counted()
-            .contains("pg_exporter_http_connections_rejected_total 1\n")
-    );
-    assert_eq!(server.get("/up").await.status, 200);
-}
-
-#[tokio::test(flavor = "local")]
-async fn pages_that_take_their_time_keep_no_probe_out() {
-    let slow = Told {
-        page_time: Duration::from_secs(1),
-        ..Told::default()
-    };
-    let limits = Limits {
-        connections: 6,
-        pages: 3,
-        ..Limits::default()
-    };
-    let server = Server::start_with(slow, limits);
-    let page = async || server.get("/metrics").await.status;
-    let probes = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        for _ in 0..20 {
-            assert_eq!(server.get("/up").await.status, 200);
-        }
-    };
-    let (pages, ()) = tokio::join!(
-        async { tokio::join!(page(), page(), page(), page(), page()) },
-        probes
-    );
-    let mut pages = [pages.0, pages.1, pages.2, pages.3, pages.4];
-    pages.sort_unstable();
-    assert_eq!(pages, [200, 200, 200, 503, 503]);
-    assert_eq!(page().await, 200);
-}
-
-#[tokio::test(flavor = "local")]
-async fn clients_that_do_not_read_make_room_for_others() {
-    let page = vec![Bytes::from(vec![b'x'; 1 << 20]); 64];
-    let backend = Told {
-        page,
-        ..Told::default()
-    };
-    let limits = Limits {
-        connections: 4,
-        ..Limits::default()
-    };
-    let server = Server::start_with(backend, limits);
-    let mut deaf = Vec::new();
-    for _ in 0..12 {
-        let mut stream = server.connect().await;
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
-        deaf.push(stream);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    for _ in 0..10 {
-        assert_eq!(server.get("/up").await.status, 200);
-    }
-}
-
-#[tokio::test(flavor = "local")]
 async fn running_requests_end_before_the_server_does() {
     let mut server = Server::start(Told {
         page_time: Duration::from_millis(600),
@@ -366,50 +239,5 @@ async fn who_has_said_all_is_answered() {
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(text.matches("HTTP/1.").count(), answers, "{request:?}: {text:?}");
         assert!(text.contains("\r\n\r\n"), "{request:?}: {text:?}");
-    }
-}
-
-/// Pages that clients do not take have a bound together; health has none.
-#[tokio::test(flavor = "local")]
-async fn what_slow_readers_hold_has_a_bound_together() {
-    let limits = Limits {
-        held: 32 << 20,
-        write: Duration::from_secs(2),
-        ..Limits::default()
-    };
-    let backend = Told {
-        fresh: Some(10 << 20),
-        ..Told::default()
-    };
-    let server = Server::start_with(backend, limits);
-    let mut readers = Vec::new();
-    for _ in 0..64 {
-        let mut stream = server.connect().await;
-        stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            .await
-            .unwrap();
-        readers.push(stream);
-    }
-    // 32 MB are four such pages; the others are told to come again.
-    let mut statuses = Vec::new();
-    for stream in &mut readers {
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).await.unwrap();
-        statuses.push(String::from_utf8(head[9..].to_vec()).unwrap());
-    }
-    let served = statuses.iter().filter(|status| *status == "200").count();
-    assert!((4..=5).contains(&served), "{statuses:?}");
-    assert!(statuses.iter().all(|status| status == "200" || status == "503"));
-    let refused = server.get("/metrics").await;
-    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-    for path in ["/primary", "/up", "/liveness", "/read"] {
-        assert_eq!(server.get(path).await.status, 200, "{path}");
-    }
-    drop(readers);
-    let started = Instant::now();
-    while server.get("/metrics").await.status != 200 {
-        assert!(started.elapsed() < Duration::from_secs(20), "they are gone");
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::AtomicU32;
 
-use tokio::io::AsyncRead;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
@@ -130,15 +129,6 @@ fn get(path: &str) -> Vec<u8> {
 
 fn request(stream: u32, path: &str) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &get(path))
-}
-
-/// Reads until the server closes, in whichever way; the bytes and what it took.
-async fn until_closed(stream: &mut (impl AsyncRead + Unpin)) -> (Vec<u8>, Duration) {
-    let started = Instant::now();
-    let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await;
-    assert!(read.is_ok(), "the server closes");
-    (bytes, started.elapsed())
 }
 
 /// The kinds of the frames that came.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::{Exporter, Page};
+use pg_exporter_lab::{Exporter, Folder, Page};
 
 use super::corpus::{is_converted, is_lenient, is_refused, name};
 use super::meant::{is_own, normal};
 use super::scene::Scene;
 use super::{PATIENCE, as_loaded, corpus, families};
-use crate::support::{Directory, program};
+use crate::support::program;
 
 #[test]
 fn converted_files_give_the_same_on_10() {
@@ -126,14 +126,14 @@ fn mapped_metrics_and_durations_are_the_documented_numbers() {
             "{}?sslmode=disable",
             pg_exporter_lab::shared(major).url("postgres")
         );
-        let given = Directory::new(&[("queries.yaml", USAGES)]);
+        let given = Folder::of(&[("queries.yaml", USAGES)]);
         let ended = program(&url)
             .arg("convert")
             .arg(given.path().join("queries.yaml"))
             .run();
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
         assert_eq!(ended.stdout.matches("# DECIDE: ").count(), 3, "{}", ended.stdout);
-        let directory = Directory::new(&[("1.yml", &ended.stdout)]);
+        let directory = Folder::of(&[("1.yml", &ended.stdout)]);
         let checked = program(&url)
             .args(["--no-builtin", "check", "--strict"])
             .arg(directory.path())
@@ -248,7 +248,7 @@ fn the_compatible_layer_serves_the_names_of_postgres_exporter() {
     for major in pg_exporter_lab::majors_among(&[10, 14, 18]) {
         let scene = Scene::start(major);
         let text = std::fs::read_to_string("collectors/compat/postgres_exporter/defaults.yml").unwrap();
-        let directory = Directory::new(&[("defaults.yml", &text)]);
+        let directory = Folder::of(&[("defaults.yml", &text)]);
         let exporter = scene.exporter("compat", &directory);
         let more = match major {
             17.. => OF_CHECKPOINTER,
@@ -307,7 +307,7 @@ fn equal_to_the_server(scene: &Scene, page: &Page) {
     assert_eq!(microseconds, Some(start));
 }
 
-fn exporter_beside_the_compiled(scene: &Scene, directory: &Directory) -> String {
+fn exporter_beside_the_compiled(scene: &Scene, directory: &Folder) -> String {
     let url = format!("{}?sslmode=disable", scene.cluster().url("postgres"));
     let exporter = program(&url).arg("--config").arg(directory.path()).start();
     let page = exporter.scrape();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use pg_exporter_lab::{Cluster, Exporter, Pgbouncer, Session};
+use pg_exporter_lab::{Cluster, Exporter, Folder, Pgbouncer, Session};
 
-use crate::support::{Directory, program};
+use crate::support::program;
 
 pub struct Scene {
     // In the order in which they are dropped.
@@ -51,7 +51,7 @@ impl Scene {
     }
 
     /// An exporter of a file's collectors alone, on all databases, or on pgbouncer where the file says so.
-    pub fn exporter(&self, file: &str, directory: &Directory) -> Exporter {
+    pub fn exporter(&self, file: &str, directory: &Folder) -> Exporter {
         let url = if file.contains("pgbouncer") {
             self.bouncer.stats_url()
         } else {

@@ -1,6 +1,7 @@
 //! Files of a test's own.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,6 +28,20 @@ impl Folder {
         Self(path)
     }
 
+    /// A new one with these files.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    #[track_caller]
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let folder = Self::new();
+        for (name, content) in files {
+            folder.write(name, content);
+        }
+        folder
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -45,16 +60,44 @@ impl Folder {
     /// When it cannot be written.
     #[track_caller]
     pub fn write(&self, name: &str, content: &str) -> String {
+        self.write_for(name, content, 0o644)
+    }
+
+    /// The same that only its owner may read, as keys and password files must be.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[track_caller]
+    pub fn write_private(&self, name: &str, content: &str) -> String {
+        self.write_for(name, content, 0o600)
+    }
+
+    #[track_caller]
+    fn write_for(&self, name: &str, content: &str, mode: u32) -> String {
         let (path, fresh) = (self.at(name), self.at(&format!("{name}.new")));
         let write = || {
             path.parent().map_or(Ok(()), fs::create_dir_all)?;
             fs::write(&fresh, content)?;
+            fs::set_permissions(&fresh, fs::Permissions::from_mode(mode))?;
             fs::rename(&fresh, &path)
         };
         write()
             .context(|| format!("writing {}", path.display()))
             .or_fail();
         path.display().to_string()
+    }
+
+    /// Removes a file.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[track_caller]
+    pub fn remove(&self, name: &str) {
+        let path = self.at(name);
+        let removed = fs::remove_file(&path);
+        removed
+            .context(|| format!("removing {}", path.display()))
+            .or_fail();
     }
 }
 

@@ -1,11 +1,8 @@
 //! An exporter whose pages have something to show: several databases, some of odd names, and collectors that fail.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use pg_exporter_lab::{Cluster, Exporter, newest_major};
+use pg_exporter_lab::{Cluster, Exporter, Folder, newest_major};
 
 use crate::support::PROGRAM;
 
@@ -40,44 +37,16 @@ pub(super) fn server() -> &'static Cluster {
     })
 }
 
-/// A directory of definitions, gone when dropped.
-pub(super) struct Definitions(PathBuf);
-
-impl Definitions {
-    pub(super) fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pg_exporter-pages-{}-{count}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        let definitions = Self(path);
-        definitions.write("failing.yml", FAILING);
-        definitions
-    }
-
-    pub(super) fn write(&self, file: &str, text: &str) {
-        fs::write(self.0.join(file), text).unwrap();
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Definitions {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// An exporter that has scraped some times.
 pub(super) struct Scene {
     pub(super) exporter: Exporter,
-    pub(super) definitions: Definitions,
+    /// A directory of definitions.
+    pub(super) definitions: Folder,
 }
 
 impl Scene {
     pub(super) fn new() -> Self {
-        let definitions = Definitions::new();
+        let definitions = Folder::of(&[("failing.yml", FAILING)]);
         let exporter = Exporter::builder(PROGRAM)
             .url(&server().url("postgres"))
             .args(["--connect-timeout=10s", "--scrape-timeout=30s", "--config"])

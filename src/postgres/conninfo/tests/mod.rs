@@ -19,33 +19,10 @@ mod syntax;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+
+use pg_exporter_lab::Folder;
 
 use super::{ConnInfo, ConnInfoError, Environment, Host};
-
-/// A folder that vanishes with the value. Its path is short enough for a socket in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pgx-conninfo-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // Nobody is there to hear about what could not be removed.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Surroundings of a test's own: nothing of the real ones is seen.
 #[derive(Clone, Debug, Default)]

@@ -27,12 +27,12 @@ fn a_client_certificate_lets_its_user_in() {
     let authority = Authority::new("ca");
     let folder = Folder::new();
     let client = authority.sign("by_cert", &[]);
-    let cert = folder.write("client.crt", &client.certificate);
-    let key = folder.write("client.key", &client.key);
-    let encrypted = folder.write("encrypted.key", &encrypt(&client.key, "Hunter2"));
+    let cert = folder.write_private("client.crt", &client.certificate);
+    let key = folder.write_private("client.key", &client.key);
+    let encrypted = folder.write_private("encrypted.key", &encrypt(&client.key, "Hunter2"));
     let stranger = authority.sign("stranger", &[]);
-    let stranger_cert = folder.write("stranger.crt", &stranger.certificate);
-    let stranger_key = folder.write("stranger.key", &stranger.key);
+    let stranger_cert = folder.write_private("stranger.crt", &stranger.certificate);
+    let stranger_key = folder.write_private("stranger.key", &stranger.key);
     let server = authority.sign(HOST, &[HOST]);
     for major in releases() {
         let cluster = start(major, &server, &authority.certificate);

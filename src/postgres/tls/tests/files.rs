@@ -20,19 +20,19 @@ fn message(folder: &Folder, parameters: &str) -> String {
 fn client() -> (Folder, Pair) {
     let pair = Authority::new("ca").sign("client", &[]);
     let folder = Folder::new();
-    folder.write("client.crt", &pair.certificate);
+    folder.write_private("client.crt", &pair.certificate);
     (folder, pair)
 }
 
 #[test]
 fn root_certificates() {
     let (folder, pair) = client();
-    let empty = folder.write("empty.crt", "");
-    let broken = folder.write(
+    let empty = folder.write_private("empty.crt", "");
+    let broken = folder.write_private(
         "broken.crt",
         "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
     );
-    let key = folder.write("key.crt", &pair.key);
+    let key = folder.write_private("key.crt", &pair.key);
     for path in [empty, broken, key] {
         let found = message(&folder, &format!("sslrootcert={path}"));
         assert!(
@@ -64,7 +64,7 @@ fn keys() {
         ("empty.key", "", "empty.key holds no usable private key"),
     ];
     for (name, content, start) in cases {
-        let key = folder.write(name, content);
+        let key = folder.write_private(name, content);
         let found = message(&folder, &format!("sslcert={cert} sslkey={key}"));
         assert!(found.starts_with(start), "{found}");
     }
@@ -81,7 +81,7 @@ fn keys() {
 #[test]
 fn a_key_that_others_can_use_is_refused() {
     let (folder, pair) = client();
-    let key = folder.write("client.key", &pair.key);
+    let key = folder.write_private("client.key", &pair.key);
     let parameters = format!(
         "host=h sslcert={}/client.crt sslkey={key}",
         folder.path().display()
@@ -101,13 +101,13 @@ fn a_key_that_others_can_use_is_refused() {
 #[test]
 fn a_renewed_certificate_is_read_at_the_next_connect() {
     let (folder, pair) = client();
-    let key = folder.write("client.key", &pair.key);
+    let key = folder.write_private("client.key", &pair.key);
     let info = parse(&format!(
         "host=h sslcert={}/client.crt sslkey={key}",
         folder.path().display()
     ));
     assert!(connector(info.tls(), &info.hosts()[0], info.files()).is_ok());
-    folder.write(
+    folder.write_private(
         "client.crt",
         &Authority::new("ca").sign("client", &[]).certificate,
     );

@@ -13,13 +13,10 @@ mod modes;
 mod openssl;
 
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::{Cluster, majors_among};
+use pg_exporter_lab::{Cluster, Folder, majors_among};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::connector;
@@ -65,38 +62,6 @@ impl Environment for Nothing {
 
 fn parse(text: &str) -> ConnInfo {
     ConnInfo::parse(text, &Nothing).unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
-/// A folder that vanishes with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pgx-tls-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    /// Writes a file that nobody else can read, and returns its path.
-    fn write(&self, name: &str, content: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // Nobody is there to hear about what could not be removed.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// A server that shows this certificate and trusts clients of this authority.

@@ -30,9 +30,9 @@ const WRONG_NAME: Expected<'_> = Err("NotValidForName");
 fn a_mode_means_what_it_means_in_libpq() {
     let (authority, other) = (Authority::new("ca"), Authority::new("other"));
     let folder = Folder::new();
-    let ca = folder.write("ca.crt", &authority.certificate);
-    let other = folder.write("other.crt", &other.certificate);
-    let both = folder.write(
+    let ca = folder.write_private("ca.crt", &authority.certificate);
+    let other = folder.write_private("other.crt", &other.certificate);
+    let both = folder.write_private(
         "both.crt",
         &std::fs::read_to_string(&other)
             .map(|o| o + &authority.certificate)
@@ -122,7 +122,7 @@ fn a_mode_means_what_it_means_in_libpq() {
 fn certificates_that_libpq_accepts_are_accepted() {
     let authority = Authority::new("ca");
     let folder = Folder::new();
-    let ca = folder.write("ca.crt", &authority.certificate);
+    let ca = folder.write_private("ca.crt", &authority.certificate);
     for major in releases() {
         let cluster = start(major, &authority.sign(HOST, &[]), &authority.certificate);
         let check = |host: &str, parameters: &str, expected| check(&cluster, host, parameters, expected);
@@ -153,7 +153,7 @@ fn certificates_that_libpq_accepts_are_accepted() {
         );
 
         for server in [self_signed(HOST), version_one(HOST)] {
-            let itself = folder.write("itself.crt", &server.certificate);
+            let itself = folder.write_private("itself.crt", &server.certificate);
             show(&cluster, &server);
             check(HOST, "sslmode=require", TLS);
             check(HOST, &format!("sslmode=verify-ca sslrootcert={itself}"), TLS);
