@@ -11,10 +11,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::account::{account, clear_environment};
 use crate::error::{Context, Error, Result};
-use crate::process::Process;
+use crate::process::{Process, Signal, signal, working_in};
+use crate::wait::poll;
 
 /// A path longer than this leaves no room for a socket's name: the kernel allows 107 bytes in all.
 const LONGEST_PATH: usize = 80;
@@ -64,6 +66,40 @@ impl Sandbox {
         let path = self.folder.join(name);
         write_private(&path, content)?;
         Ok(path)
+    }
+
+    /// Stops what works in the folder and removes it, as the watchdog would, without its programs: a suite has hundreds of
+    /// fixtures. What is mounted, and the shared memory of a server that was killed, is left to the watchdog.
+    fn clear(&self) {
+        let lock = self.folder.join("data/postmaster.pid");
+        if is_mounted_in(&self.folder) {
+            return;
+        }
+        if lock.exists() {
+            self.end(Signal::QUIT);
+        }
+        if self.end(Signal::KILL) && !lock.exists() {
+            // What cannot be removed is the watchdog's.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    /// Whether nothing works in the folder any more, soon after a signal.
+    fn end(&self, how: Signal) -> bool {
+        let mut is_first = true;
+        let is_gone = || {
+            let workers = working_in(&self.folder);
+            for &pid in &workers {
+                // It may have gone meanwhile. One that is frozen hears nothing but the last.
+                if is_first || how == Signal::KILL {
+                    let _ = signal(pid, how);
+                }
+                let _ = signal(pid, Signal::CONT);
+            }
+            is_first = false;
+            workers.is_empty().then_some(())
+        };
+        poll(Duration::from_secs(5), is_gone).is_some()
     }
 }
 
@@ -116,8 +152,15 @@ fn make_folder() -> Result<PathBuf> {
     )))
 }
 
+fn is_mounted_in(folder: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let mut places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    places.any(|place| Path::new(place).starts_with(folder))
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        self.clear();
         drop(self.watchdog.stdin.take());
         // The watchdog is a child like others; how it ended interests nobody now.
         let _ = self.watchdog.wait();

@@ -14,7 +14,8 @@ pub(crate) fn instantiate(install: &Install, data: &Path) -> Result<()> {
     let template = template(install)?;
     run(account()?
         .command("cp")
-        .args(["-a", "--reflink=auto", "--"])
+        // A quarter of it is empty: holes take neither time nor memory.
+        .args(["-a", "--reflink=auto", "--sparse=always", "--"])
         .arg(template)
         .arg(data))
 }

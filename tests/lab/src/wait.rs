@@ -6,17 +6,24 @@ use std::time::{Duration, Instant};
 /// How long a server may take for something that usually takes well under a second; machines can be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks again every 10 ms until the answer is there, or the time is over: `None`.
+/// Between two questions: a tenth of what was waited, and no less or more than that. Who asks may start a process for it.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(50)];
+
+/// Asks again and again until the answer is there, or the time is over: `None`.
 pub(crate) fn poll<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + limit;
+    let begun = Instant::now();
+    let deadline = begun + limit;
     loop {
         if let Some(answer) = ask() {
             return Some(answer);
         }
-        if Instant::now() >= deadline {
+        let now = Instant::now();
+        if now >= deadline {
             return None;
         }
-        sleep(Duration::from_millis(10));
+        let pause = ((now - begun) / 10).clamp(PAUSES[0], PAUSES[1]);
+        // The last question is asked when the time is over, not later.
+        sleep(pause.min(deadline - now));
     }
 }
 
