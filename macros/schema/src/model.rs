@@ -60,6 +60,8 @@ pub struct Collector {
     pub max_series: u64,
     /// For how long after its execution the last good result is served in place of failures.
     pub max_stale: Duration,
+    /// Whether the rows that came before an error, such as the end of its time, are served as its result.
+    pub partial: bool,
     /// Its result's columns in the order of the definition.
     pub columns: List<Column>,
     /// Where it is defined.
@@ -243,6 +245,7 @@ impl Default for Collector {
             priority: 0,
             max_series: 0,
             max_stale: Duration::ZERO,
+            partial: false,
             columns: List::default(),
             origin: Origin::default(),
         }

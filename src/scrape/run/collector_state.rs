@@ -238,6 +238,15 @@ impl CollectorState {
         self.failures_in_a_row = 0;
     }
 
+    /// The execution that has just given samples ended with an error. Its result stands: what is missing in it has its turn when
+    /// the collector is due again: at the next scrape, if so.
+    pub fn cut_short(&mut self, failure: &Failure, is_due_again: bool) {
+        self.stats.failed(failure);
+        if is_due_again {
+            self.executed = None;
+        }
+    }
+
     /// A predicate said no.
     pub fn skipped(&mut self, start: Instant, took: Duration) {
         self.executed(start, Some(took));

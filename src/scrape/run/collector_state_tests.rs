@@ -153,3 +153,20 @@ async fn another_server_forgets_the_result() {
     assert!(state.key != before && state.is_due(start, true) && state.served(start).is_none());
     assert_eq!(state.stats.executions, 1, "counts stay");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_an_error_is_the_result() {
+    let mut state = state("  ttl: 10\n  partial: true\n");
+    let start = Instant::now();
+    state.succeeded(samples(), start, SECOND);
+    state.cut_short(&timeout(), false);
+    assert!(state.served(start).is_some() && !state.is_due(start + SECOND, true));
+    assert_eq!((state.stats.executions, state.stats.errors), (1, 1));
+    assert!(state.is_due(start + SECOND * 11, true));
+    // A run that ended too early for it says nothing about the next one.
+    advance(SECOND * 11).await;
+    let second = Instant::now();
+    state.succeeded(samples(), second, SECOND);
+    state.cut_short(&timeout(), true);
+    assert!(state.served(second).is_some() && state.is_due(second + SECOND, true));
+}

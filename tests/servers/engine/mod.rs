@@ -5,6 +5,7 @@ mod databases;
 mod failures;
 mod labels;
 mod limits;
+mod partial;
 mod predicates;
 mod results;
 mod schedule;

@@ -81,6 +81,11 @@ pub(crate) static KEYS: &[Key<Collector>] = &[
         "Seconds for which the last good result is served after failures.",
     ),
     Key::tunable(
+        "partial",
+        Takes::Boolean(field!(partial)),
+        "Whether rows that came before an error, such as the timeout, are served. For statements whose rows stand alone.",
+    ),
+    Key::tunable(
         "metrics",
         Takes::Columns(field!(columns)),
         "The columns of its result, each a map of one column to its properties. A definition needs them.",

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn every_key_that_is_set_is_there() {
         let text = "a: { query: SELECT 1 AS x, ttl: 10, timeout: -1, tags: [cluster, primary], settings: { work_mem: 4MB }, search_path: [a, b], \
-                    min_version: 140000, max_version: 180000, fatal: true, skip: true, priority: 7, max_series: 5, max_stale: 60, \
+                    min_version: 140000, max_version: 180000, fatal: true, skip: true, priority: 7, max_series: 5, max_stale: 60, partial: true, \
                     metrics: [ x: { usage: GAUGE, description: X } ] }";
         let outcome = crate::compile(&[crate::Source::new("a.yml", text)], crate::Strictness::Strict);
         let all = in_force(outcome.collectors.first().unwrap_or(&Collector::default()));
@@ -109,6 +109,7 @@ mod tests {
             "priority 7",
             "max_series 5",
             "max_stale 60s",
+            "partial true",
         ];
         assert_eq!(texts, expected);
         let tunable = KEYS.iter().filter(|key| key.is_tunable()).count();

@@ -52,6 +52,28 @@ pub(in crate::scrape) fn fail(
     });
 }
 
+/// An execution gave some rows and then an error: they are its result. `limit` is what the server allowed the statement.
+pub(in crate::scrape) fn cut_short(
+    database: &Database,
+    item: &Due,
+    failure: &Failure,
+    limit: Duration,
+    env: &Env<'_>,
+) {
+    let branch = &item.collector.branch;
+    // With all of its own time it would have come further.
+    let is_due_again = env.is_over() || Some(limit) != item.collector.timeout;
+    update(database, item, |one| {
+        let reason = failure.reason.word();
+        if one.stats.last_error.as_ref() == Some(failure) {
+            tracing::debug!(collector = %branch, database = %database.name, reason, "collector cut short again: {failure}");
+        } else {
+            tracing::warn!(collector = %branch, database = %database.name, reason, "collector cut short: {failure}");
+        }
+        one.cut_short(failure, is_due_again);
+    });
+}
+
 /// The session ended before the collector was done.
 pub(in crate::scrape) fn fail_unless_done(database: &Database, item: &Due, failure: &Failure, env: &Env<'_>) {
     let is_cut_short = env.is_over();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::due::{Due, update};
-use super::outcome::{fail, too_late};
+use super::outcome::{cut_short, fail, too_late};
 use pg_exporter_schema::Collector;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -181,21 +181,38 @@ const LARGE: usize = 1 << 20;
 /// What lets a large result be read: there is one of it.
 type Turn<'a> = Option<SemaphorePermit<'a>>;
 
+/// A statement's result.
+struct Received<'a> {
+    batch: Batch,
+    turn: Turn<'a>,
+    /// What the server said in the middle of it, if the rows before that are served all the same.
+    cut: Option<Failure>,
+}
+
 async fn receive<'a>(
     mut query: PendingQuery<'_>,
     item: &Due,
     reader: &Arc<TextReader>,
     env: &Env<'a>,
-) -> Result<(Batch, Turn<'a>), Failure> {
+) -> Result<Received<'a>, Failure> {
     let config = env.config;
-    let mut turn = None;
+    let (mut turn, mut cut) = (None, None);
     let mut rows = query.rows().await?;
     let mut decoder = item.decoder.clone();
     let mut batch = decoder
         .as_ref()
         .map(|decoder| decoder.batch())
         .unwrap_or_default();
-    while let Some(row) = rows.next().await? {
+    loop {
+        let row = match rows.next().await {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(failure) if item.collector.partial && !batch.is_empty() && is_of_statement(&failure) => {
+                cut = Some(failure);
+                break;
+            }
+            Err(failure) => return Err(failure),
+        };
         let decoder = match &decoder {
             Some(decoder) => decoder,
             None => {
@@ -215,7 +232,12 @@ async fn receive<'a>(
         let what = format!("the page would have {length} bytes of it, more than twice --max-result-bytes");
         return Err(Failure::new(Reason::TooLarge, what));
     }
-    Ok((batch, turn))
+    Ok(Received { batch, turn, cut })
+}
+
+/// Whether the server has ended the statement alone: the session is of use, and the rows before are right.
+fn is_of_statement(failure: &Failure) -> bool {
+    failure.sqlstate.is_some() && !matches!(failure.reason, Reason::Connection | Reason::TooLarge)
 }
 
 /// Room for the lines of a result, which take the place of the last ones.
@@ -245,17 +267,24 @@ fn first_row(item: &Due, row: &Row, reader: &Arc<TextReader>) -> Result<Decoder,
 fn record(
     database: &Database,
     item: &Due,
-    answer: Result<(Batch, Turn<'_>), Failure>,
+    answer: Result<Received<'_>, Failure>,
     limit: Duration,
     took: Duration,
     env: &Env<'_>,
 ) -> Ended {
-    let with_room = answer.and_then(|(batch, turn)| {
-        let lines = room_for_lines(database, item, &batch, env)?;
-        Ok((batch, turn, lines))
+    let with_room = answer.and_then(|received| {
+        let lines = room_for_lines(database, item, &received.batch, env)?;
+        Ok((received, lines))
     });
     match with_room {
-        Ok((batch, _turn, mut lines)) => {
+        Ok((
+            Received {
+                batch,
+                turn: _turn,
+                cut,
+            },
+            mut lines,
+        )) => {
             let mut samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
             lines.resize(samples.bytes.len(), usize::MAX);
             samples.share = Arc::new(lines);
@@ -276,6 +305,9 @@ fn record(
                     one.gaps = gaps;
                 }
             });
+            if let Some(failure) = cut {
+                cut_short(database, item, &failure, limit, env);
+            }
             Ended::Answered
         }
         Err(failure) => {
