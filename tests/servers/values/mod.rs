@@ -17,6 +17,7 @@ mod replication;
 mod settings;
 mod shop;
 mod site;
+mod sizes;
 mod slots;
 mod stand_ins;
 mod standby;

@@ -1,6 +1,5 @@
 //! Names that clash, and relations of other databases.
 
-use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter_lab::{Cluster, newest_major};
 
 use super::{some_majors, watch};
@@ -64,39 +63,5 @@ fn maintenance_in_another_database_is_shown_by_oid() {
             let oid = cluster.psql(&format!("select '{table}'::regclass::oid"));
             assert_eq!(label_values(&page, metric, "relname"), [oid], "{metric}");
         }
-    }
-}
-
-/// The statement of `pg_size`, run when a part of its time is over already: in a transaction of another statement, whose limit and whose
-/// beginning are its own.
-fn sizes_after(cluster: &Cluster, seconds: f64) -> Vec<(String, String)> {
-    let collector = COLLECTORS.iter().find(|collector| collector.branch == "pg_size");
-    let statement = &collector.unwrap().query;
-    let answer = cluster.psql(&format!(
-        "create or replace function pg_temp.after(seconds float8) returns table (name text, bytes int8) language plpgsql as
-         $f$ begin perform pg_sleep(seconds); return query {statement}; end $f$;
-         set statement_timeout = '5s';
-         select name || '=' || coalesce(bytes::text, 'none') from pg_temp.after({seconds})"
-    ));
-    let rows = answer.lines().filter_map(|line| line.split_once('='));
-    rows.map(|(name, bytes)| (name.to_owned(), bytes.to_owned()))
-        .collect()
-}
-
-#[test]
-fn databases_that_there_is_no_time_for_cost_their_own_sizes_alone() {
-    for major in some_majors(&[10, 14, 18]) {
-        let cluster = Cluster::start(major);
-        let is_known = |(_, bytes): &&(String, String)| bytes != "none";
-        let in_time = sizes_after(&cluster, 0.0);
-        assert_eq!(in_time.iter().filter(is_known).count(), 5, "{in_time:?}");
-        let late = sizes_after(&cluster, 4.2);
-        let known: Vec<_> = late
-            .iter()
-            .filter(is_known)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        assert_eq!(known, ["log", "wal"], "PostgreSQL {major}: {late:?}");
-        assert_eq!(late.len(), 5, "a database has its series all the same");
     }
 }
