@@ -192,6 +192,8 @@ impl Limits {
                 let path = self.role_path.as_deref().unwrap_or(search_path::SERVERS_DEFAULT);
                 Some(path.to_owned())
             }
+            // It is the session's own.
+            _ if self.kind == Kind::Postgres => None,
             _ => Some(search_path::SAFE.to_owned()),
         }
     }
@@ -270,6 +272,17 @@ mod tests {
             let end = limits.after(path).unwrap_or_default();
             assert!(end.starts_with("ROLLBACK"), "{end}");
         }
+        let shipped = pg_exporter_schema::Collector {
+            search_path: Vec::new().into(),
+            ..collector
+        };
+        let path = SearchPath::of(&shipped, false);
+        let text = Limits::new(Kind::Postgres, 180_000, false).before_on(path, Limit::Time(LIMIT));
+        let text = text.unwrap_or_default();
+        assert!(
+            text.ends_with(r#"; SET LOCAL "work_mem" = '64MB'"#),
+            "the path is the session's own: {text}"
+        );
         let plain = pg_exporter_schema::Collector::default();
         assert_eq!(SearchPath::of(&plain, true), SearchPath::Role);
         assert_eq!(SearchPath::of(&plain, false), SearchPath::Catalog);

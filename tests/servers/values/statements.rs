@@ -204,3 +204,64 @@ fn checks(major: u32) -> Vec<Check> {
         .map(|check| check.only("datname", "shop"))
         .collect()
 }
+
+/// 20,000 statements of 2,000 characters, executed five times each by a role that is no superuser: the nth reads the columns
+/// that are the bits of n.
+const MANY: &str = "
+    create role caller;
+    do $$
+    begin
+        execute 'create table wide (' || (select string_agg(format('c%s int', n), ', ') from generate_series(0, 14) n) || ')';
+        grant select on wide to caller;
+        set local role caller;
+        for n in 1..20000 loop
+            for round in 1..5 loop
+                execute format('select %s /* %s */ from wide',
+                    (select string_agg('c' || bit, ', ') from generate_series(0, 14) bit where n >> bit & 1 = 1), repeat('x', 2000));
+            end loop;
+        end loop;
+    end $$;";
+
+/// What is read of the extension goes through the server's memory, and none of it through files; what the server is set to is shown
+/// all the same.
+#[test]
+fn many_long_statements_need_no_temporary_files() {
+    for major in some_majors(&[13, 18]) {
+        let cluster = Cluster::builder(major)
+            .set("pg_stat_statements.max", "20000")
+            .set("pg_stat_statements.track", "all")
+            .set("work_mem", "3MB")
+            .start();
+        cluster.psql("create extension pg_stat_statements");
+        cluster.psql(MANY);
+        let tracked: u32 = cluster
+            .psql(
+                "set work_mem = '64MB'; select count(*) from pg_stat_statements(false) where calls > 4 and userid <> 10",
+            )
+            .parse()
+            .unwrap();
+        assert!(tracked > 18_000, "{tracked}");
+        let exporter = watch(&cluster, "postgres", &Layer::patient(&[]));
+        for _ in 0..3 {
+            let page = exporter.scrape();
+            assert_healthy(&exporter, &page);
+            let shown = page.all("pg_query_calls").count();
+            assert!((128..=256).contains(&shown), "{shown}");
+            assert_eq!(value(&page, "pg_setting_work_mem", &[]), f64::from(3 << 20));
+        }
+        drop(exporter);
+        // What a session has counted is there at its end at the latest.
+        cluster.wait_for(
+            "select count(*) from pg_stat_activity where application_name like 'pg_exporter%'",
+            "0",
+        );
+        let written = cluster.psql("select temp_files from pg_stat_database where datname = 'postgres'");
+        assert_eq!(written, "0", "PostgreSQL {major}");
+        // The proof that it would be seen.
+        cluster.psql("select count(*) from pg_stat_statements(false)");
+        cluster.wait_for(
+            "select temp_files > 0 from pg_stat_database where datname = 'postgres'",
+            "t",
+        );
+    }
+}
