@@ -7,7 +7,7 @@
 //! when nobody waited for it any more; who waits for a permit has it closed.
 //!
 //! The number of permits may change while they are used: more are there at once; where they become fewer, those that are held stay
-//! so, and are taken away when they are given back and the number is told again.
+//! so, and those that were given back are taken away before the next one is held.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -218,6 +218,8 @@ impl Permits {
         make_room: impl Fn() -> bool,
     ) -> Result<Permit, AllStuck> {
         let host = self.host(place);
+        // Of those that are too many some may have been given back.
+        host.resize(self.cap());
         let semaphores: &[&Arc<Semaphore>] = match purpose {
             Purpose::Scrape => &[&host.scrapes, &host.all],
             Purpose::Probe => &[&host.all],

@@ -80,7 +80,6 @@ async fn there_may_be_more_of_them_and_fewer_again() {
     permits.set_cap(4);
     assert_eq!(permits.held_by_scrapes(), 5, "what is held is held");
     held.truncate(1);
-    permits.set_cap(4);
     assert_eq!(permits.held_by_scrapes(), 1);
     held.push(scrape(&permits).await);
     assert!(scrape(&permits).now_or_never().is_none(), "two again");
