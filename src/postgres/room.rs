@@ -8,14 +8,14 @@ use super::permit::Permits;
 use super::session::Session;
 use crate::catalog::facts::Kind;
 
-/// What is ours where nobody says how many: of what others than superusers may have at most one in so many.
-const SHARE: u32 = 4;
-
-/// Of what nobody has at the moment at most one in so many.
+/// What is ours where nobody says how many: of what others leave free when they need the most, one in so many.
 const SHARE_OF_FREE: u32 = 2;
 
+/// At least so many are left free.
+const LEFT: u32 = 16;
+
 /// More are never taken without being told so: each is a process on the server.
-const MOST: u32 = 256;
+const MOST: u32 = 512;
 
 /// The first version of which this is asked.
 const VERSION: u32 = 100_000;
@@ -69,12 +69,17 @@ impl Room {
         permits.of_probe() + 1
     }
 
-    /// Our share, of which `ours` are open: at least `least`, and no more than are needed.
+    /// How many of those that are there are others', where `ours` are open.
     #[must_use]
-    pub fn share(&self, ours: usize, least: usize, needed: usize) -> usize {
-        let ours = u32::try_from(ours).unwrap_or(u32::MAX);
-        let free = self.usable.saturating_sub(self.taken.saturating_sub(ours));
-        let share = (self.usable / SHARE).min(free / SHARE_OF_FREE).min(MOST);
+    pub fn others(&self, ours: usize) -> u32 {
+        self.taken.saturating_sub(u32::try_from(ours).unwrap_or(u32::MAX))
+    }
+
+    /// Our share beside so many of others: at least `least`, and no more than are needed.
+    #[must_use]
+    pub fn share(&self, others: u32, least: usize, needed: usize) -> usize {
+        let free = self.usable.saturating_sub(others);
+        let share = (free / SHARE_OF_FREE).min(free.saturating_sub(LEFT)).min(MOST);
         let share = share.min(self.of_role.unwrap_or(MOST));
         usize::try_from(share).unwrap_or(least).min(needed).max(least)
     }
@@ -91,27 +96,27 @@ mod tests {
     };
 
     #[test]
-    fn a_quarter_is_ours_and_half_of_what_is_free() {
-        assert_eq!(ROOMY.share(8, 8, 500), 24);
-        let busy = Room { taken: 80, ..ROOMY };
-        assert_eq!(busy.share(8, 8, 500), 12, "25 are not taken by others");
-        let full = Room { taken: 97, ..ROOMY };
-        assert_eq!(full.share(8, 8, 500), 8, "never less than without asking");
+    fn half_of_what_others_leave_is_ours() {
+        assert_eq!(ROOMY.others(8), 12);
+        assert_eq!(ROOMY.share(12, 8, 500), 42, "85 are not taken by others");
+        assert_eq!(ROOMY.share(57, 8, 500), 20, "40 are not");
+        assert_eq!(ROOMY.share(72, 8, 500), 9, "of 25 sixteen stay free");
+        assert_eq!(ROOMY.share(97, 8, 500), 8, "never less than without asking");
         let huge = Room {
             usable: 10_000,
             ..ROOMY
         };
-        assert_eq!(huge.share(8, 8, 2_000), 256);
+        assert_eq!(huge.share(12, 8, 2_000), 512);
     }
 
     #[test]
     fn no_more_than_are_needed_or_the_role_may_have() {
-        assert_eq!(ROOMY.share(8, 8, 13), 13);
-        assert_eq!(ROOMY.share(8, 8, 3), 8);
+        assert_eq!(ROOMY.share(12, 8, 13), 13);
+        assert_eq!(ROOMY.share(12, 8, 3), 8);
         let limited = Room {
             of_role: Some(10),
             ..ROOMY
         };
-        assert_eq!(limited.share(8, 8, 500), 10);
+        assert_eq!(limited.share(12, 8, 500), 10);
     }
 }

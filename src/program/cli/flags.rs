@@ -115,7 +115,7 @@ pub struct Flags {
     pub parallel: Option<String>,
 
     /// Connections to the server, all together, the health probe's included; not given, more where it has more databases and room:
-    /// up to a quarter of its max_connections
+    /// up to half of those that others leave free
     /// [env: PG_EXPORTER_MAX_CONNECTIONS] [default: 8]
     #[arg(long, value_name = "N")]
     pub max_connections: Option<String>,

@@ -11,8 +11,12 @@ use super::databases::Databases;
 use crate::postgres::pool::Pool;
 use crate::postgres::room::Room;
 
-/// How often the server is asked for its room.
-const PAUSE: Duration = Duration::from_secs(60);
+/// How often the server is asked for its room: what others take shows so soon.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// For how long it is remembered at least, and for twice that at most, how many connections others had: an application that is
+/// started again finds room for all that it had, and one that works at night is not forgotten by day.
+const MEMORY: Duration = Duration::from_secs(12 * 3600);
 
 /// What it may take.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -23,6 +27,36 @@ pub(in crate::scrape) struct Share {
     /// What is ours in any case.
     least: usize,
     asked: Cell<Option<Instant>>,
+    others: Cell<Others>,
+}
+
+/// How many connections others had at most: of late, and in the time before.
+#[derive(Clone, Copy, Debug)]
+struct Others {
+    since: Instant,
+    most: u32,
+    before: u32,
+}
+
+impl Others {
+    /// As seen now.
+    fn seen(self, others: u32, now: Instant) -> Self {
+        if now.saturating_duration_since(self.since) < MEMORY {
+            return Self {
+                most: self.most.max(others),
+                ..self
+            };
+        }
+        Self {
+            since: now,
+            most: others,
+            before: self.most,
+        }
+    }
+
+    fn most(self) -> u32 {
+        self.most.max(self.before)
+    }
 }
 
 impl Share {
@@ -31,6 +65,11 @@ impl Share {
         Self {
             least,
             asked: Cell::default(),
+            others: Cell::new(Others {
+                since: Instant::now(),
+                most: 0,
+                before: 0,
+            }),
         }
     }
 
@@ -50,7 +89,12 @@ impl Share {
         match Room::read(&mut session, LIMIT).await {
             Ok(room) => {
                 pool.put(&databases.main.name, session, false);
-                let share = room.map(|room| room.share(pool.open(), self.least, needed));
+                let share = room.map(|room| {
+                    // Those of the health probe count as others'.
+                    let others = self.others.get().seen(room.others(pool.open()), now);
+                    self.others.set(others);
+                    room.share(others.most(), self.least, needed)
+                });
                 if let Some(share) = share.filter(|share| *share != pool.permits().cap()) {
                     tracing::info!(
                         connections = share,
@@ -68,6 +112,34 @@ impl Share {
                     session.abandon();
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_had_is_remembered_for_a_day() {
+        let start = Instant::now();
+        let hour = Duration::from_secs(3600);
+        let mut others = Others {
+            since: start,
+            most: 0,
+            before: 0,
+        };
+        let seen = [
+            (0, 80, 80),
+            (1, 3, 80),
+            (13, 5, 80),
+            (24, 4, 80),
+            (26, 4, 5),
+            (40, 4, 4),
+        ];
+        for (hours, now, most) in seen {
+            others = others.seen(now, start + hour * hours);
+            assert_eq!(others.most(), most, "after {hours} hours");
         }
     }
 }

@@ -81,7 +81,7 @@ fn more_databases_have_more_connections_where_the_server_has_room() {
         assert_eq!(label_values(&own.scrape(), "named_one", "datname").len(), 21);
     }
     assert_eq!(opened(&cluster) - before, 0, "each database keeps its session");
-    // A quarter of 97, which the server has for others than superusers.
+    // One for each database, two for the health probe, one for a run beside the one that is on.
     assert!((21..=24).contains(&there()), "{}", there());
 }
 
@@ -115,6 +115,33 @@ fn a_server_without_room_is_asked_for_no_more_than_eight() {
         let there: u32 = cluster.psql(OURS).parse().unwrap();
         assert!(there <= 8, "{there}");
     }
+}
+
+/// What others have had they find again, and what they take now they are given.
+#[test]
+fn what_others_need_is_left_to_them() {
+    let (cluster, _) = of_twenty();
+    let own = Own::with(&cluster, "postgres", NAMED, &[]);
+    let there = || {
+        own.scrape();
+        cluster.psql(OURS).parse::<usize>().unwrap()
+    };
+    there();
+    pg_exporter_lab::wait_until("a connection for each database", crate::support::PATIENCE, || {
+        there() > 20
+    });
+    // Of 97, and one that asks: 32 are free, of which 16 are left free.
+    let others: Vec<_> = (0..64).map(|_| cluster.session("postgres")).collect();
+    let few = || (1..=16).contains(&there());
+    pg_exporter_lab::wait_until("fewer connections", crate::support::PATIENCE, few);
+    assert_eq!(label_values(&own.scrape(), "named_one", "datname").len(), 21);
+    drop(others);
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < std::time::Duration::from_secs(20) {
+        assert!(few(), "those who have left come back");
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    assert_eq!(label_values(&own.scrape(), "named_one", "datname").len(), 21);
 }
 
 #[test]

@@ -171,7 +171,9 @@ async fn connections(
     let (cap, besides) = (endpoint.permits().cap(), Room::besides(endpoint.permits()));
     let room = Room::read(session, Duration::from_secs(1)).await.ok().flatten();
     let most = match room {
-        Some(room) if !setup.settings.max_connections_given => room.share(0, cap, databases + besides),
+        Some(room) if !setup.settings.max_connections_given => {
+            room.share(room.others(0), cap, databases + besides)
+        }
         _ => cap,
     };
     Some(Connections {
