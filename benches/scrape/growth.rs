@@ -58,7 +58,7 @@ fn databases(options: &Options) -> Result<()> {
         "oldest result s",
         "peak RSS MiB",
     ]);
-    let server = Server::schemas(options.major, TABLES);
+    let server = Server::schemas(options.major, TABLES, options.max_connections);
     for count in &options.databases {
         eprintln!("{count} databases");
         server.grow(*count)?;

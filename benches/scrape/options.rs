@@ -91,6 +91,10 @@ pub struct Options {
     )]
     pub databases: Vec<usize>,
 
+    /// max_connections of the server whose growth with databases is measured
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub max_connections: u32,
+
     /// Directory of the definitions whose costs are printed
     #[arg(long, value_name = "PATH", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/collectors"))]
     pub collectors: PathBuf,

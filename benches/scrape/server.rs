@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _, stdin};
 use std::process::{Command, Stdio};
 
+use pg_exporter_lab::cluster::Builder;
 use pg_exporter_lab::{Cluster, tool};
 
 use crate::Result;
@@ -98,8 +99,10 @@ impl Server {
     }
 
     /// A server with so many databases that hold tables and no rows; [`grow`](Self::grow) makes more.
-    pub fn schemas(major: u32, tables: usize) -> Self {
-        let cluster = start(major);
+    pub fn schemas(major: u32, tables: usize, max_connections: u32) -> Self {
+        let cluster = builder(major)
+            .set("max_connections", &max_connections.to_string())
+            .start();
         cluster.create_database("schema1");
         let sql: String = (1..=tables)
             .map(|table| format!("create table t{table} (id bigserial primary key, note text);\n"))
@@ -172,13 +175,16 @@ pub fn hold(large: &Server, empty: &Server) -> Result<()> {
 }
 
 fn start(major: u32) -> Cluster {
+    builder(major).start()
+}
+
+fn builder(major: u32) -> Builder {
     Cluster::builder(major)
         .set("shared_buffers", "128MB")
         // What it does by itself would be counted as the cost of a scrape.
         .set("autovacuum", "off")
         .set("checkpoint_timeout", "1h")
         .set("bgwriter_lru_maxpages", "0")
-        .start()
 }
 
 fn definitions() -> String {
