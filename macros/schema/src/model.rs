@@ -34,6 +34,9 @@ pub struct Collector {
     pub desc: Text,
     /// One SQL statement, or one pgbouncer admin command.
     pub query: Text,
+    /// Functions of `pg_catalog` that the statement can do without: where the role may not execute one, NULL stands for its
+    /// value, and no row for its rows.
+    pub optional: List<Text>,
     /// Statements that must all return one true before [`query`](Self::query) is run.
     pub predicates: List<Predicate>,
     /// Where it is installed; all must pass.
@@ -232,6 +235,7 @@ impl Default for Collector {
             name: "".into(),
             desc: "".into(),
             query: "".into(),
+            optional: List::default(),
             predicates: List::default(),
             tags: List::default(),
             ttl: Duration::ZERO,

@@ -16,6 +16,11 @@ pub(crate) static KEYS: &[Key<Collector>] = &[
         "One SQL statement, or one pgbouncer command.",
     ),
     Key::fixed(
+        "optional",
+        Takes::Functions(field!(optional)),
+        "Functions of `pg_catalog` that the query can do without. Where the role may not execute one, NULL stands for its value and no row for its rows.",
+    ),
+    Key::fixed(
         "predicate_queries",
         Takes::Predicates(field!(predicates)),
         "All must return one true before the query is run.",

@@ -44,6 +44,8 @@ pub(crate) enum Takes<T: 'static> {
     Tags(Field<T, List<Tag>>),
     /// Names of schemas.
     Schemas(Field<T, List<Text>>),
+    /// Names of functions.
+    Functions(Field<T, List<Text>>),
     /// Settings of the server and their values.
     Settings(Field<T, List<Setting>>),
     /// Seconds, not negative.
@@ -151,7 +153,9 @@ impl<T> Key<T> {
             }
             Takes::Suffix | Takes::Metric => Value::Nothing,
             Takes::Tags(field) => Value::Words((field.get)(it).iter().map(ToString::to_string).collect()),
-            Takes::Schemas(field) => Value::Words((field.get)(it).iter().map(ToString::to_string).collect()),
+            Takes::Schemas(field) | Takes::Functions(field) => {
+                Value::Words((field.get)(it).iter().map(ToString::to_string).collect())
+            }
             Takes::Settings(field) => Value::Settings((field.get)(it)),
             Takes::Seconds(field) => seconds((field.get)(it)),
             Takes::Timeout(field) => (field.get)(it).as_ref().map_or(Value::Whole(-1), seconds),
@@ -186,7 +190,7 @@ impl<T> Takes<T> {
             Self::Suffix | Self::Metric => return None,
             Self::Text(field) | Self::Prefix(field) | Self::Statement(field) => field.name,
             Self::Tags(field) => field.name,
-            Self::Schemas(field) => field.name,
+            Self::Schemas(field) | Self::Functions(field) => field.name,
             Self::Settings(field) => field.name,
             Self::Seconds(field) => field.name,
             Self::Timeout(field) => field.name,

@@ -129,7 +129,7 @@ fn pair<T>(
         }
         Takes::Boolean(_) => Written::Boolean(boolean(node, word, report)?.value),
         Takes::Usage(_) => Written::Usage(usage_of(node, report)?),
-        Takes::Tags(_) => Written::Words(each(node, word, report, string)),
+        Takes::Tags(_) | Takes::Functions(_) => Written::Words(each(node, word, report, string)),
         Takes::Schemas(_) => Written::Words(schemas(node, word, report)),
         Takes::Settings(_) => Written::Assignments(assignments(node, word, report)),
         Takes::Bounds(_) => {

@@ -54,7 +54,7 @@ fn field<T>(key: &Key<T>, it: &T) -> Option<TokenStream> {
             quote!(Borrowed(#text))
         }
         Takes::Tags(field) => list("Tag", (field.get)(it).iter().map(tag)),
-        Takes::Schemas(field) => texts((field.get)(it)),
+        Takes::Schemas(field) | Takes::Functions(field) => texts((field.get)(it)),
         Takes::Settings(field) => list("Setting", (field.get)(it).iter().map(setting)),
         Takes::Seconds(field) => duration((field.get)(it)),
         Takes::Timeout(field) => option((field.get)(it).as_ref().map(duration)),

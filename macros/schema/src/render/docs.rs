@@ -39,6 +39,7 @@ fn takes<T>(takes: &Takes<T>) -> String {
         Takes::Statement(_) => "statement".to_owned(),
         Takes::Tags(_) => "list of tags, below".to_owned(),
         Takes::Schemas(_) => "list of names, or text with commas".to_owned(),
+        Takes::Functions(_) => "list of names".to_owned(),
         Takes::Settings(_) => "map of names to values".to_owned(),
         Takes::Seconds(_) | Takes::Timeout(_) => "seconds".to_owned(),
         Takes::Version(_) => "`server_version_num`".to_owned(),

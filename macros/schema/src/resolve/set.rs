@@ -41,7 +41,10 @@ pub(crate) fn set<T: Default>(pair: &Pair<T>, it: &mut T, context: Context<'_>, 
             *(field.edit)(it) = tags::resolve(words, report).into();
         }
         (Takes::Schemas(field), Written::Words(words)) => {
-            *(field.edit)(it) = schemas(words, key, report);
+            *(field.edit)(it) = names(words, (key, "a schema"), |name| !name.contains('\0'), report);
+        }
+        (Takes::Functions(field), Written::Words(words)) => {
+            *(field.edit)(it) = names(words, (key, "a function of pg_catalog"), is_plain, report);
         }
         (Takes::Settings(field), Written::Assignments(list)) => {
             *(field.edit)(it) = list
@@ -93,21 +96,32 @@ pub(crate) fn set<T: Default>(pair: &Pair<T>, it: &mut T, context: Context<'_>, 
     }
 }
 
-/// Names of schemas, each once.
-fn schemas(words: &[At<String>], key: &str, report: &mut FileReport<'_>) -> List<Text> {
+/// Names, each once.
+fn names(
+    words: &[At<String>],
+    (key, what): (&str, &str),
+    is_one: fn(&str) -> bool,
+    report: &mut FileReport<'_>,
+) -> List<Text> {
     let mut list: Vec<Text> = Vec::with_capacity(words.len());
     for word in words {
         let name = word.value.trim();
-        if name.is_empty() || name.contains('\0') {
+        if name.is_empty() || !is_one(name) {
             report.error(
                 word.position,
-                format!("`{key}` holds no name of a schema here; write one, or remove it"),
+                format!("`{key}` holds no name of {what} here; write one, or remove it"),
             );
         } else if !list.iter().any(|one| one == name) {
             list.push(name.to_owned().into());
         }
     }
     list.into()
+}
+
+/// Whether it is a name that needs no quotes and has no schema.
+fn is_plain(name: &str) -> bool {
+    let is_of_it = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    name.chars().all(is_of_it)
 }
 
 /// Seconds that may not be negative.

@@ -6,3 +6,4 @@ pub(crate) mod judge;
 pub(crate) mod mentions;
 pub(crate) mod prelude;
 pub(crate) mod scan;
+pub(crate) mod without;

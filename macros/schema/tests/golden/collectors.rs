@@ -15,6 +15,7 @@
     name = "shop_orders",
     desc = "Orders by state, for [people] & <machines>",
     query = "SELECT state, \"type\", count(*) AS open, sum(ms) AS spent, max(age) AS age, 'it''s \"quoted\" \\ $1;' AS spare\nFROM orders -- see http://example.com\nGROUP BY 1, 2",
+    optional = ["pg_ls_waldir" , "pg_conf_load_time"],
     predicate (name = "has_orders" , predicate_query = "SELECT to_regclass('orders') IS NOT NULL" , ttl = 60.0),
     predicate (name = "" , predicate_query = "SELECT true" , ttl = 0.0),
     tags = ["cluster" , "primary" , "extension:citus" , "schema:shop" , "dbname:shop" , "username:mon" , "not:slow" , "special"],

@@ -40,6 +40,10 @@ pub(crate) fn takes<T>(takes: &Takes<T>) -> Value {
             "pattern": "^\\s*[^\\s,][^,]*(,\\s*[^\\s,][^,]*)*$",
             "items": { "type": ["string", "number"], "pattern": "\\S" },
         }),
+        Takes::Functions(_) => json!({
+            "type": ["array", "null"],
+            "items": { "type": "string", "pattern": "^\\s*[a-z0-9_]+\\s*$" },
+        }),
         Takes::Settings(_) => json!({
             "type": ["object", "null"],
             "propertyNames": { "pattern": SETTING },
