@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 
+use pg_exporter_schema::is_in_quotes;
+
 use super::facts::Facts;
 
 const OPENING: &str = "@extschema:";
 
-/// Characters that could end the quotes around a name. PostgreSQL refuses them here, too.
+/// Characters that could end the quotes around a text in which the placeholder stands. PostgreSQL's scripts refuse them everywhere.
 const UNQUOTABLE: [char; 4] = ['"', '\'', '$', '\\'];
 
 /// Why a statement cannot be completed.
@@ -17,7 +19,7 @@ const UNQUOTABLE: [char; 4] = ['"', '\'', '$', '\\'];
 pub enum Unknown<'a> {
     /// The extension is not installed.
     Extension(&'a str),
-    /// The name of the extension's schema cannot be quoted safely wherever it may stand.
+    /// The name of the extension's schema cannot be quoted safely where it would stand, within a text.
     Unquotable(&'a str),
 }
 
@@ -26,6 +28,8 @@ struct Placeholder<'a> {
     start: usize,
     end: usize,
     name: &'a str,
+    /// Whether it stands within quotes.
+    is_quoted: bool,
 }
 
 /// The extensions that a statement names so.
@@ -42,7 +46,7 @@ pub fn replaced<'a>(sql: &'a str, facts: &Facts) -> Result<Cow<'a, str>, Unknown
     let mut done = 0;
     for placeholder in placeholders(sql) {
         text.push_str(sql.get(done..placeholder.start).unwrap_or_default());
-        text.push_str(&quoted_schema(placeholder.name, facts)?);
+        text.push_str(&quoted_schema(&placeholder, facts)?);
         done = placeholder.end;
     }
     if done == 0 {
@@ -60,7 +64,7 @@ pub fn position_in_definition(sql: &str, facts: &Facts, position: u32) -> u32 {
     let mut position = position;
     for placeholder in placeholders(sql) {
         let start = count(sql.get(..placeholder.start).unwrap_or_default()) + 1;
-        let Ok(schema) = quoted_schema(placeholder.name, facts) else {
+        let Ok(schema) = quoted_schema(&placeholder, facts) else {
             break;
         };
         if position < start {
@@ -78,12 +82,13 @@ pub fn position_in_definition(sql: &str, facts: &Facts, position: u32) -> u32 {
     position
 }
 
-fn quoted_schema<'a>(name: &'a str, facts: &Facts) -> Result<String, Unknown<'a>> {
+fn quoted_schema<'a>(placeholder: &Placeholder<'a>, facts: &Facts) -> Result<String, Unknown<'a>> {
+    let name = placeholder.name;
     let extension = facts.extensions.get(name).ok_or(Unknown::Extension(name))?;
-    if extension.schema.contains(UNQUOTABLE) {
+    if placeholder.is_quoted && extension.schema.contains(UNQUOTABLE) {
         return Err(Unknown::Unquotable(name));
     }
-    Ok(format!("\"{}\"", extension.schema))
+    Ok(format!("\"{}\"", extension.schema.replace('"', "\"\"")))
 }
 
 fn placeholders(sql: &str) -> impl Iterator<Item = Placeholder<'_>> {
@@ -99,7 +104,12 @@ fn placeholders(sql: &str) -> impl Iterator<Item = Placeholder<'_>> {
             let (name, closing) = rest.split_at(length);
             if !name.is_empty() && closing.starts_with('@') {
                 at = name_at + length + 1;
-                return Some(Placeholder { start, end: at, name });
+                return Some(Placeholder {
+                    start,
+                    end: at,
+                    name,
+                    is_quoted: is_in_quotes(sql, start),
+                });
             }
         }
     })
@@ -152,9 +162,20 @@ mod tests {
     fn what_is_not_known_is_told() {
         let facts = facts(&[("a", "quo\"te"), ("b", "it's"), ("c", "$1")]);
         assert_eq!(replaced("@extschema:x@.t", &facts), Err(Unknown::Extension("x")));
-        for name in ["a", "b", "c"] {
+        for (name, quoted) in [("a", "\"quo\"\"te\".t"), ("b", "\"it's\".t"), ("c", "\"$1\".t")] {
             let sql = format!("@extschema:{name}@.t");
-            assert_eq!(replaced(&sql, &facts), Err(Unknown::Unquotable(name)));
+            assert_eq!(replaced(&sql, &facts).as_deref(), Ok(quoted));
+            for within in [
+                format!("to_regclass('{sql}')"),
+                format!("$q${sql}$q$"),
+                format!("\"{sql}\""),
+            ] {
+                assert_eq!(
+                    replaced(&within, &facts),
+                    Err(Unknown::Unquotable(name)),
+                    "{within}"
+                );
+            }
         }
     }
 

@@ -265,7 +265,7 @@ impl fmt::Display for Why {
             }
             Self::ExtensionSchema(name) => write!(
                 f,
-                "extension {name} is in a schema whose name has a quote, a dollar sign or a backslash"
+                "extension {name} is in a schema whose name has a quote, a dollar sign or a backslash, and a text of the statement names it"
             ),
             Self::Schema(name, database) => write!(f, "schema {name} does not exist in {database}"),
             Self::Database(name) => write!(f, "database {name} only"),

@@ -54,6 +54,7 @@ pub use resolve::exact::inexact;
 pub use resolve::layer::{Outcome, compile, compile_node, layer};
 pub use resolve::names::shortest;
 pub use sql::mentions::{Mention, mentions};
+pub use sql::scan::is_in_quotes;
 pub use sql::without::without_calls;
 pub use targets::found::{Given, Keys, Placed};
 pub use targets::keys::{Stands, TARGET_KEYS, Takes, TargetKey};

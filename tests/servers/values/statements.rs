@@ -92,8 +92,8 @@ fn the_extension_may_be_of_any_version_and_in_any_schema() {
         let cluster = Cluster::start(major);
         cluster.create_database("shop");
         cluster.psql(
-            "create schema \"My extensions\"; create role anna login; grant pg_monitor to anna;
-             create extension pg_stat_statements schema \"My extensions\" version '1.4'",
+            "create schema \"My.ext\"\"ensions $1 it's\"; create role anna login; grant pg_monitor to anna;
+             create extension pg_stat_statements schema \"My.ext\"\"ensions $1 it's\" version '1.4'",
         );
         cluster.psql_in(
             "shop",

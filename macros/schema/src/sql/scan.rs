@@ -57,6 +57,16 @@ pub(crate) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
+/// Whether that byte of a statement stands within quotes of whatever kind.
+#[must_use]
+pub fn is_in_quotes(sql: &str, at: usize) -> bool {
+    let length = |kind| match kind {
+        Kind::Name(text) | Kind::Text(text) => text.len(),
+        _ => 0,
+    };
+    tokens(sql).any(|token| token.offset < at && at < token.offset + length(token.kind))
+}
+
 /// Length and kind of what a text begins with; no kind for what is no token.
 fn first(text: &str) -> Option<(usize, Option<Kind<'_>>)> {
     let c = text.chars().next()?;
