@@ -4,10 +4,10 @@
 //! All of them take a lock on the database as an object, then wait for up to 5 seconds until no other session is in it, and
 //! fail. Sessions take no such lock once they are connected, so whoever sees it can make room.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row, Statement};
 
 use super::deadline::within;
 use super::failure::{Failure, Reason};
@@ -36,14 +36,22 @@ pub struct Claims {
 /// Asks over the connection of a session that someone else holds: between their statements, or behind those that are under
 /// way. Of the session nothing has changed but its limit on statements, which it knows of: what the statement before was
 /// allowed may be too little.
+///
+/// The first one over a session prepares the statement, for all that follow: planning it costs the server more than running it.
 #[derive(Debug)]
-pub struct LockReader(Arc<Client>);
+pub struct LockReader {
+    client: Arc<Client>,
+    prepared: Arc<OnceLock<Statement>>,
+}
 
 impl LockReader {
     /// A reader over the session's connection, within the limit on the server; `None` where statements may reach another
     /// server's session each.
     pub(in crate::postgres) fn over(session: &mut Session, limit: Duration) -> Option<Self> {
-        session.client_with_limit(limit).map(Self)
+        let prepared = Arc::clone(&session.lock_statement);
+        session
+            .client_with_limit(limit)
+            .map(|client| Self { client, prepared })
     }
 
     /// Asks for the claims of the whole cluster.
@@ -51,8 +59,7 @@ impl LockReader {
     /// # Errors
     /// What the server says, the loss of the connection, or a timeout at the deadline.
     pub async fn read(&self, deadline: Instant) -> Result<Claims, Failure> {
-        let answer = self.0.query_typed(STATEMENT, &[]);
-        let rows = within(deadline, answer)
+        let rows = within(deadline, self.rows())
             .await
             .map_err(|_| Failure::timeout("the server did not answer in time"))??;
         let unreadable = |_| Failure::new(Reason::Other, "the server's answer has an unexpected form");
@@ -66,5 +73,19 @@ impl LockReader {
             // The server's clock may have been set back meanwhile.
             cost: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
         })
+    }
+
+    async fn rows(&self) -> Result<Vec<Row>, Failure> {
+        if self.prepared.get().is_none() {
+            let statement = self.client.prepare(STATEMENT).await?;
+            let _ = self.prepared.set(statement);
+        }
+        if let Some(statement) = self.prepared.get() {
+            match self.client.query(statement, &[]).await.map_err(Failure::from) {
+                Err(failure) if failure.is_stale_statement() => {}
+                answer => return answer,
+            }
+        }
+        Ok(self.client.query_typed(STATEMENT, &[]).await?)
     }
 }

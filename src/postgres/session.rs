@@ -11,7 +11,7 @@ mod statements;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt as _;
@@ -63,6 +63,8 @@ pub struct Session {
     pub(in crate::postgres) client: Arc<Client>,
     pub(in crate::postgres) limits: Limits,
     pub(in crate::postgres) prepared: HashMap<StatementKey, Prepared>,
+    /// The look for locks on databases, once it is prepared.
+    pub(in crate::postgres) lock_statement: Arc<OnceLock<Statement>>,
     /// The cluster's system identifier, once it was asked for; 0 when the server does not tell.
     pub(in crate::postgres) cluster: Option<i64>,
     /// Whose server it is, once it was asked for.
@@ -135,6 +137,7 @@ impl Session {
             client: Arc::new(client),
             limits: Limits::new(kind, driver.version, driver.encoding.is_raw()),
             prepared: HashMap::new(),
+            lock_statement: Arc::default(),
             cluster: None,
             flavour: None,
             reader: Arc::default(),
