@@ -18,5 +18,5 @@ pub use change::Change;
 pub use descriptors::descriptors;
 pub use live::Live;
 pub use load::{LoadError, Loaded, load, read, superseded};
-pub use shipped::is_shipped;
+pub use shipped::{is_shipped, optional_functions};
 pub use store::{Catalog, Sources, Status};

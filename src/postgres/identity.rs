@@ -7,6 +7,7 @@ use postgres_types::Type;
 use super::failure::{Failure, Reason};
 use super::session::{Session, StatementKey};
 use super::text::Name;
+use crate::catalog::optional_functions;
 
 /// What a PostgreSQL server says about itself and the role.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,24 +58,17 @@ SELECT pg_catalog.version(), current_user::pg_catalog.text,
               ORDER BY p.oid),
        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())";
 
-/// Functions that shipped statements call only where the role may: without them a part is missing, and nothing fails.
-const GUARDED: [&str; 5] = [
-    "pg_control_checkpoint",
-    "pg_control_system",
-    "pg_ls_logdir",
-    "pg_ls_waldir",
-    "pg_stat_get_progress_info",
-];
-
 /// Asks a PostgreSQL server.
 ///
 /// # Errors
 /// What the server says, the loss of the connection, or a timeout at the deadline.
 pub async fn read(session: &mut Session, deadline: Instant) -> Result<Identity, Failure> {
     let before = SystemTime::now();
-    let guarded = GUARDED.as_slice();
+    let mut optional = optional_functions();
+    // These stand in a text of pg_size, which asks for the right.
+    optional.extend(["pg_ls_logdir", "pg_ls_waldir"]);
     let row = session
-        .one_row_until(KEY, STATEMENT, &[(&guarded, Type::NAME_ARRAY)], deadline)
+        .one_row_until(KEY, STATEMENT, &[(&optional, Type::NAME_ARRAY)], deadline)
         .await?;
     let now = midpoint(before, SystemTime::now());
     Ok(Identity {

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod conninfo;
 pub mod database_locks;
 pub mod deadline;
+pub mod denied;
 pub mod encryption;
 pub mod exposure;
 pub mod extensions;

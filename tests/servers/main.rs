@@ -14,6 +14,7 @@
 //! | [`limits`] | of more than a collector shows, the most important are shown |
 //! | [`large`] | limits on series hold in a database of 9,000 tables |
 //! | [`revocations`] | a function or view that is denied costs those collectors only that need it |
+//! | [`denied`] | a function that is denied costs what it tells |
 //! | [`hostile`] | no statement can be made to mean somebody's look-alike of what it uses |
 //! | [`encodings`] | names in any encoding, each a series of its own |
 //! | [`given`] | servers before 10, where some are given |
@@ -33,6 +34,7 @@ mod builtin;
 mod console;
 mod contract;
 mod definitions;
+mod denied;
 mod encodings;
 mod engine;
 mod expected;

@@ -30,14 +30,11 @@ fn statements(version: u32) -> BTreeMap<&'static str, &'static str> {
         .collect()
 }
 
-/// What statements use if they may, and do without if not.
-const GUARDED: [&str; 5] = [
-    "pg_control_checkpoint",
-    "pg_control_system",
-    "pg_ls_logdir",
-    "pg_ls_waldir",
-    "pg_stat_get_progress_info",
-];
+/// What collectors do without if the role may not execute it, by collector. `tests/servers/denied.rs` shows what that costs.
+fn optional(version: u32) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let fitting = COLLECTORS.iter().filter(move |one| one.fits_version(version));
+    fitting.flat_map(|one| one.optional.iter().map(|function| (&*one.name, &**function)))
+}
 
 /// Takes each object away, runs each statement as a member of pg_monitor, and gives it back.
 const REVOKE_ONE_AT_A_TIME: &str = "
@@ -47,25 +44,28 @@ const REVOKE_ONE_AT_A_TIME: &str = "
     create table lost (object text, collector text);
     do $do$
     declare
-        name text;
+        denied text;
         collector record;
         rights text;
         losses text[];
         loss text;
     begin
-        foreach name in array (select array_agg(o.name order by o.name) from objects o) loop
+        foreach denied in array (select array_agg(o.name order by o.name) from objects o) loop
             losses := '{}';
             begin
                 for rights in
                     select format('revoke execute on function %s from public, pg_monitor, pg_read_all_stats', oid::regprocedure)
-                    from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proname = name
+                    from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proname = denied
                     union all
                     select format('revoke select on pg_catalog.%I from public, pg_monitor, pg_read_all_stats', relname)
-                    from pg_class where relnamespace = 'pg_catalog'::regnamespace and relname = name and relkind in ('r', 'v')
+                    from pg_class where relnamespace = 'pg_catalog'::regnamespace and relname = denied and relkind in ('r', 'v')
                 loop
                     execute rights;
                 end loop;
-                for collector in select * from statements loop
+                for collector in
+                    select * from statements s
+                    where not exists (select 1 from optional o where o.collector = s.name and o.object = denied)
+                loop
                     begin
                         perform set_config('role', 'watcher', true);
                         execute collector.statement;
@@ -80,7 +80,7 @@ const REVOKE_ONE_AT_A_TIME: &str = "
                 null;
             end;
             foreach loss in array losses loop
-                insert into lost values (name, loss);
+                insert into lost values (denied, loss);
             end loop;
         end loop;
     end $do$;";
@@ -97,7 +97,8 @@ fn what_is_denied_costs_those_only_that_need_it() {
             .flat_map(|statement| names(statement))
             .collect();
         let mut script =
-            "create table statements (name text, statement text); create table objects (name text); insert into objects values ('');"
+            "create table statements (name text, statement text); create table objects (name text); insert into objects values ('');
+             create table optional (collector text, object text);"
                 .to_owned();
         for (name, statement) in &statements {
             write!(
@@ -105,6 +106,9 @@ fn what_is_denied_costs_those_only_that_need_it() {
                 "insert into statements values ('{name}', $statement${statement}$statement$);"
             )
             .unwrap();
+        }
+        for (name, function) in optional(version) {
+            write!(script, "insert into optional values ('{name}', '{function}');").unwrap();
         }
         for name in &objects {
             write!(script, "insert into objects values ('{name}');").unwrap();
@@ -122,12 +126,7 @@ fn what_is_denied_costs_those_only_that_need_it() {
             let needed: BTreeSet<_> = statements
                 .iter()
                 .filter(|(_, statement)| {
-                    let mut direct = names(&without_texts(statement));
-                    direct.extend(
-                        names(statement)
-                            .into_iter()
-                            .filter(|name| !GUARDED.contains(&name.as_str())),
-                    );
+                    let direct = names(&without_texts(statement));
                     direct.contains(object)
                         || direct
                             .iter()

@@ -181,9 +181,9 @@ fn by_message(databases: &[DatabaseOverview]) -> Option<String> {
     ))
 }
 
-/// What results of a database lack.
+/// What results of a database lack by mistake.
 fn gaps(database: &DatabaseOverview) -> impl Iterator<Item = String> {
-    let with_gaps = database.collectors.iter().filter(|one| !one.gaps.is_empty());
+    let with_gaps = database.collectors.iter().filter(|one| one.gaps.is_mistake());
     with_gaps.map(|one| format!("collector {} in {}: {}", one.name, database.name, one.gaps))
 }
 

@@ -1,4 +1,4 @@
-//! What a result does not give of what its definition asks for.
+//! What a result does not give of what its definition asks for, and what a statement had to do without.
 
 use std::fmt;
 
@@ -6,22 +6,28 @@ use pg_exporter_schema::Collector;
 
 use super::batch::Batch;
 
-/// Columns of a definition that give no numbers, by name.
+/// Columns of a definition that give no numbers, by name, and functions that were left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gaps {
     /// The result lacks them: their metrics are left out.
     pub missing: Vec<String>,
     /// Some cell of them is no number: it is NaN.
     pub unreadable: Vec<String>,
+    /// Functions that the role may not execute: what they tell is NULL, or missing.
+    pub denied: Vec<String>,
 }
 
 impl Gaps {
-    /// Those of one result.
+    /// Those of one result, of a statement without these functions.
     #[must_use]
-    pub fn of(collector: &Collector, batch: &Batch) -> Self {
+    pub fn of(collector: &Collector, batch: &Batch, denied: &[String]) -> Self {
+        let denied = denied.to_vec();
         // Of text without a row nothing is known.
         if batch.has_no_shape() {
-            return Self::default();
+            return Self {
+                denied,
+                ..Self::default()
+            };
         }
         let named = |is: &dyn Fn(usize) -> bool| {
             let columns = collector.values().enumerate();
@@ -31,37 +37,50 @@ impl Gaps {
         Self {
             missing: named(&|at| batch.is_absent(at)),
             unreadable: named(&|at| batch.is_unreadable(at)),
+            denied,
         }
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.unreadable.is_empty()
+        self.denied.is_empty() && !self.is_mistake()
+    }
+
+    /// Whether the definition has to be mended.
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        !self.missing.is_empty() || !self.unreadable.is_empty()
     }
 }
 
 /// What is wrong and what to do about it.
 impl fmt::Display for Gaps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missing, unreadable } = self;
+        let Self {
+            missing,
+            unreadable,
+            denied,
+        } = self;
+        let mut told = Vec::new();
         if !missing.is_empty() {
             let list = missing.join(", ");
-            write!(
-                f,
+            told.push(format!(
                 "the result lacks {list}: give the column that name in the query, or take it out of metrics"
-            )?;
-        }
-        if !missing.is_empty() && !unreadable.is_empty() {
-            f.write_str("; ")?;
+            ));
         }
         if !unreadable.is_empty() {
-            write!(
-                f,
+            told.push(format!(
                 "{} holds what is no number and is NaN there: cast it in the query",
                 unreadable.join(", ")
-            )?;
+            ));
         }
-        Ok(())
+        if !denied.is_empty() {
+            told.push(format!(
+                "the role may not execute {}: what that tells is missing",
+                denied.join(", ")
+            ));
+        }
+        f.write_str(&told.join("; "))
     }
 }

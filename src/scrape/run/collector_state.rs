@@ -3,10 +3,12 @@
 //! Its [`Outcome`] is its state. It begins with `Never`. A run moves it to `Good` or `Skipped`, from which it is due again
 //! when the result is older than its ttl; or to `Failed`, from which it is due at the next scrape after a failure that is
 //! alone, and later and later while it keeps failing; or to `Paused`, where objects or rights are missing, from which it is
-//! due when the pause is over. Planning ends waits ([`resume`](CollectorState::resume)), and puts it back to `Never` where the
+//! due when the pause is over. One that can do without some functions runs without those that the role may not execute, for as long
+//! as such a pause ([`Reduced`]). Planning ends waits ([`resume`](CollectorState::resume)), and puts it back to `Never` where the
 //! server is another one ([`expire`](CollectorState::expire)). An execution that the run's own end cut short is `Failed` without
 //! a wait: how little time a client has says nothing about the target.
 
+mod reduced;
 mod stats;
 mod texts;
 
@@ -24,6 +26,7 @@ use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
 use crate::scrape::rows::gaps::Gaps;
 
+pub use reduced::Reduced;
 pub use stats::{RESOLUTION, Stats, known};
 pub use texts::{Text, Texts};
 
@@ -119,6 +122,8 @@ pub struct CollectorState {
     /// Scrape start of the execution that gave `samples`.
     good: Option<Instant>,
     failures_in_a_row: u32,
+    /// What it does without.
+    reduced: Option<Box<Reduced>>,
     /// The last scrape that found it to be due.
     begun: Option<Instant>,
 }
@@ -152,6 +157,7 @@ impl CollectorState {
             answered: None,
             good: None,
             failures_in_a_row: 0,
+            reduced: None,
             begun: None,
         }
     }
@@ -322,7 +328,8 @@ impl CollectorState {
     }
 
     /// Takes other texts of its statements. If they are others it is expired: what was prepared is of no use.
-    pub fn reword(&mut self, texts: Texts, key: impl FnMut() -> StatementKey) {
+    pub fn reword(&mut self, texts: Texts, mut key: impl FnMut() -> StatementKey) {
+        self.restore(&mut key);
         let mut pairs = self.predicates.iter().zip(&texts.predicates);
         let are_the_same =
             *self.query == *texts.query && pairs.all(|(predicate, query)| *predicate.query == **query);
@@ -346,6 +353,7 @@ impl CollectorState {
 
     /// Ends a pause or a back-off.
     pub fn resume(&mut self) {
+        self.hope();
         self.failures_in_a_row = 0;
         match &mut self.outcome {
             Outcome::Failed(_, until) => *until = None,

@@ -170,3 +170,38 @@ async fn what_came_before_an_error_is_the_result() {
     state.cut_short(&timeout(), true);
     assert!(state.served(second).is_some() && state.is_due(second + SECOND, true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_whole_statement_is_tried_again_after_a_while_and_when_it_is_planned_anew() {
+    let mut state = state("  optional: [f]\n");
+    let start = Instant::now();
+    let without = |state: &mut CollectorState| {
+        let text = Text::Made("SELECT NULL AS a".into());
+        state.do_without(vec!["f".to_owned()], text, StatementKey(7), start);
+        assert_eq!(
+            (&*state.query, &**state.whole(), state.key),
+            ("SELECT NULL AS a", "SELECT 1 AS a", StatementKey(7))
+        );
+        assert_eq!(state.denied(), ["f"]);
+    };
+    let is_whole = |state: &CollectorState, key| {
+        assert_eq!((&*state.query, state.key), ("SELECT 1 AS a", StatementKey(key)));
+        assert!(state.denied().is_empty());
+    };
+    without(&mut state);
+    state.try_whole(start + PAUSE - SECOND, || StatementKey(8));
+    assert_eq!(state.key, StatementKey(7));
+    // Another function is denied meanwhile.
+    without(&mut state);
+    state.try_whole(start + PAUSE, || StatementKey(8));
+    is_whole(&state, 8);
+    without(&mut state);
+    state.resume();
+    state.try_whole(start, || StatementKey(9));
+    is_whole(&state, 9);
+    without(&mut state);
+    state.reword(Texts::new(&state.collector, &Facts::default()), || {
+        StatementKey(10)
+    });
+    is_whole(&state, 10);
+}

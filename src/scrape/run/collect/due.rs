@@ -25,6 +25,10 @@ pub(in crate::scrape) struct Due {
     /// The statement and its text of each predicate.
     pub(in crate::scrape) predicates: Vec<(StatementKey, Text)>,
     pub(in crate::scrape) decoder: Option<Arc<Decoder>>,
+    /// Functions that its text has been freed from, as the role may not execute them.
+    pub(in crate::scrape) denied: Vec<String>,
+    /// Whether this run has looked for what it can do without.
+    pub(in crate::scrape) is_reduced: bool,
     /// Times it has been tried on this session after the server refused its prepared statement.
     pub(in crate::scrape) retries: u8,
 }
@@ -48,6 +52,7 @@ pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
             one.hit();
             continue;
         }
+        one.try_whole(env.run.at, || env.next_key());
         one.begin(env.run.at);
         due.push(Due {
             position,
@@ -57,6 +62,8 @@ pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
             on_role_path: one.on_role_path,
             predicates: predicates(one),
             decoder: None,
+            denied: one.denied().to_vec(),
+            is_reduced: false,
             retries: 0,
         });
     }

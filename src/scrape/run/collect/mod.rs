@@ -1,5 +1,6 @@
 //! Runs what is due on one database: predicates in rounds, then the statements, all pipelined.
 
+mod denied;
 mod due;
 mod outcome;
 mod predicates;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::denied::{Refused, leave_out, may_do_without};
 use super::due::{Due, update};
 use super::outcome::{cut_short, fail, too_late};
 use pg_exporter_schema::Collector;
@@ -34,7 +35,7 @@ enum Ended {
 }
 
 /// Runs the statements; those whose prepared statement the server no longer accepts are prepared anew once, and run
-/// unnamed if that does not help.
+/// unnamed if that does not help. Those that the server denies are run without what it denies, if they can do without it.
 pub(in crate::scrape) async fn run_all(
     database: &Database,
     session: &mut Session,
@@ -137,6 +138,7 @@ async fn execute(
         .collect();
     let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
     let mut stale = Vec::new();
+    let mut refused = Vec::new();
     let mut lost = None;
     for (item, reader) in due.iter().zip(&readers) {
         let Some(query) = pending.pop_front() else { break };
@@ -148,6 +150,12 @@ async fn execute(
             .unwrap_or_else(|_| Err(too_late(item, env)));
         match answer {
             Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
+            Err(failure) if may_do_without(item, &failure) => refused.push(Refused {
+                item: item.clone(),
+                failure,
+                limit,
+                took: began.elapsed(),
+            }),
             answer => {
                 let ended = record(database, item, answer, limit, began.elapsed(), env);
                 if let Ended::Lost(failure) = ended {
@@ -172,6 +180,7 @@ async fn execute(
         }
         item.retries += 1;
     }
+    stale.extend(leave_out(database, session, refused, env).await?);
     Ok(stale)
 }
 
@@ -288,7 +297,7 @@ fn record(
             let mut samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
             lines.resize(samples.bytes.len(), usize::MAX);
             samples.share = Arc::new(lines);
-            let gaps = Gaps::of(&item.collector, &batch);
+            let gaps = Gaps::of(&item.collector, &batch, &item.denied);
             let is_wanted = |wanted: &Arc<Collector>| has_the_same_rows(wanted, &item.collector);
             let batch = env.wanted.borrow().iter().any(is_wanted).then(|| Arc::new(batch));
             if let Some(batch) = &batch {
