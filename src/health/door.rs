@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::snapshot::State;
 use crate::postgres::deadline::within;
-use crate::postgres::failure::Failure;
+use crate::postgres::failure::{Failure, Reason};
 
 /// Failures in a row that shut the door: one may be a matter of the moment.
 const TOLERATED: u32 = 2;
@@ -39,6 +39,8 @@ pub(super) struct Door {
     last: Option<Shut>,
     /// Whether a try was ever answered: until then nobody knows whether it can be.
     is_proven: bool,
+    /// Why the last try was refused that was answered, where that concerns us alone.
+    refused: Option<Failure>,
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Door {
             failures: 0,
             last: None,
             is_proven: true,
+            refused: None,
         }
     }
 
@@ -78,6 +81,11 @@ impl Door {
     /// Whether trying is of no use: the first try failed.
     pub(super) fn is_of_no_use(&self) -> bool {
         !self.is_proven && self.failures > 0
+    }
+
+    /// Whether it lets others in, but not us: a password, a rule, a limit.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.is_some()
     }
 
     /// The way to the server takes so long just now, by what was asked over it last.
@@ -126,6 +134,17 @@ impl Door {
     }
 
     fn ended(&mut self, since: Instant, end: Result<(), Failure>) {
+        let end = match end {
+            Err(failure) if failure.is_our_own() => {
+                self.refuses(Some(failure));
+                Ok(())
+            }
+            Ok(()) => {
+                self.refuses(None);
+                Ok(())
+            }
+            failed => failed,
+        };
         let due = match end {
             Ok(()) => {
                 self.is_proven = true;
@@ -147,6 +166,19 @@ impl Door {
             }
         };
         self.phase = Phase::Idle { due };
+    }
+
+    /// Tells what has changed. That there was no connection to try with says nothing.
+    fn refuses(&mut self, refused: Option<Failure>) {
+        let is_told = |failure: &Failure| failure.reason != Reason::Timeout;
+        match (&self.refused, &refused) {
+            (last, Some(now)) if last.as_ref() != Some(now) && is_told(now) => {
+                tracing::warn!("new connections are refused, health keeps the session that it has: {now}");
+            }
+            (Some(last), None) if is_told(last) => tracing::info!("new connections are let in again"),
+            _ => {}
+        }
+        self.refused = refused;
     }
 
     /// Why nobody is let in; none when somebody is, or it is not known yet.
@@ -233,6 +265,23 @@ mod tests {
             door.settle().await;
         }
         assert_eq!(tries, 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_refused_for_a_reason_of_its_own_has_found_it_open() {
+        let mut door = Door::new(Duration::ZERO, LIMIT);
+        let own = || Err(Failure::connection("the password is wrong").of_our_own());
+        for _ in 0..5 {
+            assert_eq!(tick(&mut door, own()).await, None);
+            assert!(door.is_refused());
+        }
+        assert_eq!(tick(&mut door, Ok(())).await, None);
+        assert!(!door.is_refused());
+        tick(&mut door, own()).await;
+        for _ in 0..2 {
+            tick(&mut door, refused()).await;
+        }
+        assert!(door.shut().is_some(), "what others meet counts all the same");
     }
 
     #[tokio::test(start_paused = true)]

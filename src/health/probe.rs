@@ -1,10 +1,10 @@
 //! The health probe: its own connections, its own task, nothing shared with scrapes but the connection information.
 //!
 //! A target is *up* while a kept session answers and new clients are let in, *starting* while the server says so, *down*
-//! otherwise. The session is kept from turn to turn; where it is lost, the next turn opens another. Beside it the door is
+//! otherwise. The session is kept from turn to turn; where it is lost or too old, the next turn opens another. Beside it the door is
 //! tried (`Door`): by a knock each turn, which shows a frozen postmaster, and by a whole new connection every few seconds,
 //! which shows storage that hangs or fails. Who is refused for a reason of its own (a password, a limit) has been let in as
-//! far as health is concerned.
+//! far as health is concerned: then the session that is kept is not given up for its age.
 
 use std::time::{Duration, Instant};
 
@@ -138,7 +138,9 @@ impl Probe {
     fn is_over(&self, kept: &Kept) -> bool {
         let makes_way = !self.manner.has_two && kept.session.kind() == Kind::Postgres;
         let is_due = makes_way && kept.since.elapsed() >= self.manner.connect_interval;
-        is_due || kept.session.is_expired(Instant::now())
+        // There would be none after it.
+        let is_last = kept.connect.as_ref().is_some_and(Door::is_refused);
+        is_due || (!is_last && kept.session.is_expired(Instant::now()))
     }
 
     /// What can be tried beside a session. A pooler lets clients in whatever its server does, and has no door of its own
@@ -242,7 +244,7 @@ async fn query(kept: &mut Kept, limit: Duration) -> Result<(State, Lag), Failure
     kept.question.ask(&mut kept.session, limit).await
 }
 
-/// A whole new connection, which may write. What concerns our role alone is no failure of the server's.
+/// A whole new connection, which may write.
 async fn connect(endpoint: Endpoint, writes: bool) -> Result<(), Failure> {
     match endpoint.connect_again().await {
         Ok(mut session) => {
@@ -261,7 +263,6 @@ async fn connect(endpoint: Endpoint, writes: bool) -> Result<(), Failure> {
                 }
             }
         }
-        Err(failure) if failure.is_our_own() => Ok(()),
         Err(failure) => Err(failure),
     }
 }

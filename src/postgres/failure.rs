@@ -21,8 +21,20 @@ pub struct Failure {
     pub position: Option<u32>,
     /// Whether the server will not run a prepared statement whose result has other columns by now.
     pub is_result_changed: bool,
-    /// Whether it concerns our role, database or files alone: others may be let in.
-    pub is_our_own: bool,
+    /// Whom it concerns.
+    pub concerns: Concerns,
+}
+
+/// Whom a connect that failed concerns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Concerns {
+    /// Whoever connects, for all that is known.
+    #[default]
+    Anybody,
+    /// Our role, database or files alone: others may be let in.
+    Us,
+    /// The same, and no other transport would help.
+    UsByAnyTransport,
 }
 
 impl Failure {
@@ -34,7 +46,7 @@ impl Failure {
             message: message.into(),
             position: None,
             is_result_changed: false,
-            is_our_own: false,
+            concerns: Concerns::Anybody,
         }
     }
 
@@ -42,7 +54,7 @@ impl Failure {
     #[must_use]
     pub(crate) fn of_our_own(self) -> Self {
         Self {
-            is_our_own: true,
+            concerns: Concerns::Us,
             ..self
         }
     }
@@ -50,7 +62,7 @@ impl Failure {
     /// Whether a connect failed for a reason that concerns our role, database or files alone: a password, a rule, a limit.
     #[must_use]
     pub(crate) fn is_our_own(&self) -> bool {
-        self.is_our_own
+        self.concerns != Concerns::Anybody
     }
 
     /// The statement or the scrape ran out of time on this side.

@@ -1,6 +1,7 @@
 //! Passwords: wrong ones, and ones that change in the files that they come from.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use pg_exporter_lab::{Cluster, Exporter, wait_until};
 
@@ -69,6 +70,68 @@ fn a_password_file_that_changes() {
     assert_down(&exporter, HEALTH_LIMIT);
     write("sec0nd-s3cret");
     assert_recovers(&exporter, State::Primary);
+    fs::remove_file(&file).unwrap();
+    assert!(!exporter.stderr().contains("s3cret"));
+}
+
+/// The role is refused, by what it is proven with or by the server's rules: others are let in, so health is as it was. The log
+/// says why, and what file is meant.
+#[test]
+fn a_role_that_is_refused_while_a_session_is_kept() {
+    use std::os::unix::fs::PermissionsExt;
+    let cluster = with_passwords();
+    let file = std::env::temp_dir().join(format!("pgx-faults-{}.gone.pgpass", std::process::id()));
+    let write = |line: &str| {
+        fs::write(&file, line).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let sound = format!("127.0.0.1:{}:*:monitor:f1rst-s3cret\n", cluster.port());
+    write(&sound);
+    let url = format!("postgresql://monitor@127.0.0.1:{}/postgres", cluster.port());
+    let exporter = builder(&url)
+        .env("PGPASSFILE", &file)
+        .arg("--health-connect-interval=1s")
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    wait_for_page(&exporter, 1.0);
+
+    let hba = |method: &str| {
+        let host = "127.0.0.1/32";
+        let rules = format!("host all monitor {host} {method}\nhost all postgres {host} trust\n");
+        cluster.write_file("pg_hba.conf", &rules);
+        cluster.reload();
+    };
+    let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+    let kinds: [(&str, &dyn Fn(), &str); 5] = [
+        ("taken away", &|| fs::remove_file(&file).unwrap(), "does not exist"),
+        (
+            "open to all",
+            &|| fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap(),
+            "chmod 0600",
+        ),
+        ("of another role", &|| write("*:*:*:other:s3cret\n"), "has no line for 127.0.0.1:"),
+        ("wrong", &|| write("*:*:*:monitor:wr0ng-s3cret\n"), "(SQLSTATE 28P01)"),
+        ("no rule", &|| hba("reject"), "(SQLSTATE 28000)"),
+    ];
+    for (kind, fault, told) in kinds {
+        let before = exporter.stderr().len();
+        fault();
+        let said = || exporter.stderr()[before..].to_owned();
+        wait_until(kind, SOON, || said().contains("new connections are refused"));
+        let line = said().lines().find(|line| line.contains("are refused")).unwrap().to_owned();
+        assert!(line.contains(told), "{kind}: {line}");
+        let is_of_file = !line.contains("SQLSTATE");
+        assert_eq!(line.contains(&name), is_of_file, "{kind}: {line}");
+        // As long as health would have taken to say down.
+        let begin = Instant::now();
+        while begin.elapsed() < HEALTH_LIMIT {
+            assert_eq!(exporter.get("/primary").status, 200, "{kind}: {}", said());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        write(&sound);
+        hba("scram-sha-256");
+        wait_until(kind, SOON, || said().contains("new connections are let in again"));
+    }
     fs::remove_file(&file).unwrap();
     assert!(!exporter.stderr().contains("s3cret"));
 }

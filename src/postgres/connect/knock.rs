@@ -117,6 +117,9 @@ impl Endpoint {
         let permit = permit.map_err(|_| no_permit())?.map_err(|_| no_permit())?;
         let secrets = within(until, Secrets::read(&self.info, &host)).await;
         let secrets = secrets.map_err(|_| no_permit())?;
+        if let Some(reason) = &secrets.failure {
+            return Err(Failure::connection(reason.clone()).of_our_own());
+        }
         if let (Some(Err(error)), [Transport::Tls]) = (&secrets.tls, self.info.tls().transports(&host)) {
             return Err(Failure::connection(error.clone()).of_our_own());
         }

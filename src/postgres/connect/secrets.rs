@@ -16,6 +16,8 @@ pub(in crate::postgres) struct Secrets {
     pub(in crate::postgres) password: Option<Secret>,
     /// Why a file that could have had one was not used, for the log.
     pub(in crate::postgres) warning: Option<PasswordWarning>,
+    /// Why no password was found, should the server ask for one.
+    pub(in crate::postgres) absence: Option<String>,
     /// Why there is no password, where there must be one.
     pub(in crate::postgres) failure: Option<String>,
     /// What makes TLS connections, or why there is none; none where there is no TLS.
@@ -39,6 +41,7 @@ impl Secrets {
         Self {
             password: lookup.password,
             warning: lookup.warning,
+            absence: lookup.absence,
             failure: lookup.failure,
             tls: has_tls.then(|| connector().map_err(|error| error.to_string())),
         }

@@ -19,7 +19,7 @@ use crate::postgres::conninfo::{
 };
 use crate::postgres::deadline::{Liveness, within};
 use crate::postgres::encryption::Encryption;
-use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::failure::{Concerns, Failure, Reason};
 use crate::postgres::greeting::Greeting;
 use crate::postgres::line::Segments;
 use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits};
@@ -73,7 +73,7 @@ impl Refused {
         match failure.sqlstate.as_deref() {
             Some(code) if !code.starts_with("28") => Self::Inside(failure),
             // By `require_auth`: nor would it let us in by another transport.
-            None if failure.is_our_own() => Self::Inside(failure),
+            None if failure.concerns == Concerns::UsByAnyTransport => Self::Inside(failure),
             _ => Self::Outside(failure),
         }
     }
@@ -217,7 +217,7 @@ impl Attempt {
                 Ok((client, connection)) => {
                     Ok(self.set_up(client, connection, route, kind, (gone, is_spoiled)))
                 }
-                Err(error) => Err(after_its_end(error, &mut gone).await),
+                Err(error) => Err(self.without_password(after_its_end(error, &mut gone).await)),
             };
         }
         let connector = self.connector().map_err(|error| {
@@ -237,7 +237,19 @@ impl Attempt {
         };
         match config.connect_raw(socket, metered).await {
             Ok((client, connection)) => Ok(self.set_up(client, connection, route, kind, (gone, is_spoiled))),
-            Err(error) => Err(after_its_end(error, &mut gone).await),
+            Err(error) => Err(self.without_password(after_its_end(error, &mut gone).await)),
+        }
+    }
+
+    /// The same, with the reason why there was no password for a server that asks for one: nothing else is missing that the
+    /// driver would say of.
+    fn without_password(&self, failure: Failure) -> Failure {
+        match &self.secrets.absence {
+            Some(absence) if failure.message.starts_with("invalid configuration") => Failure {
+                message: format!("the server asks for a password, and there is none: {absence}").into(),
+                ..failure
+            },
+            _ => failure,
         }
     }
 

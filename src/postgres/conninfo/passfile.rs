@@ -54,15 +54,18 @@ pub enum PasswordWarning {
     },
 }
 
-/// Looks a password up: the first line that matches. A file that does not exist is no mistake.
+/// Looks a password up: the first line that matches. That there is no file, or no such line, is no mistake: it is told why
+/// there is none.
 pub(in crate::postgres) fn look_up(
     path: &Path,
     wanted: &Wanted<'_>,
     files: &Files,
-) -> Result<Option<Secret>, PasswordWarning> {
+) -> Result<Result<Secret, String>, PasswordWarning> {
     let content = match files.read_or_last(path) {
         Ok(content) => content,
-        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) if error.is_missing() => {
+            return Ok(Err(format!("password file {} does not exist", printable(path))));
+        }
         Err(FileError::NotPlain(_)) => {
             return Err(PasswordWarning::NotPlain {
                 path: printable(path),
@@ -76,10 +79,18 @@ pub(in crate::postgres) fn look_up(
         }
     };
     check(path, &content)?;
-    let lines = content.bytes();
-    Ok(lines
-        .split(|byte| *byte == b'\n')
-        .find_map(|line| match_line(line, wanted)))
+    let mut lines = content.bytes().split(|byte| *byte == b'\n');
+    let found = lines.find_map(|line| match_line(line, wanted));
+    Ok(found.ok_or_else(|| {
+        let Wanted {
+            host,
+            port,
+            database,
+            user,
+        } = wanted;
+        let path = printable(path);
+        format!("password file {path} has no line for {host}:{port}:{database}:{user}")
+    }))
 }
 
 pub(in crate::postgres) fn printable(path: &Path) -> String {

@@ -19,6 +19,8 @@ pub struct PasswordLookup {
     pub password: Option<Secret>,
     /// For the log.
     pub warning: Option<PasswordWarning>,
+    /// Why none was found: no mistake, unless the server asks for one.
+    pub absence: Option<String>,
     /// Why there is none, where there must be one: without it no connection is tried.
     pub failure: Option<String>,
 }
@@ -39,7 +41,7 @@ impl ConnInfo {
                     path: passfile::printable(path),
                     reason,
                 }),
-                failure: None,
+                ..PasswordLookup::default()
             },
         }
     }
@@ -109,7 +111,7 @@ impl ConnInfo {
                     PasswordLookup {
                         password: known.clone(),
                         warning,
-                        failure: None,
+                        ..PasswordLookup::default()
                     }
                 }
             },
@@ -121,7 +123,10 @@ impl ConnInfo {
     /// Asks the password file.
     fn look_up(&self, host: &Host) -> PasswordLookup {
         let Some(path) = &self.password_file else {
-            return PasswordLookup::default();
+            return PasswordLookup {
+                absence: Some("neither the connection string nor PGPASSWORD has one".to_owned()),
+                ..PasswordLookup::default()
+            };
         };
         let wanted = passfile::Wanted {
             host: &self.hosts.password_name(host),
@@ -130,11 +135,16 @@ impl ConnInfo {
             user: &self.user,
         };
         match passfile::look_up(path, &wanted, &self.files) {
-            Ok(password) => PasswordLookup {
-                password,
+            Ok(Ok(password)) => PasswordLookup {
+                password: Some(password),
+                ..PasswordLookup::default()
+            },
+            Ok(Err(absence)) => PasswordLookup {
+                absence: Some(absence),
                 ..PasswordLookup::default()
             },
             Err(warning) => PasswordLookup {
+                absence: Some(warning.to_string()),
                 warning: Some(warning),
                 ..PasswordLookup::default()
             },

@@ -5,7 +5,7 @@ use std::io;
 
 use tokio_postgres::error::{DbError, Severity};
 
-use super::Failure;
+use super::{Concerns, Failure};
 use super::reason::Reason;
 use crate::postgres::conninfo::AuthenticationRefused;
 use crate::postgres::meter::TOO_LARGE;
@@ -26,11 +26,22 @@ impl From<tokio_postgres::Error> for Failure {
         } else {
             Reason::Other
         };
+        let concerns = match is_of_require_auth(&error) {
+            true => Concerns::UsByAnyTransport,
+            false if is_of_what_we_answer(&error) => Concerns::Us,
+            false => Concerns::Anybody,
+        };
         Self {
-            is_our_own: is_of_require_auth(&error),
+            concerns,
             ..Self::new(reason, message)
         }
     }
+}
+
+/// Whether a connect ended because we have no answer to what the server asks us for: a password, or a method that the driver
+/// does not know. The driver tells kinds of errors apart by its own words alone.
+fn is_of_what_we_answer(error: &tokio_postgres::Error) -> bool {
+    matches!(error.to_string().as_str(), "invalid configuration" | "authentication error")
 }
 
 /// Whether a connect ended because the server asks for what `require_auth` does not allow.
@@ -62,7 +73,10 @@ impl From<&DbError> for Failure {
             position,
             // The routine's name, as the message depends on lc_messages.
             is_result_changed: error.routine() == Some("RevalidateCachedQuery"),
-            is_our_own: is_our_own(code, error.routine()),
+            concerns: match is_our_own(code, error.routine()) {
+                true => Concerns::Us,
+                false => Concerns::Anybody,
+            },
         }
     }
 }
