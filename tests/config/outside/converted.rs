@@ -243,6 +243,24 @@ pg_stat_checkpointer_buffers_written_total{} counter
 pg_stat_checkpointer_stats_reset_total{} counter
 ";
 
+const OF_DATABASES_FROM_14: &str = "
+pg_stat_database_checksum_failures{datid, datname} counter
+pg_stat_database_checksum_last_failure{datid, datname} gauge
+pg_stat_database_session_time{datid, datname} counter
+pg_stat_database_active_time{datid, datname} counter
+pg_stat_database_idle_in_transaction_time{datid, datname} counter
+pg_stat_database_sessions{datid, datname} counter
+pg_stat_database_sessions_abandoned{datid, datname} counter
+pg_stat_database_sessions_fatal{datid, datname} counter
+pg_stat_database_sessions_killed{datid, datname} counter
+";
+
+const OF_DATABASES_FROM_18: &str = "
+pg_stat_database_parallel_workers_to_launch{datid, datname} counter
+pg_stat_database_parallel_workers_launched{datid, datname} counter
+pg_stat_database_conflicts_confl_active_logicalslot{datid, datname} counter
+";
+
 #[test]
 fn the_compatible_layer_serves_the_names_of_postgres_exporter() {
     for major in pg_exporter_lab::majors_among(&[10, 14, 18]) {
@@ -250,11 +268,12 @@ fn the_compatible_layer_serves_the_names_of_postgres_exporter() {
         let text = std::fs::read_to_string("collectors/compat/postgres_exporter/defaults.yml").unwrap();
         let directory = Folder::of(&[("defaults.yml", &text)]);
         let exporter = scene.exporter("compat", &directory);
-        let more = match major {
-            17.. => OF_CHECKPOINTER,
-            _ => OF_BGWRITER_UNTIL_16,
+        let more: &[&str] = match major {
+            18.. => &[OF_CHECKPOINTER, OF_DATABASES_FROM_14, OF_DATABASES_FROM_18],
+            14.. => &[OF_BGWRITER_UNTIL_16, OF_DATABASES_FROM_14],
+            _ => &[OF_BGWRITER_UNTIL_16],
         };
-        let lines = DEFAULTS.lines().chain(more.lines());
+        let lines = DEFAULTS.lines().chain(more.iter().flat_map(|text| text.lines()));
         let expected: Vec<String> = lines.filter(|line| !line.is_empty()).map(normal).collect();
         let mut page = Page::default();
         pg_exporter_lab::wait_until("all default metrics", PATIENCE, || {
@@ -290,6 +309,11 @@ fn equal_to_the_server(scene: &Scene, page: &Page) {
             "pg_database_size_bytes",
             &[("datname", "template1")][..],
             ask("select pg_database_size('template1')"),
+        ),
+        (
+            "pg_database_size_bytes",
+            &[("datname", "template0")][..],
+            ask("select pg_database_size('template0')"),
         ),
         (
             "pg_stat_activity_count",
