@@ -17,7 +17,8 @@ const FLAGS: &str = "\
 Generated from the command line's definition in `src/program/cli` by `UPDATE_GOLDEN=1 cargo test --test book generated`: do not edit.
 
 A flag wins over its variable, a variable over the default. A flag that takes `true` or `false` has the forms `--NAME`, `--NAME=true`,
-`--NAME=false` and `--no-NAME`. Times are `500ms`, `2s`, `1m`, or a number of seconds. Flags may stand before and behind a subcommand.
+`--NAME=false` and `--no-NAME`. Times are `500ms`, `2s`, `1m`, or a number of seconds; of `--connect-timeout` a number alone is
+milliseconds. Flags may stand before and behind a subcommand.
 
 ## Flags
 | flag | takes | variable | default | meaning |

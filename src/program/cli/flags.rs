@@ -26,7 +26,7 @@ pub struct Flags {
     #[arg(long, value_name = "I/N")]
     pub shard: Option<String>,
 
-    /// Collector definitions to load over the compiled-in ones, a file or a directory
+    /// Collector definitions to load over the compiled-in ones: one file, or one folder with its .yml and .yaml files
     /// [env: PG_EXPORTER_CONFIG]
     /// [default: the first of ./pg_exporter.yml, /etc/pg_exporter.yml, /etc/pg_exporter]
     // Empty is as not given; clap takes no empty path by itself.
