@@ -22,14 +22,18 @@
 //! use pg_exporter::schema::Collector;
 //! use pg_exporter::{DatabaseRows, Exporter, Row, catalog};
 //!
-//! /// Tables by schema: `shop_tables_count{schema="…"}`.
+//! /// Tables by schema: `shop_tables_count{datname="…",schema="…"}`.
 //! #[derive(Debug, Row)]
 //! #[collector(
-//!     query = "SELECT n.nspname AS schema, pg_catalog.count(*) AS count FROM pg_catalog.pg_class c \
-//!              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' GROUP BY n.nspname",
+//!     query = "SELECT pg_catalog.current_database() AS datname, n.nspname AS schema, pg_catalog.count(*) AS count \
+//!              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+//!              WHERE c.relkind = 'r' GROUP BY n.nspname",
 //!     ttl = 60
 //! )]
 //! pub struct ShopTables<'row> {
+//!     /// Name of the database.
+//!     #[column(usage = "LABEL")]
+//!     pub datname: &'row str,
 //!     /// Name of the schema.
 //!     #[column(usage = "LABEL")]
 //!     pub schema: &'row str,

@@ -43,11 +43,11 @@ fn it_serves_its_own_collectors_under_its_own_defaults() {
         .start();
     let page = exporter.scrape();
     assert_eq!(page.value("shop_up", &[]), Some(1.0), "{}", exporter.stderr());
-    assert_eq!(page.value("shop_tables_count", &[("schema", "sales")]), Some(2.0));
-    assert_eq!(
-        page.value("shop_tables_count", &[("schema", "public")]),
-        Some(1.0)
-    );
+    let tables = |schema| {
+        let labels = [("datname", "site_serves"), ("schema", schema)];
+        page.value("shop_tables_count", &labels)
+    };
+    assert_eq!((tables("sales"), tables("public")), (Some(2.0), Some(1.0)));
     let size: f64 = server
         .psql("select pg_database_size('site_serves')")
         .parse()
@@ -110,7 +110,8 @@ fn a_run_time_layer_tunes_what_was_written_in_rust() {
         run.stdout
     );
     assert!(
-        page.stdout.contains("shop_tables_number{schema=\"sales\"} 2\n"),
+        page.stdout
+            .contains("shop_tables_number{datname=\"site_layer\",schema=\"sales\"} 2\n"),
         "{}",
         page.stdout
     );
@@ -121,10 +122,13 @@ fn a_run_time_layer_tunes_what_was_written_in_rust() {
 #[collector(
     branch = "shop_tables",
     name = "shop_tables",
-    query = "SELECT 'x' AS schema, 1 AS count"
+    query = "SELECT 'd' AS datname, 'x' AS schema, 1 AS count"
 )]
 #[expect(dead_code, reason = "there are no rows of it")]
 struct Replaced<'row> {
+    /// Name of the database.
+    #[column(usage = "LABEL")]
+    datname: &'row str,
     /// Name of the schema.
     #[column(usage = "LABEL")]
     schema: &'row str,
@@ -213,10 +217,12 @@ fn rows_come_as_structs() {
         rows.sort_by_key(|row| row.schema);
         let expected = [
             ShopTables {
+                datname: "site_rows",
                 schema: "public",
                 count: Some(1.0),
             },
             ShopTables {
+                datname: "site_rows",
                 schema: "sales",
                 count: Some(2.0),
             },
@@ -265,7 +271,7 @@ fn code_of_the_sites_own_reads_rows_as_they_come() {
 #[test]
 fn a_layer_that_tunes_keeps_rows_and_one_that_replaces_gives_none() {
     assert!(told("site_tuned", Some("shop_tables: { ttl: 5 }\n")));
-    let replaced = "shop_tables:\n  query: SELECT 'big' AS schema, 1000 AS count\n  metrics:\n    \
-                    - schema: { usage: LABEL, description: S }\n    - count: { usage: GAUGE, description: C }\n";
+    let replaced = "shop_tables:\n  query: SELECT 'd' AS datname, 'big' AS schema, 1000 AS count\n  metrics:\n    \
+                    - datname: { usage: LABEL, description: D }\n    - schema: { usage: LABEL, description: S }\n    - count: { usage: GAUGE, description: C }\n";
     assert!(!told("site_replaced", Some(replaced)));
 }
