@@ -103,14 +103,26 @@ fn a_role_that_is_refused_while_a_session_is_kept() {
     };
     let name = file.file_name().unwrap().to_str().unwrap().to_owned();
     let kinds: [(&str, &dyn Fn(), &str); 5] = [
-        ("taken away", &|| fs::remove_file(&file).unwrap(), "does not exist"),
+        (
+            "taken away",
+            &|| fs::remove_file(&file).unwrap(),
+            "does not exist",
+        ),
         (
             "open to all",
             &|| fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap(),
             "chmod 0600",
         ),
-        ("of another role", &|| write("*:*:*:other:s3cret\n"), "has no line for 127.0.0.1:"),
-        ("wrong", &|| write("*:*:*:monitor:wr0ng-s3cret\n"), "(SQLSTATE 28P01)"),
+        (
+            "of another role",
+            &|| write("*:*:*:other:s3cret\n"),
+            "has no line for 127.0.0.1:",
+        ),
+        (
+            "wrong",
+            &|| write("*:*:*:monitor:wr0ng-s3cret\n"),
+            "(SQLSTATE 28P01)",
+        ),
         ("no rule", &|| hba("reject"), "(SQLSTATE 28000)"),
     ];
     for (kind, fault, told) in kinds {
@@ -118,7 +130,11 @@ fn a_role_that_is_refused_while_a_session_is_kept() {
         fault();
         let said = || exporter.stderr()[before..].to_owned();
         wait_until(kind, SOON, || said().contains("new connections are refused"));
-        let line = said().lines().find(|line| line.contains("are refused")).unwrap().to_owned();
+        let line = said()
+            .lines()
+            .find(|line| line.contains("are refused"))
+            .unwrap()
+            .to_owned();
         assert!(line.contains(told), "{kind}: {line}");
         let is_of_file = !line.contains("SQLSTATE");
         assert_eq!(line.contains(&name), is_of_file, "{kind}: {line}");

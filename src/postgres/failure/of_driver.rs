@@ -5,8 +5,8 @@ use std::io;
 
 use tokio_postgres::error::{DbError, Severity};
 
-use super::{Concerns, Failure};
 use super::reason::Reason;
+use super::{Concerns, Failure};
 use crate::postgres::conninfo::AuthenticationRefused;
 use crate::postgres::meter::TOO_LARGE;
 
@@ -41,7 +41,10 @@ impl From<tokio_postgres::Error> for Failure {
 /// Whether a connect ended because we have no answer to what the server asks us for: a password, or a method that the driver
 /// does not know. The driver tells kinds of errors apart by its own words alone.
 fn is_of_what_we_answer(error: &tokio_postgres::Error) -> bool {
-    matches!(error.to_string().as_str(), "invalid configuration" | "authentication error")
+    matches!(
+        error.to_string().as_str(),
+        "invalid configuration" | "authentication error"
+    )
 }
 
 /// Whether a connect ended because the server asks for what `require_auth` does not allow.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueHint};
 
 use crate::values::Secret;
 
@@ -32,7 +32,9 @@ pub struct Flags {
     // Empty is as not given; clap takes no empty path by itself.
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
-    pub config: Option<PathBuf>,
+    // The last one counts, and those before it are told of.
+    #[arg(action = ArgAction::Append)]
+    pub config: Option<Vec<PathBuf>>,
 
     /// Start from the compiled-in collectors; --no-builtin starts from none
     /// [default: true]

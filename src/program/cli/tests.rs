@@ -74,7 +74,7 @@ fn short_forms_stand_for_their_flags() {
         .unwrap()
         .flags;
     assert_eq!(flags.url.unwrap()[0].expose_text().unwrap(), "U");
-    assert_eq!(flags.config.unwrap().to_str(), Some("C"));
+    assert_eq!(flags.config.unwrap()[0].to_str(), Some("C"));
     assert_eq!(flags.label.unwrap(), ["a=1", "b=2"]);
     assert_eq!(flags.tag.unwrap(), ["x,y"]);
     assert_eq!(flags.exclude_database.unwrap(), ["p"]);

@@ -156,7 +156,7 @@ impl Settings {
             url_origin,
             targets,
             shard,
-            config: config_path(flags.config, &source),
+            config: config_path(last(flags.config, &mut notes), &source),
             builtin: flags.builtin.unwrap_or(true),
             labels,
             tags: source.list(flags.tag, "PG_EXPORTER_TAG").unwrap_or_default(),
@@ -263,6 +263,18 @@ impl Settings {
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// The last of several. One that nobody loads is no override that its author can have meant.
+fn last(paths: Option<Vec<PathBuf>>, notes: &mut Vec<String>) -> Option<PathBuf> {
+    let paths = paths.unwrap_or_default();
+    if paths.len() > 1 {
+        notes.push(format!(
+            "--config is given {} times, and only the last is loaded: to load several files, give a folder that holds them",
+            paths.len()
+        ));
+    }
+    paths.into_iter().next_back()
 }
 
 fn config_path(flag: Option<PathBuf>, source: &Source<'_>) -> Option<PathBuf> {
