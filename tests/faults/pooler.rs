@@ -241,3 +241,37 @@ fn a_statement_that_leaves_its_transaction_costs_itself_and_its_connection() {
         assert!(text.contains("transaction"), "{attack}: {text}");
     }
 }
+
+/// What looks like one statement and is several for the server: behind the end of a line that is none here, behind letters that are
+/// spaces here, behind a string that goes on. With a message for each transaction nothing of it would be undone.
+#[test]
+fn a_second_statement_cannot_be_hidden() {
+    const FINE: &str = "last: { query: SELECT 7 AS seven, tags: [cluster], metrics: [ { seven: { usage: GAUGE, description: Seven. } } ] }\n";
+    let cluster = Cluster::start(newest_major());
+    let pooler = Pgbouncer::start_with(&cluster, "pool_mode = statement");
+    let layer = Layer::new(FINE);
+    let exporter = builder(&pooler.url("postgres"))
+        .args(["-T=5s".into(), "--disable-cache".into(), layer.flag()])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    // Between quotes of YAML.
+    for attack in [
+        r"SELECT 1 AS one --\r; SET work_mem = '99MB'",
+        r"SELECT 1 AS a\u00a0$a$; SET work_mem = '99MB'; SELECT 2 AS one\u00a0$a$",
+        r"SELECT 1 AS a\u2192$a$; SET work_mem = '99MB'; SELECT 2 AS one\u2192$a$",
+        r"SELECT 1 AS one, E'a'\n'\\''; SET work_mem = '99MB'; SELECT 1 AS one --'",
+    ] {
+        layer.replace(&format!(
+            "{FINE}hides: {{ query: \"{attack}\", tags: [cluster], metrics: [ {{ one: {{ usage: GAUGE, description: One. }} }} ] }}\n"
+        ));
+        let answer = exporter.get("/reload");
+        let said = answer.text();
+        assert!(
+            answer.status == 500 && said.contains("several statements"),
+            "{attack}: {said}"
+        );
+        let (page, _) = page_within(&exporter, 20.0);
+        assert_eq!(page.value("last_seven", &[]), Some(7.0), "{}", exporter.stderr());
+    }
+    assert_eq!(pooler.session("postgres").exec("show work_mem"), "4MB");
+}

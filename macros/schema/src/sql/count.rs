@@ -45,6 +45,8 @@ mod tests {
             "SELECT a$b$c, $1, '\\' -- ;\n",
             "SHOW STATS;;",
             "SELECT 'é;ü'",
+            "SELECT E'a'\n  -- ;\n'\\';'",
+            "SELECT 1 AS é$a$, 2 AS x\u{a0}$a$",
         ] {
             assert_eq!(statements(text), Statements::One, "{text}");
         }
@@ -56,6 +58,22 @@ mod tests {
         assert_eq!(statements("SELECT 1;\n\n-- x\nSELECT 2"), Statements::Several(16));
         assert_eq!(statements("SELECT '\n';\nSELECT 2"), Statements::Several(12));
         assert_eq!(statements("SELECT 1; (SELECT 2)"), Statements::Several(10));
+    }
+
+    /// What the server takes for the end of a comment, for letters, or for the rest of a string hides no statement.
+    #[test]
+    fn a_second_statement_cannot_be_hidden() {
+        for text in [
+            "SELECT 1 --\r; COMMIT",
+            "SELECT 1 AS a\u{a0}$a$; COMMIT; SELECT 2 AS b\u{a0}$a$",
+            "SELECT 1 AS a\u{2192}$a$; COMMIT; SELECT 2 AS b\u{2192}$a$",
+            "SELECT 1 AS a\u{3000}$a$; COMMIT; SELECT 2 AS b\u{3000}$a$",
+            "SELECT E'a'\n'\\''; COMMIT; SELECT 1 --'",
+            "SELECT E'a' -- b\r'\\''; COMMIT; SELECT 1 --'",
+            "SELECT 'a'\n'\\'; COMMIT; SELECT 1 --'",
+        ] {
+            assert!(matches!(statements(text), Statements::Several(_)), "{text}");
+        }
     }
 
     #[test]

@@ -71,7 +71,8 @@ pub fn is_in_quotes(sql: &str, at: usize) -> bool {
 fn first(text: &str) -> Option<(usize, Option<Kind<'_>>)> {
     let c = text.chars().next()?;
     Some(match c {
-        '-' if text.starts_with("--") => (text.find('\n').unwrap_or(text.len()), None),
+        // A carriage return ends a line, too.
+        '-' if text.starts_with("--") => (text.find(['\n', '\r']).unwrap_or(text.len()), None),
         '/' if text.starts_with("/*") => match block_comment(text) {
             Some(length) => (length, None),
             None => (text.len(), Some(Kind::Unclosed("/* comment"))),
@@ -80,7 +81,7 @@ fn first(text: &str) -> Option<(usize, Option<Kind<'_>>)> {
         '"' => closed(text, quoted(text, '"', false), "\" quote", Kind::Name),
         '$' => dollar(text),
         ';' => (1, Some(Kind::End)),
-        c if c.is_whitespace() => (c.len_utf8(), None),
+        c if is_space(c) => (c.len_utf8(), None),
         c if is_identifier(c) => match escape_string(text) {
             Some(length) => closed(text, length, "E' quote", Kind::Text),
             None => {
@@ -122,14 +123,42 @@ fn dollar(text: &str) -> (usize, Option<Kind<'_>>) {
     }
 }
 
+/// What the server takes for white space: nothing beyond ASCII.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
+}
+
+/// Whatever lies beyond ASCII is a letter for the server, a space of no break and an arrow, too.
 fn is_identifier(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()
 }
 
 /// The length of a string that begins with `E'`, in which a backslash protects a quote. `None`: it is none.
 fn escape_string(text: &str) -> Option<Option<usize>> {
     let is_one = text.starts_with(['e', 'E']) && text.get(1..2) == Some("'");
-    is_one.then(|| quoted(text.get(1..)?, '\'', true).map(|length| length + 1))
+    is_one.then(|| {
+        let mut length = 1 + quoted(text.get(1..)?, '\'', true)?;
+        // On another line it goes on, by the same rules.
+        while let Some(gap) = text.get(length..).and_then(continuation) {
+            length += gap + quoted(text.get(length + gap..)?, '\'', true)?;
+        }
+        Some(length)
+    })
+}
+
+/// How far away, behind the end of a string, a quote goes on with it: there are spaces and comments of a line before it, and an end
+/// of line.
+fn continuation(text: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = text.get(at..)?;
+        match rest.chars().next()? {
+            '\'' => return text.get(..at)?.contains(['\n', '\r']).then_some(at),
+            '-' if rest.starts_with("--") => at += rest.find(['\n', '\r'])?,
+            c if is_space(c) => at += 1,
+            _ => return None,
+        }
+    }
 }
 
 /// A dollar is part of a word that has begun: `a$b$` opens no quote.
