@@ -5,7 +5,7 @@ use crate::read::position::At;
 use crate::read::report::FileReport;
 
 /// Settings that would change who asks, or how the exporter and the server understand each other.
-const FIXED: [(&str, &str); 10] = [
+const FIXED: [(&str, &str); 15] = [
     ("transaction_read_only", "an exporter only reads"),
     ("role", "connect as that role"),
     ("session_authorization", "connect as that role"),
@@ -19,7 +19,16 @@ const FIXED: [(&str, &str); 10] = [
     ("lock_timeout", "write `timeout`"),
     ("search_path", "write `search_path`"),
     ("datestyle", "times are read as numbers"),
+    ("exit_on_error", ENDS_SESSION),
+    ("transaction_timeout", ENDS_SESSION),
+    ("idle_in_transaction_session_timeout", ENDS_SESSION),
+    ("idle_session_timeout", ENDS_SESSION),
+    ("tcp_user_timeout", ENDS_SESSION),
 ];
+
+/// What all statements of a database lose at once.
+const ENDS_SESSION: &str =
+    "the session is shared with all other statements, and it would end; write `timeout`";
 
 /// The setting, if a definition may make it.
 pub(crate) fn checked(name: &At<String>, value: &str, report: &mut FileReport<'_>) -> Option<Setting> {
@@ -91,6 +100,14 @@ pub(crate) fn timeout(value: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ends_a_session_is_no_definitions() {
+        for name in ["exit_on_error", "Transaction_Timeout", "idle_session_timeout"] {
+            assert!(is_fixed(name), "{name}");
+        }
+        assert!(!is_fixed("work_mem"));
+    }
 
     #[test]
     fn timeouts_have_units() {
