@@ -138,6 +138,12 @@ impl Failure {
             .is_some_and(|code| code.starts_with("28") || code == "53300")
     }
 
+    /// Whether a start-up option cannot be read: before 9.5 none can hold a space.
+    #[must_use]
+    pub fn is_malformed_option(&self) -> bool {
+        self.sqlstate.as_deref() == Some("42601")
+    }
+
     /// Whether a start-up option is refused: 08P01 is pgbouncer's answer, 0A000 that of vendors' proxies.
     #[must_use]
     pub fn is_unsupported_option(&self) -> bool {

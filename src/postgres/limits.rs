@@ -161,6 +161,10 @@ impl Limits {
         let mut text = "BEGIN READ ONLY; ".to_owned();
         if is_pooled {
             text.push_str("SET LOCAL DateStyle = 'ISO'; ");
+            // What is shipped writes backslashes as they are meant.
+            if path == SearchPath::Catalog {
+                text.push_str("SET LOCAL standard_conforming_strings = on; ");
+            }
             if self.is_raw {
                 text.push_str("SET LOCAL client_encoding = 'SQL_ASCII'; ");
             }
@@ -222,7 +226,8 @@ mod tests {
         let mut pooled = Limits::new(Kind::Pooled, 150_018, false);
         let text = pooled.before(LIMIT).unwrap_or_default();
         assert!(text.starts_with(
-            "BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; SET LOCAL statement_timeout = 100; "
+            "BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; SET LOCAL standard_conforming_strings = on; \
+             SET LOCAL statement_timeout = 100; "
         ));
         assert!(text.ends_with("E'pg_catalog, pg_temp', true)"), "{text}");
         assert_eq!(pooled.after(SearchPath::Catalog), Some("ROLLBACK"));

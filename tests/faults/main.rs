@@ -42,6 +42,7 @@ mod rewind;
 mod roles;
 mod room;
 mod sessions;
+mod settings;
 mod sizes;
 mod soak;
 mod startup;

@@ -13,6 +13,11 @@ const HAS_TRANSACTION_TIMEOUT: u32 = 170_000;
 /// For how long the server goes on with letting us in when nobody waits for it any more.
 const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
+/// What each session needs, whatever `ALTER DATABASE` and `ALTER ROLE` say: one error does not end it, and a backslash in a shipped
+/// statement means itself. And a standby answers, which it does not where transactions are serializable.
+const OURS: &str = "-c exit_on_error=off -c standard_conforming_strings=on";
+const ISOLATION: &str = "-c default_transaction_isolation=read\\ committed";
+
 /// What a server says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::postgres) struct Introduction {
@@ -118,7 +123,14 @@ impl PoolerToken {
     /// within half a minute: it would hold a connection for two hours by most systems' defaults. Options given have the last
     /// word on that. `version` is what the server was when it last answered: one that knows how ends what hangs before it
     /// has let us in, a login trigger for one.
+    ///
+    /// Whoever owns the database sets what he likes for its sessions: ours are as they must be ([`OURS`]).
     pub(in crate::postgres) fn options(&self, given: Option<&str>, version: u32) -> String {
+        format!("{ISOLATION} {}", self.plain_options(given, version))
+    }
+
+    /// The same for a server before 9.5, where no option can hold a space.
+    pub(in crate::postgres) fn plain_options(&self, given: Option<&str>, version: u32) -> String {
         let login = if version >= HAS_TRANSACTION_TIMEOUT {
             format!(
                 " -c transaction_timeout={}",
@@ -129,7 +141,7 @@ impl PoolerToken {
         };
         format!(
             "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4 {} \
-             -c search_path=pg_catalog,pg_temp{login} -c statement_timeout={}",
+             -c search_path=pg_catalog,pg_temp {OURS}{login} -c statement_timeout={}",
             given.unwrap_or_default(),
             self.milliseconds
         )
@@ -149,8 +161,9 @@ mod tests {
     fn options_given_are_kept() {
         let token = PoolerToken::new(Duration::from_secs(1));
         let milliseconds = token.milliseconds;
-        let end =
-            format!(" -c work_mem=1MB -c search_path=pg_catalog,pg_temp -c statement_timeout={milliseconds}");
+        let end = format!(
+            " -c work_mem=1MB -c search_path=pg_catalog,pg_temp {OURS} -c statement_timeout={milliseconds}"
+        );
         assert!(token.options(Some("-c work_mem=1MB"), 0).ends_with(&end));
         assert!(
             !milliseconds.is_multiple_of(1_000),

@@ -164,6 +164,11 @@ impl Attempt {
                 plain.options(token.options(config.get_options(), 0));
                 start(&plain, Kind::Postgres).await
             }
+            Err(failure) if failure.is_malformed_option() => {
+                let mut plain = config.clone();
+                plain.options(token.plain_options(config.get_options(), 0));
+                start(&plain, Kind::Postgres).await
+            }
             started => started,
         };
         self.identify(session.map_err(Refused::at_the_door)?, &token)

@@ -1,0 +1,108 @@
+//! What the owner of a database, or whoever may alter a role, sets for its sessions: ours are as they must be.
+
+use pg_exporter_lab::{Cluster, Pgbouncer, majors, newest_major};
+
+use crate::support::{Layer, SOON, State, builder, page_within, wait_for, wait_for_state};
+
+/// A collector that fails, and one that comes after all others.
+const SITE: &str = "\
+broken: { query: SELECT 1 / 0 AS none, tags: [cluster], priority: 1, metrics: [ { none: { usage: GAUGE, description: None. } } ] }
+last: { query: SELECT 7 AS seven, tags: [cluster], priority: 2000, metrics: [ { seven: { usage: GAUGE, description: Seven. } } ] }
+";
+
+/// Settings that end a session or change what a statement says, each by itself.
+const SETTINGS: [&str; 7] = [
+    "exit_on_error = on",
+    "standard_conforming_strings = off",
+    "default_transaction_isolation = serializable",
+    "default_transaction_deferrable = on",
+    "client_min_messages = debug5",
+    "quote_all_identifiers = on",
+    "transform_null_equals = on",
+];
+
+fn assert_whole(url: &str, what: &str) {
+    let layer = Layer::new(SITE);
+    let exporter = builder(url)
+        .args(["-T=5s".into(), "--disable-cache".into(), layer.flag()])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    // On a busy machine a statement may be late on a page or two; the one of pg_meta_info has backslashes.
+    wait_for(&exporter, what, |page| {
+        page.value("pg_up", &[]) == Some(1.0)
+            && page.value("last_seven", &[]) == Some(7.0)
+            && page.all("pg_meta_info").count() == 1
+    });
+    let (page, _) = page_within(&exporter, 20.0);
+    let failures = page.all("pg_exporter_query_failures_total");
+    let failed: Vec<_> = failures
+        .filter(|sample| sample.value > 0.0 && sample.label("query") != Some("broken"))
+        .filter(|sample| ["cast", "connection"].map(Some).contains(&sample.label("reason")))
+        .collect();
+    assert!(failed.is_empty(), "{what}: {failed:?}\n{}", exporter.stderr());
+}
+
+#[test]
+fn what_an_owner_sets_for_his_database_changes_no_page() {
+    for major in [majors()[0], newest_major()] {
+        let cluster = Cluster::start(major);
+        for setting in SETTINGS {
+            cluster.psql(&format!("alter database postgres set {setting}"));
+            assert_whole(&cluster.url("postgres"), &format!("{major}: {setting}"));
+            cluster.psql("alter database postgres reset all");
+        }
+    }
+}
+
+/// A standby refuses every statement of a serializable transaction.
+#[test]
+fn a_standby_of_serializable_transactions_answers() {
+    let cluster = Cluster::start(newest_major());
+    cluster.psql("create role mon login; grant pg_monitor to mon");
+    let standby = cluster.standby();
+    for setting in [
+        "alter database postgres set default_transaction_isolation = serializable",
+        "alter role mon set default_transaction_isolation = serializable",
+        "alter role mon in database postgres set default_transaction_isolation = serializable",
+    ] {
+        cluster.psql("alter database postgres reset all; alter role mon reset all");
+        cluster.psql(setting);
+        cluster.wait_for(
+            "select count(*) from pg_stat_replication where replay_lsn >= pg_current_wal_lsn()",
+            "1",
+        );
+        let url = standby.url("postgres").replace("postgres@", "mon@");
+        let exporter = builder(&url).args(["-T=5s"]).start();
+        wait_for_state(&exporter, State::Replica, SOON);
+        let (page, _) = page_within(&exporter, 20.0);
+        assert_eq!(
+            page.value("pg_up", &[]),
+            Some(1.0),
+            "{setting}: {}",
+            exporter.stderr()
+        );
+    }
+}
+
+/// Serializable and deferrable together, a reader waits for whoever writes.
+#[test]
+fn a_writer_keeps_no_deferrable_session_waiting() {
+    let cluster = Cluster::start(newest_major());
+    cluster.psql(
+        "create table shop (n int); alter database postgres set default_transaction_isolation = serializable; \
+         alter database postgres set default_transaction_deferrable = on",
+    );
+    let mut writer = cluster.session("postgres");
+    writer.exec("begin isolation level serializable read write not deferrable");
+    writer.exec("insert into shop select count(*) from shop");
+    assert_whole(&cluster.url("postgres"), "beside a writer");
+    writer.exec("commit");
+}
+
+#[test]
+fn backslashes_mean_the_same_through_a_pooler() {
+    let cluster = Cluster::start(newest_major());
+    cluster.psql("alter database postgres set standard_conforming_strings = off");
+    let pooler = Pgbouncer::start(&cluster);
+    assert_whole(&pooler.url("postgres"), "through a pooler");
+}
