@@ -8,6 +8,9 @@ mod reason;
 
 pub use reason::Reason;
 
+/// What stands for a secret.
+const MASK: &str = "********";
+
 /// A failure, cheap enough to keep and to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -80,6 +83,15 @@ impl Failure {
     pub fn at(self, place: impl fmt::Display) -> Self {
         Self {
             message: format!("{place}: {}", self.message).into(),
+            ..self
+        }
+    }
+
+    /// The same, where the server has said a secret again that it was told.
+    #[must_use]
+    pub(in crate::postgres) fn hiding(self, secret: &str) -> Self {
+        Self {
+            message: self.message.replace(secret, MASK).into(),
             ..self
         }
     }

@@ -42,17 +42,27 @@ impl Fake {
         let bytes = bytes.to_vec();
         Self::start(move |mut client| {
             let mut packet = [0; 65_536];
-            let mut welcome = message(b'R', &[0, 0, 0, 0]);
-            welcome.extend(message(b'S', b"server_version\x0018.0\0"));
-            welcome.extend(message(b'K', &[0, 0, 0, 1, 0, 0, 0, 1]));
-            welcome.extend(ready());
-            let mut answer = welcome;
+            let mut answer = welcome();
+            answer.extend(ready());
             while let Ok(1..) = client.read(&mut packet) {
                 if client.write_all(&answer).is_err() {
                     return;
                 }
                 answer.clone_from(&bytes);
             }
+        })
+    }
+
+    /// Asks for the password in the clear, and says it in its refusal.
+    pub(crate) fn talkative() -> Self {
+        Self::start(|mut client| {
+            let mut packet = [0; 4096];
+            let _ = client.read(&mut packet);
+            let _ = client.write_all(&message(b'R', &[0, 0, 0, 3]));
+            let length = client.read(&mut packet).unwrap_or_default();
+            let password = packet.get(5..length.saturating_sub(1)).unwrap_or_default();
+            let refusal = [b"SFATAL\0C28P01\0Mnot ", password, b"\0\0"].concat();
+            let _ = client.write_all(&message(b'E', &refusal));
         })
     }
 
@@ -83,6 +93,11 @@ impl Fake {
     /// From now on, a real server is behind the port.
     pub(crate) fn give_way_to(&self, server: &Cluster) {
         self.real.store(server.port(), Ordering::SeqCst);
+    }
+
+    /// Without a question whether the server talks TLS.
+    pub(crate) fn plain_url(&self) -> String {
+        self.url() + "?sslmode=disable"
     }
 
     pub(crate) fn url(&self) -> String {
@@ -118,6 +133,14 @@ pub(crate) fn message(kind: u8, content: &[u8]) -> Vec<u8> {
     bytes.extend(length.to_be_bytes());
     bytes.extend(content);
     bytes
+}
+
+/// What PostgreSQL 18 says to who is let in.
+fn welcome() -> Vec<u8> {
+    let mut welcome = message(b'R', &[0, 0, 0, 0]);
+    welcome.extend(message(b'S', b"server_version\x0018.0\0"));
+    welcome.extend(message(b'K', &[0, 0, 0, 1, 0, 0, 0, 1]));
+    welcome
 }
 
 /// Ready for the next statement.

@@ -157,6 +157,34 @@ fn a_flood_of_notices() {
     );
 }
 
+/// A server that was told the password says it in an error: to the log, on pages, in a command's output.
+#[test]
+fn a_password_that_the_server_says_again_is_masked() {
+    let fake = Fake::talkative();
+    let url = fake.plain_url().replace("postgres@", "postgres:Gwendolyn7@");
+    let exporter = builder(&url).start();
+    wait_for_state(&exporter, State::Down, SOON);
+    page_within(&exporter, 3.0);
+    let refused = "not ******** (SQLSTATE 28P01)";
+    wait_until("the refusal is shown", SOON, || {
+        exporter.get("/").text().contains(refused) && exporter.stderr().contains(refused)
+    });
+    let doctor = builder(&url).arg("doctor").run();
+    assert!(
+        doctor.stderr.contains(refused) || doctor.stdout.contains(refused),
+        "{doctor:?}"
+    );
+    let all = [
+        exporter.stderr(),
+        exporter.get("/").text(),
+        exporter.get("/stat").text(),
+        exporter.get("/explain").text(),
+        doctor.stdout,
+        doctor.stderr,
+    ];
+    assert!(!all.concat().contains("Gwendolyn7"));
+}
+
 /// What was broken is forgotten: the same port, and all is well. For one of each kind, all of them at once.
 #[test]
 fn a_real_server_takes_the_port_of_a_broken_one() {

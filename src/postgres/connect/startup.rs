@@ -85,6 +85,15 @@ impl Attempt {
     /// # Errors
     /// What became of the last transport.
     pub(in crate::postgres) async fn run(self) -> Result<Session, Failure> {
+        let (info, secrets) = (Arc::clone(&self.info), Arc::clone(&self.secrets));
+        let session = self.run_through().await;
+        session.map_err(|failure| match said_again(&info, &secrets) {
+            Some(password) => failure.hiding(password),
+            None => failure,
+        })
+    }
+
+    async fn run_through(self) -> Result<Session, Failure> {
         let mut last = Failure::connection("there is no way to connect");
         let mut fallen: Option<Arc<str>> = None;
         for transport in self.info.tls().transports(&self.host) {
@@ -325,6 +334,14 @@ impl Attempt {
         let given_path = self.info.options().and_then(search_path::of_options);
         Session::new(client, kind, driver, given_path)
     }
+}
+
+/// The password, which a server that has it may say in an error; none where it is too short to be told from other words, or no
+/// secret beside the names that are shown anyway.
+fn said_again<'a>(info: &ConnInfo, secrets: &'a Secrets) -> Option<&'a str> {
+    let password = std::str::from_utf8(secrets.password.as_ref()?.expose()).ok()?;
+    let is_shown = [info.user(), info.database()].contains(&password);
+    (password.len() >= 4 && !is_shown).then_some(password)
 }
 
 /// Whether a transaction may go on after a message.
