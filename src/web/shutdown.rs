@@ -4,11 +4,15 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// A file has reached the size that it may have (`SIGXFSZ`): the log's, which is then an error of the write alone.
+const FILE_SIZE: i32 = 25;
+
 /// SIGTERM and SIGINT, caught from its making on.
 #[derive(Debug)]
 pub struct Termination {
     term: Signal,
     interrupt: Signal,
+    _file_size: Signal,
 }
 
 impl Termination {
@@ -20,6 +24,8 @@ impl Termination {
         Ok(Self {
             term: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            // Unless it is caught, it ends the process.
+            _file_size: signal(SignalKind::from_raw(FILE_SIZE))?,
         })
     }
 

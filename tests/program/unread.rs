@@ -78,6 +78,34 @@ fn a_log_whose_reader_left_stops_nothing() {
     assert!(exporter.terminate().success());
 }
 
+/// A log that takes nothing any more stops nothing, and no signal of the system ends the process: a disk that is full, a file as
+/// large as it may be, no file at all.
+#[test]
+fn a_log_that_has_no_room_stops_nothing() {
+    let folder = Folder::new();
+    let path = folder.path().join("log");
+    for opened in [
+        "exec \"$0\" \"$@\" 2>/dev/full",
+        "ulimit -f 1; exec \"$0\" \"$@\" 2>\"$LOG\"",
+        "exec \"$0\" \"$@\" 2>&-",
+    ] {
+        let exporter = Exporter::builder("/bin/sh")
+            .args(["-c", opened, PROGRAM, "--log.level=debug"])
+            .url(&server().url("postgres"))
+            .env("LOG", path.display().to_string())
+            .start();
+        exporter.wait_for_status("/primary", 200, SOON);
+        for _ in 0..20 {
+            assert_eq!(
+                exporter.request("GET", "/reload?dry_run=1", &[]).status,
+                200,
+                "{opened}"
+            );
+        }
+        assert!(exporter.terminate().success(), "{opened}");
+    }
+}
+
 /// Collectors whose failures and texts fill a log: each has a statement of its own, of some kilobytes.
 fn talkative() -> String {
     let long = "x".repeat(4000);

@@ -138,8 +138,12 @@ impl Queue {
             match output.write(piece) {
                 Ok(0) => break,
                 Ok(bytes) => lines = lines.get(bytes..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(PAUSE),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // That is no getting on.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    thread::sleep(PAUSE);
+                    continue;
+                }
                 Err(_) => break,
             }
             self.state().written += 1;
@@ -229,6 +233,29 @@ mod tests {
             .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok());
         assert_eq!(numbers.sum::<u64>(), lost, "{told:?}");
         assert!((1..=2).contains(&told.len()), "{told:?}");
+    }
+
+    /// A pipe that is full and does not block.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_end_waits_for_nobody_who_takes_nothing() {
+        let queue = Queue::start(Full, Box::new(|_| Vec::new())).unwrap();
+        queue.hurry(IntCounter::new("dropped", "Dropped.").unwrap());
+        queue.push(b"a line\n");
+        let begun = Instant::now();
+        queue.flush();
+        assert!(begun.elapsed() < PATIENCE * 10);
     }
 
     #[test]
