@@ -52,7 +52,7 @@ pub struct ShopOrders13<'a> {
 
 /// Collector shop\_orders.
 ///
-/// Branch `shop_orders_14` of collector `shop_orders`, defined at `golden/shop.yml:33`. For versions from 140000, tagged `cluster`, `primary`. Proven on 14\-18. Not run unless asked for.
+/// Branch `shop_orders_14` of collector `shop_orders`, defined at `golden/shop.yml:34`. For versions from 140000, tagged `cluster`, `primary`. Proven on 14\-18. Not run unless asked for.
 ///
 /// ```sql
 /// SELECT state, kind, open FROM orders
@@ -69,7 +69,7 @@ pub struct ShopOrders13<'a> {
     fatal = true,
     skip = true,
     priority = 100,
-    origin (file = "golden/shop.yml" , line = 33 , query_line = 35 , proven = [140000 , 150000 , 160000 , 170000 , 180000]),
+    origin (file = "golden/shop.yml" , line = 34 , query_line = 36 , proven = [140000 , 150000 , 160000 , 170000 , 180000]),
 )]
 pub struct ShopOrders14<'a> {
     /// Label `state`: State of the order, see \[docs\]. SQL type: text.
@@ -85,7 +85,7 @@ pub struct ShopOrders14<'a> {
 
 /// Collector pool.
 ///
-/// Branch `pool` of collector `pool`, defined at `golden/shop.yml:45`. For all versions, tagged `pgbouncer`. Proven on 1.25. May take 0.1 s.
+/// Branch `pool` of collector `pool`, defined at `golden/shop.yml:46`. For all versions, tagged `pgbouncer`. Proven on 1.25. May take 0.1 s.
 ///
 /// ```sql
 /// SHOW POOLS
@@ -98,7 +98,7 @@ pub struct ShopOrders14<'a> {
     query = "SHOW POOLS",
     tags = ["pgbouncer"],
     priority = 100,
-    origin (file = "golden/shop.yml" , line = 45 , query_line = 46 , proven = [12500]),
+    origin (file = "golden/shop.yml" , line = 46 , query_line = 47 , proven = [12500]),
 )]
 pub struct Pool {
     /// Gauge `pool_cl_active`: Clients. SQL type: unknown.
