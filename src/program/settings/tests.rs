@@ -260,11 +260,8 @@ fn log_settings_fall_back_with_a_note() {
 fn of_several_configs_the_last_counts_with_a_note() {
     let settings = resolve("--config one.yml --config two.yml -c three.yml", &[]).unwrap();
     assert_eq!(settings.config.unwrap().to_str(), Some("three.yml"));
-    assert!(
-        settings.notes[0].contains("--config is given 3 times"),
-        "{:?}",
-        settings.notes
-    );
+    let note = settings.notes.first().unwrap();
+    assert!(note.contains("--config is given 3 times"), "{note}");
     assert_eq!(resolve("-c three.yml", &[]).unwrap().notes, [""; 0]);
 }
 

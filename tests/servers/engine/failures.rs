@@ -135,7 +135,8 @@ more: { query: 'SELECT 1 AS here, 2 AS surplus', metrics: [ { here: { usage: GAU
 }
 
 /// What is denied, or not supported by such a server, tells nothing about whether it answers: `pg_up` stays 1, and the failure is
-/// told. Three ways: of the role, of a function that its vendor has replaced, of the shipped collector.
+/// told. Three ways: of the role, of a function that its vendor has replaced, of the shipped collector, in a function that it cannot do
+/// without.
 #[test]
 fn a_fatal_collector_that_is_denied_leaves_the_target_up() {
     for major in majors_among(&[10, 14, 18]) {
@@ -144,7 +145,7 @@ fn a_fatal_collector_that_is_denied_leaves_the_target_up() {
             "create role watcher login in role pg_monitor; create table public.secret (a int);
              create function public.vendors() returns int language plpgsql as
              $$ begin raise 'not supported here' using errcode = 'feature_not_supported'; end $$;
-             revoke execute on function pg_catalog.pg_conf_load_time() from public",
+             revoke execute on function pg_catalog.to_regproc(text) from public",
         );
         let yaml = format!(
             "{}denied: {{ query: SELECT count(*) AS n FROM public.secret, fatal: true, timeout: 30, metrics: [ n: {{ usage: GAUGE, description: N }} ] }}
@@ -172,6 +173,8 @@ vendor: {{ query: SELECT public.vendors() AS n, fatal: true, timeout: 30, metric
                 [
                     "postgres denied permission",
                     "postgres pg permission",
+                    "postgres pg_timeline permission",
+                    "postgres pg_wal_unflushed permission",
                     "postgres vendor other"
                 ],
                 "{major}"
