@@ -129,6 +129,11 @@ impl Contender {
         cpu::of_process(self.pid)
     }
 
+    /// Wakeups so far.
+    pub fn wakeups(&self) -> u64 {
+        cpu::wakeups(self.pid)
+    }
+
     /// The most that resident memory ever was, in MiB.
     pub fn peak_rss(&self) -> f64 {
         process::peak_rss(self.pid).unwrap_or_default() as f64 / f64::from(1 << 20)

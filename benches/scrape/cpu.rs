@@ -23,6 +23,24 @@ pub fn of_process(pid: u32) -> Duration {
     }
 }
 
+/// How often a process has begun to wait, with all its threads: each time it was woken before. The kernel calls them voluntary
+/// context switches.
+pub fn wakeups(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let of_thread = |status: String| {
+        let count = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        count.trim().parse::<u64>().ok()
+    };
+    let counts =
+        threads.filter_map(|thread| of_thread(fs::read_to_string(thread.path().join("status")).ok()?));
+    counts.sum()
+}
+
 /// CPU time so far of a server: its postmaster, all living children, and those that have ended, which the kernel counts
 /// in ticks of 10 ms.
 pub fn of_server(postmaster: u32) -> Duration {

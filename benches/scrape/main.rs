@@ -4,6 +4,7 @@
 //! |--|--|
 //! | databases | the same with many databases, and with many tables in one |
 //! | scrapes | wall time, CPU of the exporter and of the server, series, bytes, memory: uncached and cached, plain and gzip |
+//! | idle | CPU and wakeups per second of an exporter that nobody scrapes |
 //! | probes | requests per second of `/primary` on 50 connections: idle, during scrapes, beside 5 connections of scrapes, and at a pace |
 //! | protection | the same, under TLS and with passwords |
 //! | costs | CPU per collector on either server, with `--costs`, for the documentation |
@@ -21,6 +22,7 @@ mod cpu;
 mod document;
 mod figures;
 mod growth;
+mod idle;
 mod layer;
 mod options;
 mod paced;
@@ -88,6 +90,11 @@ fn main() -> Result<()> {
             scrapes::run(&options, &title, &server, Mode::Uncached, &mut table)?;
         }
         write(&options, "databases", &table)?;
+    }
+    if options.wants("idle") {
+        let mut table = idle::document_table();
+        idle::run(&options, &empty, &mut table)?;
+        write(&options, "idle", &table)?;
     }
     if options.wants("probes") {
         probes::run(&options, &large)?;

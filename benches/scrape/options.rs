@@ -49,8 +49,12 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub seconds: u32,
 
-    /// Measure only this part: scrapes, databases, probes or protection
-    #[arg(long, value_name = "PART", value_parser = ["scrapes", "databases", "probes", "protection"])]
+    /// Seconds of each measurement of an exporter that nobody scrapes
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub idle: u32,
+
+    /// Measure only this part: scrapes, databases, idle, probes or protection
+    #[arg(long, value_name = "PART", value_parser = ["scrapes", "databases", "idle", "probes", "protection"])]
     pub only: Option<String>,
 
     /// Measure scrapes only in this mode: uncached or cached
