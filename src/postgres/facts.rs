@@ -22,8 +22,8 @@ use crate::values::name;
 /// The statement's key on every connection; collectors' keys begin behind it.
 const KEY: StatementKey = StatementKey(0);
 
-/// The first key that is free for others: checkpoints have one, too.
-pub const FIRST_FREE_KEY: u64 = 2;
+/// The first key that is free for others: checkpoints and marks have one, too.
+pub const FIRST_FREE_KEY: u64 = 3;
 
 const STATEMENT: &str = "\
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
@@ -101,6 +101,7 @@ async fn postgres(
     let asked = Instant::now();
     let limit = deadline.saturating_duration_since(asked);
     let row = session.one_row(Some(KEY), STATEMENT, &parameters, limit).await?;
+    session.has_answered_in(asked.elapsed());
     let unreadable = |_| Failure::new(Reason::Other, "the server's facts have an unexpected form");
     session.limits.clock = Some(ServerClock::asked(asked, row.try_get(8).map_err(unreadable)?));
     let cluster = cluster(session, limit).await?;
@@ -196,12 +197,14 @@ async fn flavour(session: &mut Session, limit: Duration) -> Result<Flavour, Fail
 
 /// The admin console knows its version only: in a row since 1.12, in a notice before.
 async fn pgbouncer(session: &mut Session) -> Result<Facts, Failure> {
+    let asked = Instant::now();
     let messages: Vec<_> = session
         .client
         .simple_query_raw("SHOW VERSION")
         .await?
         .try_collect()
         .await?;
+    session.has_answered_in(asked.elapsed());
     let row = messages.iter().find_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
         _ => None,

@@ -21,6 +21,7 @@ mod greeting;
 pub mod identity;
 mod limits;
 mod line;
+mod mark;
 pub mod meter;
 pub(crate) mod optional_rows;
 pub mod permit;

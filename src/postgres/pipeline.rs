@@ -11,12 +11,16 @@ use super::budget::{Budget, Setting};
 use super::checkpoint;
 use super::checkpoint::Checkpoint;
 use super::failure::{Failure, Reason};
+use super::mark;
 use super::rows::Rows;
 use super::search_path::SearchPath;
 use super::session::{Prepared, Session, StatementKey};
+use crate::catalog::facts::Kind;
 
 /// The key of the statement that sets limits by the server's clock.
 pub use super::checkpoint::KEY as CHECKPOINT;
+/// The key of the statement that asks for the server's clock, and its text.
+pub use super::mark::{KEY as MARK, STATEMENT as MARK_STATEMENT};
 
 /// A statement to run.
 #[derive(Clone, Debug)]
@@ -29,6 +33,8 @@ pub struct QueryRequest<'a> {
     pub timeout: Duration,
     /// Where its names are looked for. On any path but `pg_catalog` it has a transaction of its own.
     pub path: SearchPath<'a>,
+    /// Whether the server is asked for its clock in front of it and behind it, where it has one.
+    pub is_timed: bool,
 }
 
 type Sending<'a, T> = Pin<Box<MaybeDone<Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>>>>;
@@ -39,10 +45,15 @@ pub struct PendingQuery<'a> {
     pub key: StatementKey,
     /// What it may take on the server.
     pub timeout: Duration,
+    /// The server's clock in front of it, unless it is that behind the statement before.
+    front: Option<Sending<'a, f64>>,
     settings: [Option<Sending<'a, ()>>; 2],
     rows: Sending<'a, Rows>,
     /// The end of the transaction around the statement. Nobody waits for its answer.
-    _end: Option<Sending<'a, ()>>,
+    end: Option<Sending<'a, ()>>,
+    /// The server's clock behind it.
+    back: Option<Sending<'a, f64>>,
+    began: Option<f64>,
 }
 
 impl PendingQuery<'_> {
@@ -51,10 +62,28 @@ impl PendingQuery<'_> {
     /// # Errors
     /// What the server says, or the loss of the connection.
     pub async fn rows(&mut self) -> Result<Rows, Failure> {
+        if let Some(front) = &mut self.front {
+            // Without it the statement is not timed, and what is wrong shows with the statement itself.
+            self.began = receive(front).await.ok();
+        }
         for settings in self.settings.iter_mut().flatten() {
             receive(settings).await?;
         }
         receive(&mut self.rows).await
+    }
+
+    /// The server's clock in front of it, in seconds, once its answer was read; `None` where it was not asked for this statement
+    /// alone.
+    #[must_use]
+    pub fn began(&self) -> Option<f64> {
+        self.began
+    }
+
+    /// The server's clock behind it, in seconds; `None` where it was not asked, or is not told. The answer must have been read to
+    /// its end, or dropped.
+    pub async fn ended(&mut self) -> Option<f64> {
+        self.end = None;
+        receive(self.back.as_mut()?).await.ok()
     }
 }
 
@@ -62,7 +91,7 @@ impl PendingQuery<'_> {
 /// the server 2 s after the deadline, even if it does not hear of us again.
 ///
 /// Each has its own synchronisation point: an error in one leaves the others alone. The server is told a limit only
-/// where it differs from that of the statement before.
+/// where it differs from that of the statement before. Between two statements that are timed there is one mark.
 pub async fn send<'a>(
     session: &'a mut Session,
     requests: &'a [QueryRequest<'a>],
@@ -83,9 +112,13 @@ pub async fn send<'a>(
     }
     let session: &'a Session = session;
     let mut pending = VecDeque::with_capacity(requests.len());
+    let has_clock = session.kind() != Kind::Pgbouncer;
+    let mut is_marked = false;
     for (request, limit) in requests.iter().zip(limits) {
         let is_sent = !matches!(session.prepared.get(&request.key), Some(Prepared::Named(..)));
         let sql = if is_sent { request.sql } else { "" };
+        let is_timed = request.is_timed && has_clock;
+        let front = mark_if(session, is_timed && !is_marked).await;
         let (checkpoint, limit) = match limit {
             Some(Setting::Text(text)) => (None, Some(text)),
             Some(Setting::Checkpoint(checkpoint)) => (Some(check(session, checkpoint).await), None),
@@ -105,10 +138,14 @@ pub async fn send<'a>(
         pending.push_back(PendingQuery {
             key: request.key,
             timeout: request.timeout,
+            front,
             settings,
             rows,
-            _end: end,
+            end,
+            back: mark_if(session, is_timed).await,
+            began: None,
         });
+        is_marked = is_timed;
     }
     pending
 }
@@ -118,6 +155,14 @@ async fn execute(session: &Session, sql: String) -> Sending<'_, ()> {
         async move { Ok(session.client.batch_execute(&sql).await?) },
     ))
     .await
+}
+
+async fn mark_if(session: &Session, is_wanted: bool) -> Option<Sending<'_, f64>> {
+    if is_wanted {
+        Some(begin(Box::pin(mark::ask(session))).await)
+    } else {
+        None
+    }
 }
 
 async fn check(session: &Session, checkpoint: Checkpoint) -> Sending<'_, ()> {

@@ -73,6 +73,8 @@ pub struct Session {
     in_recovery: Option<bool>,
     /// How its text is read, as of the last facts.
     pub(in crate::postgres) reader: Arc<TextReader>,
+    /// The least that an answer with facts took: the way there and back, and a little more.
+    round_trip: Option<Duration>,
     /// What protects the connection.
     pub(in crate::postgres) encryption: Encryption,
     /// The search path that the connection string gives.
@@ -142,6 +144,7 @@ impl Session {
             flavour: None,
             reader: Arc::default(),
             in_recovery: None,
+            round_trip: None,
             encryption: Encryption::Plain,
             given_path,
             driver,
@@ -236,6 +239,17 @@ impl Session {
     #[must_use]
     pub fn encryption(&self) -> &Encryption {
         &self.encryption
+    }
+
+    /// The facts have come so long after they were asked for.
+    pub(in crate::postgres) fn has_answered_in(&mut self, passed: Duration) {
+        self.round_trip = Some(self.round_trip.map_or(passed, |least| least.min(passed)));
+    }
+
+    /// What an answer takes at least.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip.unwrap_or_default()
     }
 
     /// Whether a pooler in between ends transactions with each message (`pool_mode=statement`).

@@ -76,7 +76,7 @@ metrics! {
     QUERY_SERIES: Exporter "query_scrape_metric_count", Gauge, ["datname", "query"],
         "Series in the collector's current result.";
     QUERY_DURATION: Exporter "query_scrape_duration", Gauge, ["datname", "query"],
-        "Seconds that the last execution of the collector took, from the end of the answer before it to the end of its own, rounded up to whole milliseconds: answers come in together, so that nothing finer is known.";
+        "Seconds that the collector's statement takes on the server, up to the end of its answer: by the server's clock to 0.1 ms, as it was around the last execution that was timed (about one in five minutes), or in whole milliseconds how long the exporter waited, where no clock was asked or the wait was over 1 s longer.";
     QUERY_FAILURES: Exporter "query_failures_total", Counter, ["datname", "query", "reason"],
         "Failed executions of the collector by reason.";
     QUERY_DROPPED_SERIES: Exporter "query_dropped_series_total", Counter, ["datname", "query", "reason"],

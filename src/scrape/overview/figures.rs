@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A duration such as `2.5ms`, `10s`, `1m30s`: three digits below a minute, whole seconds above.
+/// A duration such as `0.1ms`, `2.5ms`, `10s`, `1m30s`: three digits below a minute, whole seconds above.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
         0.0 => "0s".to_owned(),
-        s if s < 0.000_999_5 => three_digits(s * 1e6, "µs"),
+        s if s < 0.000_099_5 => three_digits(s * 1e6, "µs"),
         s if s < 0.999_5 => three_digits(s * 1e3, "ms"),
         s if s < 59.95 => three_digits(s, "s"),
         s => clock(s.round() as u64),
@@ -78,7 +78,9 @@ mod tests {
         let table = [
             (0, "0s"),
             (1, "1µs"),
-            (999, "999µs"),
+            (99, "99µs"),
+            (100, "0.1ms"),
+            (999, "1ms"),
             (1000, "1ms"),
             (2500, "2.5ms"),
             (12_345, "12.3ms"),

@@ -19,10 +19,11 @@ use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::Failure;
 use crate::scrape::page::published::Published;
 use crate::scrape::rows::gaps::Gaps;
-use crate::scrape::run::collector_state::{CollectorState, RESOLUTION, Stats, known};
+use crate::scrape::run::collector_state::{CollectorState, Stats};
 use crate::scrape::run::database::State;
 use crate::scrape::run::history::Run;
 use crate::scrape::run::target::Target;
+use crate::scrape::run::timing::{BY_CLOCK, known};
 
 /// What is known of a target at one moment.
 #[derive(Clone, Debug, Default)]
@@ -106,6 +107,8 @@ pub struct CollectorOverview {
     pub skips: u64,
     /// What all executions took.
     pub total_duration: Duration,
+    /// The finest that is known of what they took.
+    pub resolution: Duration,
     /// When the last execution ended.
     pub last_execution: Option<SystemTime>,
     /// Last error, without secrets; kept after it has passed.
@@ -247,7 +250,7 @@ impl CollectorOverview {
         }
         let average = self.total_duration.as_secs_f64() / self.executions as f64;
         let average = Duration::try_from_secs_f64(average).unwrap_or_default();
-        known(average).max(RESOLUTION).as_secs_f64()
+        known(average, self.resolution.max(BY_CLOCK)).as_secs_f64()
     }
 
     /// The same, without what is not served if its database was not reached.
@@ -306,6 +309,7 @@ fn collector(one: &CollectorState, start: Instant) -> CollectorOverview {
         hits,
         skips: predicate_skips,
         total_duration,
+        resolution: one.stats.timing.resolution(),
         last_execution,
         last_error: one.stats.last_error.clone(),
         last_failed,

@@ -232,6 +232,7 @@ mod tests {
             series: 20,
             duration: 0.003,
             total_duration: Duration::from_micros(2500 * 1234),
+            resolution: Duration::from_millis(1),
             last_execution: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_705_314_595)),
             last_error: Some(failure),
             ..CollectorOverview::default()

@@ -25,9 +25,10 @@ use crate::scrape::page::samples::Samples;
 use crate::scrape::rows::batch::Batch;
 use crate::scrape::rows::decode::Decoder;
 use crate::scrape::rows::gaps::Gaps;
+use crate::scrape::run::timing::{Timing, Took};
 
 pub use reduced::Reduced;
-pub use stats::{RESOLUTION, Stats, known};
+pub use stats::Stats;
 pub use texts::{Text, Texts};
 
 /// For how long a collector rests whose objects or rights are missing, unless something makes the plan anew before.
@@ -73,8 +74,8 @@ impl Outcome {
 /// How an execution failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
-    /// What it took; `None` if it did not get so far as to run.
-    pub took: Option<Duration>,
+    /// For how long the exporter waited; `None` if it did not get so far as to run.
+    pub waited: Option<Duration>,
     /// Whether the run's own end cut it short.
     pub is_cut_short: bool,
     /// The time between scrapes.
@@ -234,8 +235,9 @@ impl CollectorState {
     }
 
     /// An execution in the scrape begun at `start` gave samples.
-    pub fn succeeded(&mut self, samples: Samples, start: Instant, took: Duration) {
-        self.executed(start, Some(took));
+    pub fn succeeded(&mut self, samples: Samples, start: Instant, took: Took) {
+        self.executed(start);
+        self.stats.took(took);
         self.stats.duplicates += samples.duplicates;
         self.stats.over_limit += samples.over_limit;
         self.samples = Arc::new(samples);
@@ -254,8 +256,9 @@ impl CollectorState {
     }
 
     /// A predicate said no.
-    pub fn skipped(&mut self, start: Instant, took: Duration) {
-        self.executed(start, Some(took));
+    pub fn skipped(&mut self, start: Instant, waited: Duration) {
+        self.executed(start);
+        self.stats.waited(waited);
         self.stats.predicate_skips += 1;
         self.samples = Arc::default();
         self.good = self.executed;
@@ -267,7 +270,10 @@ impl CollectorState {
     /// on up to the collector's ttl. A result that another scrape got meanwhile stands.
     pub fn failed(&mut self, failure: Failure, start: Instant, attempt: Attempt) {
         let stands = self.outcome.is_good() && self.has_answered_since(start);
-        self.executed(start, attempt.took);
+        self.executed(start);
+        if let Some(waited) = attempt.waited {
+            self.stats.waited(waited);
+        }
         self.stats.failed(&failure);
         if stands {
             return;
@@ -302,8 +308,8 @@ impl CollectorState {
         }
     }
 
-    fn executed(&mut self, start: Instant, took: Option<Duration>) {
-        self.stats.executed(took);
+    fn executed(&mut self, start: Instant) {
+        self.stats.executed();
         self.executed = self.executed.max(Some(start));
         self.answered = Some(Instant::now());
     }
@@ -312,6 +318,7 @@ impl CollectorState {
     /// that is on its way is not taken for one of the server as it is now.
     pub fn expire(&mut self, mut key: impl FnMut() -> StatementKey) {
         self.key = key();
+        self.stats.timing = Timing::default();
         self.executed = None;
         self.answered = None;
         self.begun = None;

@@ -7,6 +7,11 @@ use super::*;
 use crate::catalog::facts::Facts;
 
 const SECOND: Duration = Duration::from_secs(1);
+const TOOK: Took = Took {
+    waited: SECOND,
+    at_most: SECOND,
+    timed: None,
+};
 
 /// A collector with such keys, which has not run.
 fn state(keys: &str) -> CollectorState {
@@ -31,7 +36,7 @@ fn samples() -> Samples {
 
 fn attempt(is_cut_short: bool) -> Attempt {
     Attempt {
-        took: Some(SECOND),
+        waited: Some(SECOND),
         is_cut_short,
         interval: SECOND * 10,
     }
@@ -49,7 +54,7 @@ async fn a_result_is_served_until_its_ttl_is_over() {
     state.begin(start);
     assert!(state.is_pending(start));
     advance(SECOND).await;
-    state.succeeded(samples(), start, SECOND);
+    state.succeeded(samples(), start, TOOK);
     assert!(!state.is_pending(start) && state.served(start).is_some());
     for (seconds, is_due) in [(1, false), (10, false), (11, true)] {
         let later = start + SECOND * seconds;
@@ -63,7 +68,7 @@ async fn a_result_is_served_until_its_ttl_is_over() {
 async fn a_result_stays_for_max_stale_though_executions_fail() {
     let mut state = state("  ttl: 10\n  max_stale: 60\n");
     let start = Instant::now();
-    state.succeeded(samples(), start, SECOND);
+    state.succeeded(samples(), start, TOOK);
     advance(SECOND * 20).await;
     let second = Instant::now();
     state.failed(timeout(), second, attempt(false));
@@ -87,7 +92,7 @@ async fn who_keeps_failing_is_asked_less_and_less() {
         advance(SECOND).await;
     }
     assert_eq!(waits, [0, 15, 30, 60, 60, 60, 60]);
-    state.succeeded(samples(), Instant::now(), SECOND);
+    state.succeeded(samples(), Instant::now(), TOOK);
     state.failed(timeout(), Instant::now(), attempt(false));
     assert!(
         state.is_due(Instant::now(), true),
@@ -132,7 +137,7 @@ async fn of_two_executions_at_a_time_a_result_stands() {
     let second = Instant::now();
     state.begin(second);
     advance(SECOND).await;
-    state.succeeded(samples(), second, SECOND);
+    state.succeeded(samples(), second, TOOK);
     state.failed(timeout(), first, attempt(false));
     assert_eq!(*state.outcome(), Outcome::Good);
     assert!(state.served(first).is_some() && state.served(second).is_some());
@@ -143,7 +148,7 @@ async fn of_two_executions_at_a_time_a_result_stands() {
 async fn another_server_forgets_the_result() {
     let mut state = state("  ttl: 100\n");
     let start = Instant::now();
-    state.succeeded(samples(), start, SECOND);
+    state.succeeded(samples(), start, TOOK);
     let before = state.key;
     let mut next = 100;
     state.expire(|| {
@@ -158,7 +163,7 @@ async fn another_server_forgets_the_result() {
 async fn what_came_before_an_error_is_the_result() {
     let mut state = state("  ttl: 10\n  partial: true\n");
     let start = Instant::now();
-    state.succeeded(samples(), start, SECOND);
+    state.succeeded(samples(), start, TOOK);
     state.cut_short(&timeout(), false);
     assert!(state.served(start).is_some() && !state.is_due(start + SECOND, true));
     assert_eq!((state.stats.executions, state.stats.errors), (1, 1));
@@ -166,7 +171,7 @@ async fn what_came_before_an_error_is_the_result() {
     // A run that ended too early for it says nothing about the next one.
     advance(SECOND * 11).await;
     let second = Instant::now();
-    state.succeeded(samples(), second, SECOND);
+    state.succeeded(samples(), second, TOOK);
     state.cut_short(&timeout(), true);
     assert!(state.served(second).is_some() && state.is_due(second + SECOND, true));
 }

@@ -11,4 +11,5 @@ pub(in crate::scrape) mod env;
 pub(in crate::scrape) mod history;
 pub(in crate::scrape) mod share;
 pub(in crate::scrape) mod target;
+pub(in crate::scrape) mod timing;
 pub(in crate::scrape) mod turn;

@@ -2,6 +2,7 @@
 
 mod connections;
 mod databases;
+mod durations;
 mod failures;
 mod labels;
 mod limits;

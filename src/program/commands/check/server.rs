@@ -355,6 +355,7 @@ async fn columns(
         sql,
         timeout: PATIENCE,
         path,
+        is_timed: false,
     }];
     let mut flights = pipeline::send(session, &orders, deadline).await;
     let Some(mut flight) = flights.pop_front() else {

@@ -19,9 +19,9 @@ use crate::scrape::run::env::Env;
 pub(in crate::scrape) struct Refused {
     pub(in crate::scrape) item: Due,
     pub(in crate::scrape) failure: Failure,
-    /// What the server allowed the statement, and what it took.
+    /// What the server allowed the statement, and for how long its answer was waited for.
     pub(in crate::scrape) limit: Duration,
-    pub(in crate::scrape) took: Duration,
+    pub(in crate::scrape) waited: Duration,
 }
 
 /// Whether a statement that failed so may have less in it that the server denies.
@@ -41,7 +41,7 @@ pub(in crate::scrape) async fn leave_out(
         mut item,
         failure,
         limit,
-        took,
+        waited,
     } in refused
     {
         let functions: Vec<&str> = item.collector.optional.iter().map(AsRef::as_ref).collect();
@@ -53,7 +53,7 @@ pub(in crate::scrape) async fn leave_out(
             Ok(denied) => denied,
         };
         if denied.is_empty() {
-            fail(database, &item, failure, Some(limit), Some(took), env);
+            fail(database, &item, failure, Some(limit), Some(waited), env);
             continue;
         }
         // Of the whole statement: it may have been reduced by what is allowed again.

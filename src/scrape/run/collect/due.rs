@@ -10,6 +10,7 @@ use crate::scrape::rows::decode::Decoder;
 use crate::scrape::run::collector_state::{CollectorState, PredicateState, Text};
 use crate::scrape::run::database::Database;
 use crate::scrape::run::env::Env;
+use crate::scrape::run::timing::Allowance;
 
 /// A collector to run: a copy of what its state says, so that the state is not borrowed across waits.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(in crate::scrape) struct Due {
     pub(in crate::scrape) denied: Vec<String>,
     /// Whether this run has looked for what it can do without.
     pub(in crate::scrape) is_reduced: bool,
+    /// Whether the server's clock times it.
+    pub(in crate::scrape) is_timed: bool,
     /// Times it has been tried on this session after the server refused its prepared statement.
     pub(in crate::scrape) retries: u8,
 }
@@ -45,6 +48,7 @@ impl Due {
 pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
     let mut state = database.state.borrow_mut();
     let mut due = Vec::new();
+    let mut allowance = Allowance::default();
     let is_selected = |one: &CollectorState| env.selection.includes(&one.collector.name);
     let collectors = state.collectors.iter_mut().enumerate();
     for (position, one) in collectors.filter(|(_, one)| is_selected(one)) {
@@ -64,6 +68,7 @@ pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
             decoder: None,
             denied: one.denied().to_vec(),
             is_reduced: false,
+            is_timed: one.stats.timing.ask(env.run.at, &mut allowance),
             retries: 0,
         });
     }

@@ -5,6 +5,7 @@ mod due;
 mod outcome;
 mod predicates;
 mod statements;
+mod watch;
 
 use tokio::time::Instant;
 

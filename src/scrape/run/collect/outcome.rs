@@ -21,14 +21,14 @@ pub(in crate::scrape) fn too_late(item: &Due, env: &Env<'_>) -> Failure {
     })
 }
 
-/// An execution failed. `limit` is what the server allowed the statement; `took` is `None` if it did not get so far as to
-/// run.
+/// An execution failed. `limit` is what the server allowed the statement; `waited` is how long the exporter waited for
+/// an answer, `None` if it did not get so far as to run.
 pub(in crate::scrape) fn fail(
     database: &Database,
     item: &Due,
     failure: Failure,
     limit: Option<Duration>,
-    took: Option<Duration>,
+    waited: Option<Duration>,
     env: &Env<'_>,
 ) {
     let branch = &item.collector.branch;
@@ -36,7 +36,7 @@ pub(in crate::scrape) fn fail(
     // Less than its own limit was left of the run.
     let was_limited = limit.is_some() && limit != item.collector.timeout;
     let attempt = Attempt {
-        took,
+        waited,
         is_cut_short: is_time && (was_limited || env.is_over()),
         interval: env.interval,
     };
@@ -83,7 +83,7 @@ pub(in crate::scrape) fn fail_unless_done(database: &Database, item: &Due, failu
         Reason::Connection
     };
     let attempt = Attempt {
-        took: None,
+        waited: None,
         is_cut_short,
         interval: env.interval,
     };

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::due::{Due, update};
 use super::outcome::{fail, too_late};
+use super::watch::Watch;
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
@@ -79,28 +80,32 @@ async fn ask(
                     sql,
                     timeout: env.limit(&item.collector),
                     path: *path,
+                    is_timed: false,
                 },
             )),
         }
     }
     let requests: Vec<QueryRequest<'_>> = ready.iter().map(|(_, request)| request.clone()).collect();
+    let mut watch = Watch::new(session.round_trip());
     let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
     for (item, _) in ready {
         let Some(query) = pending.pop_front() else { break };
         let began = Instant::now();
         let limit = query.timeout;
         let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
-        match within(give_up, holds(query)).await {
+        let answer = within(give_up, holds(query)).await;
+        let waited = watch.waited(began.elapsed()).waited;
+        match answer {
             Err(_) => return Err(too_late(item, env)),
             Ok(Err(failure)) if failure.reason == Reason::Connection => return Err(failure),
-            Ok(Err(failure)) => fail(database, item, failure, Some(limit), Some(began.elapsed()), env),
+            Ok(Err(failure)) => fail(database, item, failure, Some(limit), Some(waited), env),
             Ok(Ok(answer)) => {
                 update(database, item, |one| {
                     if let Some(predicate) = one.predicates.get_mut(round) {
                         predicate.answer = Some((answer, env.run.at));
                     }
                     if !answer {
-                        one.skipped(env.run.at, began.elapsed());
+                        one.skipped(env.run.at, waited);
                     }
                 });
                 if answer {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::denied::{Refused, leave_out, may_do_without};
 use super::due::{Due, update};
 use super::outcome::{cut_short, fail, too_late};
+use super::watch::{Watch, between};
 use pg_exporter_schema::Collector;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
 use crate::postgres::pipeline::{PendingQuery, QueryRequest};
 use crate::postgres::rows::{Format, Row};
+use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::Session;
 use crate::scrape::page::held::Share;
 use crate::scrape::rows::batch::Batch;
@@ -24,6 +26,7 @@ use crate::scrape::rows::row::has_the_same_rows;
 use crate::scrape::run::config::Config;
 use crate::scrape::run::database::Database;
 use crate::scrape::run::env::Env;
+use crate::scrape::run::timing::Took;
 use crate::values::encoding::TextReader;
 
 /// A statement's end, or the end of the session.
@@ -56,13 +59,18 @@ async fn prepare(
     due: Vec<Due>,
     env: &Env<'_>,
 ) -> Result<Vec<Due>, Failure> {
-    let statements: Vec<_> = due
-        .iter()
-        .map(|item| (item.key, &*item.query, item.path()))
+    let is_timed = due.iter().any(|item| item.is_timed);
+    let mark = is_timed.then_some((pipeline::MARK, pipeline::MARK_STATEMENT, SearchPath::Catalog));
+    let statements: Vec<_> = mark
+        .into_iter()
+        .chain(due.iter().map(|item| (item.key, &*item.query, item.path())))
         .collect();
     let refused = session
         .prepare(&statements, env.grace, env.end().into_std())
         .await?;
+    if refused.iter().any(|(key, _)| *key == pipeline::MARK) {
+        session.use_text(pipeline::MARK);
+    }
     let mut ready = Vec::with_capacity(due.len());
     for mut item in due {
         match refused.iter().find(|(key, _)| *key == item.key) {
@@ -129,6 +137,7 @@ async fn execute(
             sql: &item.query,
             timeout: env.limit(&item.collector),
             path: item.path(),
+            is_timed: item.is_timed,
         })
         .collect();
     // For those whose columns are known only with the first row: they are answered in text.
@@ -136,28 +145,40 @@ async fn execute(
         .iter()
         .map(|item| session.reader(&item.query, Format::Text))
         .collect();
+    let mut watch = Watch::new(session.round_trip());
+    let sent = Instant::now();
     let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
     let mut stale = Vec::new();
     let mut refused = Vec::new();
     let mut lost = None;
+    let mut mark = None;
     for (item, reader) in due.iter().zip(&readers) {
-        let Some(query) = pending.pop_front() else { break };
+        let Some(mut query) = pending.pop_front() else {
+            break;
+        };
         let began = Instant::now();
         let limit = query.timeout;
         let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
-        let answer = within(give_up, receive(query, item, reader, env))
+        let answer = within(give_up, receive(&mut query, item, reader, env))
             .await
             .unwrap_or_else(|_| Err(too_late(item, env)));
+        let held_up = answer.as_ref().map_or(Duration::ZERO, |answer| answer.held_up);
+        let mut took = watch.waited(began.elapsed().saturating_sub(held_up));
+        if item.is_timed && !answer.as_ref().is_err_and(is_lost) {
+            let front = query.began().or(mark);
+            mark = within(give_up, query.ended()).await.ok().flatten();
+            took.timed = between(front, mark, sent.elapsed());
+        }
         match answer {
             Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
             Err(failure) if may_do_without(item, &failure) => refused.push(Refused {
                 item: item.clone(),
                 failure,
                 limit,
-                took: began.elapsed(),
+                waited: took.waited,
             }),
             answer => {
-                let ended = record(database, item, answer, limit, began.elapsed(), env);
+                let ended = record(database, item, answer, limit, took, env);
                 if let Ended::Lost(failure) = ended {
                     lost = Some(failure);
                     break;
@@ -170,8 +191,9 @@ async fn execute(
         return Err(failure);
     }
     if !stale.is_empty() {
-        // It may have been the checkpoint's that was not there.
+        // It may have been the checkpoint's or the mark's that was not there.
         session.use_text(pipeline::CHECKPOINT);
+        session.use_text(pipeline::MARK);
     }
     for item in &mut stale {
         session.forget(item.key);
@@ -196,16 +218,19 @@ struct Received<'a> {
     turn: Turn<'a>,
     /// What the server said in the middle of it, if the rows before that are served all the same.
     cut: Option<Failure>,
+    /// For how long others had the turn.
+    held_up: Duration,
 }
 
 async fn receive<'a>(
-    mut query: PendingQuery<'_>,
+    query: &mut PendingQuery<'_>,
     item: &Due,
     reader: &Arc<TextReader>,
     env: &Env<'a>,
 ) -> Result<Received<'a>, Failure> {
     let config = env.config;
     let (mut turn, mut cut) = (None, None);
+    let mut held_up = Duration::ZERO;
     let mut rows = query.rows().await?;
     let mut decoder = item.decoder.clone();
     let mut batch = decoder
@@ -233,7 +258,9 @@ async fn receive<'a>(
         decoder.push(|index| row.cell(index), config.max_label_bytes, &mut batch)?;
         if turn.is_none() && batch.memory() > LARGE {
             // Many at once would take together what each of them may.
+            let asked = Instant::now();
             turn = env.large.acquire().await.ok();
+            held_up = asked.elapsed();
         }
     }
     let (length, most) = (batch.encoded_len(), config.max_encoded_bytes);
@@ -241,7 +268,12 @@ async fn receive<'a>(
         let what = format!("the page would have {length} bytes of it, more than twice --max-result-bytes");
         return Err(Failure::new(Reason::TooLarge, what));
     }
-    Ok(Received { batch, turn, cut })
+    Ok(Received {
+        batch,
+        turn,
+        cut,
+        held_up,
+    })
 }
 
 /// Whether the server has ended the statement alone: the session is of use, and the rows before are right.
@@ -278,7 +310,7 @@ fn record(
     item: &Due,
     answer: Result<Received<'_>, Failure>,
     limit: Duration,
-    took: Duration,
+    took: Took,
     env: &Env<'_>,
 ) -> Ended {
     let with_room = answer.and_then(|received| {
@@ -291,6 +323,7 @@ fn record(
                 batch,
                 turn: _turn,
                 cut,
+                ..
             },
             mut lines,
         )) => {
@@ -320,15 +353,24 @@ fn record(
             Ended::Answered
         }
         Err(failure) => {
-            // Without an SQLSTATE the failure is not the server's answer, so the answers behind it will not come.
-            let is_lost = failure.reason == Reason::Connection
-                || (failure.reason == Reason::Timeout && failure.sqlstate.is_none());
-            fail(database, item, failure.clone(), Some(limit), Some(took), env);
-            if is_lost {
+            fail(
+                database,
+                item,
+                failure.clone(),
+                Some(limit),
+                Some(took.waited),
+                env,
+            );
+            if is_lost(&failure) {
                 Ended::Lost(failure)
             } else {
                 Ended::Answered
             }
         }
     }
+}
+
+/// Without an SQLSTATE the failure is not the server's answer, so the answers behind it will not come.
+fn is_lost(failure: &Failure) -> bool {
+    failure.reason == Reason::Connection || (failure.reason == Reason::Timeout && failure.sqlstate.is_none())
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::postgres::failure::{Failure, Reason};
 use crate::scrape::run::history::{EXECUTIONS, Ring};
+use crate::scrape::run::timing::{BY_WAITING, Timing, Took, known};
 
 /// Counts of one collector on one database. They survive re-planning and reload.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub struct Stats {
     pub duplicates: u64,
     /// Series dropped because of `max_series`.
     pub over_limit: u64,
+    /// What is known of how long executions take.
+    pub timing: Timing,
     /// What the last execution took.
     pub duration: Duration,
     /// What all executions took.
@@ -38,28 +41,29 @@ pub struct Stats {
     pub last_failed: Option<SystemTime>,
 }
 
-/// The finest that is known of what a statement took. Statements are pipelined: what is measured is the time between two answers,
-/// and the next answer may have come while the one before was read.
-pub const RESOLUTION: Duration = Duration::from_millis(1);
-
-/// A duration without what is not known of it: whole milliseconds, rounded up.
-#[must_use]
-pub fn known(took: Duration) -> Duration {
-    let whole = took.as_nanos().div_ceil(RESOLUTION.as_nanos());
-    RESOLUTION.saturating_mul(u32::try_from(whole).unwrap_or(u32::MAX))
-}
-
 impl Stats {
-    /// An execution ended; `took` is `None` if it did not get so far as to run.
-    pub(super) fn executed(&mut self, took: Option<Duration>) {
+    /// An execution ended.
+    pub(super) fn executed(&mut self) {
         self.collections += 1;
         self.executions += 1;
-        if let Some(took) = took {
-            self.duration = known(took);
-            self.total_duration += took;
-            self.recent.push(self.duration.as_secs_f32());
-        }
         self.last_execution = Some(SystemTime::now());
+    }
+
+    /// It gave a result.
+    pub(super) fn took(&mut self, took: Took) {
+        let shown = self.timing.took(took);
+        self.show(shown);
+    }
+
+    /// It failed, or came to nothing, after the exporter had waited for so long: that says nothing about one that gives a result.
+    pub(super) fn waited(&mut self, waited: Duration) {
+        self.show(known(waited, BY_WAITING));
+    }
+
+    fn show(&mut self, duration: Duration) {
+        self.duration = duration;
+        self.total_duration += duration;
+        self.recent.push(duration.as_secs_f32());
     }
 
     /// It failed.

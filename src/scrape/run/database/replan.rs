@@ -11,6 +11,7 @@ use crate::postgres::facts;
 use crate::postgres::session::Session;
 use crate::scrape::run::collector_state::{CollectorState, Texts};
 use crate::scrape::run::env::Env;
+use crate::scrape::run::timing::Timing;
 
 impl Database {
     /// Plans anew when a fact or the set of collectors changed. Counts survive; results survive where the collector,
@@ -64,6 +65,7 @@ impl Database {
                 Some(one) => {
                     let mut new = CollectorState::new(Arc::clone(collector), texts, || env.next_key());
                     new.stats = one.stats;
+                    new.stats.timing = Timing::default();
                     new
                 }
                 None => CollectorState::new(Arc::clone(collector), texts, || env.next_key()),
