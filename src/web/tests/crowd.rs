@@ -127,7 +127,8 @@ async fn clients_that_do_not_read_make_room_for_others() {
 async fn what_slow_readers_hold_has_a_bound_together() {
     let limits = Limits {
         held: 32 << 20,
-        write: Duration::from_secs(2),
+        // None of them is cut off before all have come, however busy the machine is.
+        write: Duration::from_secs(60),
         ..Limits::default()
     };
     let backend = Told {
