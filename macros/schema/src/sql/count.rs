@@ -69,6 +69,8 @@ mod tests {
             "SELECT 1 AS a\u{2192}$a$; COMMIT; SELECT 2 AS b\u{2192}$a$",
             "SELECT 1 AS a\u{3000}$a$; COMMIT; SELECT 2 AS b\u{3000}$a$",
             "SELECT E'a'\n'\\''; COMMIT; SELECT 1 --'",
+            "SELECT E'a''\\''; COMMIT; SELECT 1 --'",
+            "SELECT E'a'\n'b''\\''; COMMIT; SELECT 1 --'",
             "SELECT E'a' -- b\r'\\''; COMMIT; SELECT 1 --'",
             "SELECT 'a'\n'\\'; COMMIT; SELECT 1 --'",
         ] {

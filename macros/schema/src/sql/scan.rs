@@ -146,14 +146,15 @@ fn escape_string(text: &str) -> Option<Option<usize>> {
     })
 }
 
-/// How far away, behind the end of a string, a quote goes on with it: there are spaces and comments of a line before it, and an end
-/// of line.
+/// How far away, behind the end of a string, a quote goes on with it: it is doubled, or there are spaces and comments of a line
+/// before it, and an end of line.
 fn continuation(text: &str) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = text.get(at..)?;
         match rest.chars().next()? {
-            '\'' => return text.get(..at)?.contains(['\n', '\r']).then_some(at),
+            // At once it is a quote within the string.
+            '\'' => return (at == 0 || text.get(..at)?.contains(['\n', '\r'])).then_some(at),
             '-' if rest.starts_with("--") => at += rest.find(['\n', '\r'])?,
             c if is_space(c) => at += 1,
             _ => return None,
