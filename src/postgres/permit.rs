@@ -48,7 +48,7 @@ struct Host {
     all: Arc<Semaphore>,
     scrapes: Arc<Semaphore>,
     /// How many permits there are on this host, held or not.
-    size: AtomicUsize,
+    size: Mutex<usize>,
     /// Permits of scrapes that are stuck.
     stuck: AtomicUsize,
     /// Scrapes that wait for a permit.
@@ -173,7 +173,7 @@ impl Permits {
         }
         self.0.cap.store(cap, Ordering::Relaxed);
         let hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.values().for_each(|host| host.resize(cap));
+        hosts.values().for_each(|host| host.resize(|| self.cap()));
     }
 
     /// How many of them are for scrapes.
@@ -193,7 +193,7 @@ impl Permits {
     pub fn held_by_scrapes(&self) -> usize {
         let hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let held = |host: &Arc<Host>| {
-            let size = host.size.load(Ordering::Relaxed).saturating_sub(self.of_probe());
+            let size = host.size().saturating_sub(self.of_probe());
             size.saturating_sub(host.scrapes.available_permits())
         };
         hosts.values().map(held).sum()
@@ -219,7 +219,7 @@ impl Permits {
     ) -> Result<Permit, AllStuck> {
         let host = self.host(place);
         // Of those that are too many some may have been given back.
-        host.resize(self.cap());
+        host.resize(|| self.cap());
         let semaphores: &[&Arc<Semaphore>] = match purpose {
             Purpose::Scrape => &[&host.scrapes, &host.all],
             Purpose::Probe => &[&host.all],
@@ -253,11 +253,12 @@ impl Permits {
 
     fn host(&self, place: usize) -> Arc<Host> {
         let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let cap = self.cap();
         let host = hosts.entry(place).or_insert_with(|| {
             Arc::new(Host {
-                all: Arc::new(Semaphore::new(self.cap())),
-                scrapes: Arc::new(Semaphore::new(self.of_scrapes())),
-                size: AtomicUsize::new(self.cap()),
+                all: Arc::new(Semaphore::new(cap)),
+                scrapes: Arc::new(Semaphore::new(cap - self.of_probe())),
+                size: Mutex::new(cap),
                 stuck: AtomicUsize::new(0),
                 wants: Mutex::default(),
                 wanted: Notify::new(),
@@ -269,19 +270,24 @@ impl Permits {
 }
 
 impl Host {
-    /// As many permits as that, as far as they are not held.
-    fn resize(&self, cap: usize) {
-        let size = self.size.load(Ordering::Relaxed);
-        if let Some(more) = cap.checked_sub(size) {
+    /// As many permits as there are to be now, as far as they are not held. Scrapes and the probe may ask for it at once.
+    fn resize(&self, cap: impl FnOnce() -> usize) {
+        let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
+        let cap = cap();
+        if let Some(more) = cap.checked_sub(*size) {
             self.all.add_permits(more);
             self.scrapes.add_permits(more);
-            self.size.store(cap, Ordering::Relaxed);
+            *size = cap;
         } else {
             // What a scrape holds of the one it holds of the other, too.
-            let fewer = self.scrapes.forget_permits(size - cap);
+            let fewer = self.scrapes.forget_permits(*size - cap);
             self.all.forget_permits(fewer);
-            self.size.store(size - fewer, Ordering::Relaxed);
+            *size -= fewer;
         }
+    }
+
+    fn size(&self) -> usize {
+        *self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
