@@ -8,9 +8,6 @@ mod reason;
 
 pub use reason::Reason;
 
-/// What stands for a secret.
-const MASK: &str = "********";
-
 /// A failure, cheap enough to keep and to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -90,8 +87,16 @@ impl Failure {
     /// The same, where the server has said a secret again that it was told.
     #[must_use]
     pub(in crate::postgres) fn hiding(self, secret: &str) -> Self {
+        let squeezed = secret.split_whitespace().collect::<Vec<_>>().join(" ");
         Self {
-            message: self.message.replace(secret, MASK).into(),
+            message: match [secret.to_owned(), squeezed]
+                .iter()
+                .any(|said| self.message.contains(said))
+            {
+                // A word that is masked within a sentence may be read off the sentence.
+                true => "the server repeats the password: what it says is not shown".into(),
+                false => self.message,
+            },
             ..self
         }
     }
@@ -150,10 +155,21 @@ impl Failure {
             .is_some_and(|code| code.starts_with("28") || code == "53300")
     }
 
+    /// Whether the server, or the role, has no connection left.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.sqlstate.as_deref() == Some("53300")
+    }
+
     /// Whether a start-up option cannot be read: before 9.5 none can hold a space.
     #[must_use]
     pub fn is_malformed_option(&self) -> bool {
-        self.sqlstate.as_deref() == Some("42601")
+        match self.sqlstate.as_deref() {
+            Some("42601") => true,
+            // The first half of such an option. A setting's name is in no language.
+            Some("22023") => self.message.contains("default_transaction_isolation"),
+            _ => false,
+        }
     }
 
     /// Whether a start-up option is refused: 08P01 is pgbouncer's answer, 0A000 that of vendors' proxies.

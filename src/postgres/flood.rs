@@ -76,8 +76,8 @@ impl Floods {
         known.last = Some(now);
         if let Some(doublings) = known.count.checked_sub(1) {
             let [first, longest] = RESTS;
-            let rest = first.saturating_mul(1 << doublings.min(10)).min(longest);
-            known.until = Some(now + rest.mul_f64(0.75 + fastrand::f64() / 2.0));
+            let rest = first.saturating_mul(1 << doublings.min(10));
+            known.until = Some(now + rest.mul_f64(0.75 + fastrand::f64() / 2.0).min(longest));
         }
         known.count = known.count.saturating_add(1);
     }

@@ -165,7 +165,7 @@ fn a_password_that_the_server_says_again_is_masked() {
     let exporter = builder(&url).start();
     wait_for_state(&exporter, State::Down, SOON);
     page_within(&exporter, 3.0);
-    let refused = "not ******** (SQLSTATE 28P01)";
+    let refused = "the server repeats the password: what it says is not shown (SQLSTATE 28P01)";
     wait_until("the refusal is shown", SOON, || {
         exporter.get("/").text().contains(refused) && exporter.stderr().contains(refused)
     });

@@ -48,6 +48,7 @@ impl Endpoint {
             for (place, host) in self.hosts() {
                 if self.permits.rest(place, self.purpose) {
                     failures.push(at_rest().at(&host));
+                    to_go = to_go.saturating_sub(1);
                     continue;
                 }
                 let permit = match self.permit(place, deadline, &make_room).await {
@@ -55,6 +56,7 @@ impl Endpoint {
                     Err(None) => return Err(Failure::all(failures)),
                     Err(Some(AllStuck)) => {
                         failures.push(all_stuck().at(&host));
+                        to_go = to_go.saturating_sub(1);
                         continue;
                     }
                 };

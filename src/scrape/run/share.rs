@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_secs(15);
 /// started again finds room for all that it had, and one that works at night is not forgotten by day.
 const MEMORY: Duration = Duration::from_secs(12 * 3600);
 
+/// For how much longer it is not asked again where the role may not know.
+const DENIED: Duration = Duration::from_secs(3600);
+
 /// What it may take.
 const LIMIT: Duration = Duration::from_secs(1);
 
@@ -73,6 +76,13 @@ impl Share {
         }
     }
 
+    /// The server has no connection left: what is more than `least` is for others.
+    pub(in crate::scrape) fn give_way(&self, pool: &Pool) {
+        if pool.permits().cap() > self.least {
+            pool.set_cap(self.least);
+        }
+    }
+
     /// Asks the server over the idle session of the URL's database, where there are more databases than connections and it was
     /// not asked lately.
     pub(in crate::scrape) async fn follow(&self, databases: &Databases, pool: &Pool) {
@@ -106,6 +116,10 @@ impl Share {
             }
             Err(failure) => {
                 tracing::debug!("cannot ask for the server's room for connections: {failure}");
+                if failure.is_lasting() {
+                    // Each try would be a line in the server's log.
+                    self.asked.set(Some(now + DENIED));
+                }
                 if failure.sqlstate.is_some() {
                     pool.put(&databases.main.name, session, false);
                 } else {

@@ -192,6 +192,9 @@ impl Target {
             // The server answers, just not for the URL's database: the others may be well, those at least that are connected.
             Err(failure) if failure.sqlstate.is_some() && !failure.is_starting() => {
                 main.fail(run, &failure);
+                if let Some(share) = self.share.as_ref().filter(|_| failure.is_full()) {
+                    share.give_way(&self.pool);
+                }
                 env.refused = Some(failure).filter(Failure::concerns_all_databases);
                 self.scrape_all(None::<std::future::Ready<()>>, None, &env).await;
             }
