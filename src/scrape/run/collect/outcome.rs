@@ -62,7 +62,9 @@ pub(in crate::scrape) fn cut_short(
 ) {
     let branch = &item.collector.branch;
     // With all of its own time it would have come further.
-    let is_due_again = env.is_over() || Some(limit) != item.collector.timeout;
+    let is_time = matches!(failure.reason, Reason::Timeout | Reason::LockTimeout);
+    let was_limited = item.collector.timeout.is_some_and(|own| limit < own);
+    let is_due_again = is_time && (env.is_over() || was_limited);
     update(database, item, |one| {
         let reason = failure.reason.word();
         if one.stats.last_error.as_ref() == Some(failure) {

@@ -168,6 +168,8 @@ async fn execute(
             let front = query.began().or(mark);
             mark = within(give_up, query.ended()).await.ok().flatten();
             took.timed = between(front, mark, sent.elapsed());
+        } else {
+            mark = None;
         }
         match answer {
             Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
