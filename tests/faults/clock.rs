@@ -79,7 +79,10 @@ fn own_time(page: &Page) -> f64 {
 /// Scrapes go on, each with all that a page has; what is cached is renewed after its ttl and not before.
 #[track_caller]
 fn assert_goes_on(exporter: &Exporter, cluster: &Cluster, what: &str) {
-    let runs = |page: &Page| page.value("cached_ran", &[]).unwrap();
+    let runs = |page: &Page| {
+        page.value("cached_ran", &[])
+            .unwrap_or_else(|| panic!("{what}: {}", exporter.stderr()))
+    };
     // A first run after the jump, whenever that is due.
     let first = runs(&page_within(exporter, 5.0).0);
     let renewed = wait_for(exporter, "a cached result that is renewed", |page| {
