@@ -7,6 +7,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::deadline::within;
@@ -76,16 +77,22 @@ impl LockReader {
     }
 
     async fn rows(&self) -> Result<Vec<Row>, Failure> {
-        if self.prepared.get().is_none() {
-            let statement = self.client.prepare(STATEMENT).await?;
-            let _ = self.prepared.set(statement);
-        }
         if let Some(statement) = self.prepared.get() {
             match self.client.query(statement, &[]).await.map_err(Failure::from) {
                 Err(failure) if failure.is_stale_statement() => {}
                 answer => return answer,
             }
+            return Ok(self.client.query_typed(STATEMENT, &[]).await?);
         }
-        Ok(self.client.query_typed(STATEMENT, &[]).await?)
+        // Prepared beside the first execution: a scrape waits for one round trip, and gives up what takes two.
+        let (rows, statement) = join(
+            self.client.query_typed(STATEMENT, &[]),
+            self.client.prepare(STATEMENT),
+        )
+        .await;
+        if let Ok(statement) = statement {
+            let _ = self.prepared.set(statement);
+        }
+        Ok(rows?)
     }
 }
