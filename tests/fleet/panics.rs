@@ -49,21 +49,9 @@ fn settings(database: &str) -> TargetSettings {
         endpoint: Endpoint::new(info, SOON).with_max_connections(4),
         config: Config {
             target: Some(database.into()),
-            namespace: "pg".to_owned(),
-            labels: Vec::new(),
-            tags: Arc::default(),
-            skips: Arc::default(),
             shares_process: true,
             cache: false,
-            intro: true,
-            parallel: 1,
-            follows_room: false,
-            max_label_bytes: 1 << 16,
-            max_encoded_bytes: 1 << 25,
-            max_held_bytes: 1 << 26,
-            auto_discovery: false,
-            exclude: Vec::new(),
-            include: Vec::new(),
+            ..Config::default()
         },
         manner: Manner {
             interval: Duration::from_secs(1),

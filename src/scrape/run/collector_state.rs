@@ -8,6 +8,7 @@
 //! server is another one ([`expire`](CollectorState::expire)). An execution that the run's own end cut short is `Failed` without
 //! a wait: how little time a client has says nothing about the target.
 
+mod outcome;
 mod reduced;
 mod stats;
 mod texts;
@@ -27,6 +28,7 @@ use crate::scrape::rows::decode::Decoder;
 use crate::scrape::rows::gaps::Gaps;
 use crate::scrape::run::timing::{Timing, Took};
 
+pub use outcome::{Attempt, Outcome};
 pub use reduced::Reduced;
 pub use stats::Stats;
 pub use texts::{Text, Texts};
@@ -37,50 +39,6 @@ const PAUSE: Duration = Duration::from_secs(300);
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest wait between tries of a collector that keeps failing.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
-
-/// What the last execution came to.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Outcome {
-    /// Not run yet, on this server with this definition.
-    #[default]
-    Never,
-    /// A result.
-    Good,
-    /// A predicate said no: the result is empty.
-    Skipped,
-    /// An error. It is not tried again before that moment.
-    Failed(Failure, Option<Instant>),
-    /// Objects or rights are missing. It is not tried again before that moment.
-    Paused(Failure, Instant),
-}
-
-impl Outcome {
-    /// Why it failed.
-    #[must_use]
-    pub fn failure(&self) -> Option<&Failure> {
-        match self {
-            Self::Failed(failure, _) | Self::Paused(failure, _) => Some(failure),
-            Self::Never | Self::Good | Self::Skipped => None,
-        }
-    }
-
-    /// Whether there is a result, be it an empty one.
-    #[must_use]
-    pub fn is_good(&self) -> bool {
-        matches!(self, Self::Good | Self::Skipped)
-    }
-}
-
-/// How an execution failed.
-#[derive(Clone, Copy, Debug)]
-pub struct Attempt {
-    /// For how long the exporter waited; `None` if it did not get so far as to run.
-    pub waited: Option<Duration>,
-    /// Whether the run's own end cut it short.
-    pub is_cut_short: bool,
-    /// The time between scrapes.
-    pub interval: Duration,
-}
 
 /// A predicate's statement and its cached answer.
 #[derive(Clone, Debug)]

@@ -42,6 +42,30 @@ pub struct Config {
     pub include: Vec<NamePattern>,
 }
 
+impl Default for Config {
+    /// One target, its own database alone, results cached, and no more than a result of some MiB.
+    fn default() -> Self {
+        Self {
+            target: None,
+            namespace: "pg".to_owned(),
+            labels: Vec::new(),
+            tags: Arc::default(),
+            skips: Arc::default(),
+            shares_process: false,
+            cache: true,
+            intro: true,
+            parallel: 1,
+            follows_room: false,
+            max_label_bytes: 1 << 16,
+            max_encoded_bytes: 1 << 25,
+            max_held_bytes: 1 << 26,
+            auto_discovery: false,
+            exclude: Vec::new(),
+            include: Vec::new(),
+        }
+    }
+}
+
 impl Config {
     /// Whether a database of the cluster is to be scraped besides the URL's own. Exclusion wins.
     #[must_use]

@@ -142,22 +142,8 @@ fn scraper(url: &str, rows: RowHandlers) -> Scraper {
     let info = ConnInfo::parse(url, &ProcessEnvironment::default()).unwrap();
     let endpoint = Endpoint::new(info, PATIENCE).with_max_connections(2);
     let config = Config {
-        target: None,
         namespace: "shop".to_owned(),
-        labels: Vec::new(),
-        tags: Arc::default(),
-        skips: Arc::default(),
-        shares_process: false,
-        cache: true,
-        intro: true,
-        parallel: 1,
-        follows_room: false,
-        max_label_bytes: 1 << 16,
-        max_encoded_bytes: 1 << 25,
-        max_held_bytes: 1 << 26,
-        auto_discovery: false,
-        exclude: Vec::new(),
-        include: Vec::new(),
+        ..Config::default()
     };
     let sources = Sources {
         base: shop_exporter::collectors(),
