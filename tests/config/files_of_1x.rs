@@ -184,18 +184,13 @@ fn a_file_and_a_directory_load_as_they_are() {
         let config = config.to_str().unwrap();
         let exporter = start(&url, config);
         assert_series(&exporter.scrape(), &exporter);
-        let log = exporter.stderr();
         for warning in [
             "unknown key `owner` in `shop_item_9`",
             "can both be installed on one server",
             "has another description",
         ] {
-            let lines: Vec<_> = log.replace('\\', "").lines().map(str::to_owned).collect();
-            let line = lines.iter().find(|line| line.contains(warning));
-            assert!(
-                line.is_some_and(|line| line.contains("level=warn")),
-                "{warning}: {log}"
-            );
+            let line = exporter.line_of_log(warning);
+            assert!(line.contains("level=warn"), "{line}");
         }
         // A reload of the same says the same: there is no mistake.
         assert_eq!(exporter.get("/reload").status, 200);
@@ -248,7 +243,7 @@ fn a_complete_set_in_force_is_told_of() {
             .args(["--no-builtin", "--config"])
             .arg(directory.path().join("all.yml")),
     );
-    assert!(!alone.stderr().contains(told), "it is what was asked for");
+    assert!(!alone.final_log().contains(told), "it is what was asked for");
 }
 
 /// All the kinds of oddities that the default files of 1.x have, each as often as they have it.
@@ -258,9 +253,8 @@ const ODD: &str = include_str!("../../macros/schema/tests/outside/v1-20-lenient-
 const MOST_LINES: usize = 5;
 
 /// What is said of definitions, which names their file. A busy machine has other warnings: statements that take too long.
-fn warnings(exporter: &Exporter, directory: &Folder) -> Vec<String> {
+fn warnings(log: &str, directory: &Folder) -> Vec<String> {
     let path = directory.path().to_str().unwrap();
-    let log = exporter.stderr();
     let warnings = log
         .lines()
         .filter(|line| !line.contains("level=info") && line.contains(path));
@@ -270,9 +264,7 @@ fn warnings(exporter: &Exporter, directory: &Folder) -> Vec<String> {
 /// Lines are written by a thread of their own: those of the start are there when the last of them is.
 fn started(builder: &Builder) -> Exporter {
     let exporter = builder.start();
-    wait_until("the start is logged", Duration::from_secs(60), || {
-        exporter.logs("message=serving")
-    });
+    let _ = exporter.line_of_log("message=serving");
     exporter
 }
 
@@ -291,7 +283,7 @@ fn default_files_start_with_few_lines_of_warnings() {
             (bouncer.stats_url(), "pgbouncer_up", "own_pool_maxwait"),
         ] {
             let exporter = started(&program(&url).arg("--config").arg(directory.path()));
-            let at_start = warnings(&exporter, &directory);
+            let at_start = warnings(&exporter.stderr(), &directory);
             assert!(at_start.len() <= MOST_LINES, "{major} {up}: {at_start:#?}");
             let of_1x = at_start
                 .iter()
@@ -306,13 +298,11 @@ fn default_files_start_with_few_lines_of_warnings() {
                 let page = exporter.scrape();
                 page.value(up, &[]) == Some(1.0) && page.all(family).count() > 0
             });
-            assert_eq!(warnings(&exporter, &directory), at_start, "{major} {up}");
+            let _ = exporter.line_of_log("scrape succeeded");
+            assert_eq!(warnings(&exporter.stderr(), &directory), at_start, "{major} {up}");
             assert_eq!(exporter.get("/reload").status, 200);
-            assert!(
-                warnings(&exporter, &directory).len() <= 2 * MOST_LINES,
-                "{:#?}",
-                warnings(&exporter, &directory)
-            );
+            let all = warnings(&exporter.final_log(), &directory);
+            assert!(all.len() <= 2 * MOST_LINES, "{all:#?}");
         }
     }
     // What the lines leave out is shown there: each kind, and each place.

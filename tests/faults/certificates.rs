@@ -1,9 +1,10 @@
 //! Certificates, keys and pass phrases that are renewed while the exporter runs.
 
-use pg_exporter_lab::{Cluster, Exporter, Folder, Page, newest_major};
+use pg_exporter_lab::authority::named;
+use pg_exporter_lab::{Authority, Cluster, Exporter, Folder, Page, newest_major};
 use pkcs8::der::pem::LineEnding;
 use pkcs8::pkcs5::pbes2::Parameters;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{CertificateParams, KeyPair};
 
 use crate::support::{
     HEALTH_LIMIT, SOON, State, assert_down, assert_reason, assert_recovers, builder, wait_for, wait_for_page,
@@ -13,32 +14,9 @@ use crate::support::{
 /// The role that comes in by its certificate.
 const ROLE: &str = "by_cert";
 
-/// Who signs, and its own certificate.
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self {
-            pem,
-            issuer: Issuer::new(params, key),
-        }
-    }
-
-    /// A certificate for the role or for this machine's address, and its key.
-    fn sign(&self) -> (String, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, ROLE);
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key)
-    }
+/// A certificate for the role, or for this machine's address.
+fn asked_for() -> CertificateParams {
+    named(ROLE, &["127.0.0.1"])
 }
 
 /// The key as `openssl pkcs8 -topk8` encrypts it.
@@ -55,7 +33,7 @@ fn encrypt(key: &KeyPair, pass_phrase: &str) -> String {
 fn server(of: &Authority, clients: &Authority) -> Cluster {
     let cluster = Cluster::start(newest_major());
     cluster.psql(&format!("create role {ROLE} login; grant pg_monitor to {ROLE}"));
-    cluster.write_file("clients.crt", &clients.pem);
+    cluster.write_file("clients.crt", &clients.certificate);
     cluster.set("ssl_ca_file", "clients.crt");
     cluster.set("ssl", "on");
     let rules = format!("hostssl all {ROLE} 127.0.0.1/32 cert\nhost all postgres 127.0.0.1/32 trust\n");
@@ -66,9 +44,9 @@ fn server(of: &Authority, clients: &Authority) -> Cluster {
 }
 
 fn show(cluster: &Cluster, of: &Authority) {
-    let (certificate, key) = of.sign();
-    cluster.write_file("server.crt", &certificate);
-    cluster.write_file("server.key", &key.serialize_pem());
+    let pair = of.pair(&asked_for());
+    cluster.write_file("server.crt", &pair.certificate);
+    cluster.write_file("server.key", &pair.key);
 }
 
 fn lose_connections(cluster: &Cluster) {
@@ -82,10 +60,10 @@ fn what_is_renewed_in_files_needs_no_restart() {
     let [old, new, clients] = ["old", "new", "clients"].map(Authority::new);
     let files = Folder::new();
     let cluster = server(&old, &clients);
-    let root = files.write_private("root.crt", &old.pem);
+    let root = files.write_private("root.crt", &old.certificate);
     let renew_key = |pass_phrase: &str| {
-        let (certificate, key) = clients.sign();
-        files.write_private("client.crt", &certificate);
+        let key = KeyPair::generate().unwrap();
+        files.write_private("client.crt", &clients.sign(&asked_for(), &key));
         files.write_private("client.key", &encrypt(&key, pass_phrase));
     };
     let write_url = |pass_phrase: &str| {
@@ -112,7 +90,7 @@ fn what_is_renewed_in_files_needs_no_restart() {
     lose_connections(&cluster);
     assert_down(&exporter, HEALTH_LIMIT);
     assert_reason(&exporter, "UnknownIssuer");
-    files.write_private("root.crt", &new.pem);
+    files.write_private("root.crt", &new.certificate);
     assert_recovers(&exporter, State::Primary);
 
     renew_key("sec0nd-s3cret");
@@ -121,7 +99,7 @@ fn what_is_renewed_in_files_needs_no_restart() {
     assert_reason(&exporter, "client.key");
     write_url("sec0nd-s3cret");
     assert_recovers(&exporter, State::Primary);
-    assert!(!exporter.stderr().contains("s3cret"));
+    assert!(!exporter.final_log().contains("s3cret"));
 }
 
 #[test]
@@ -131,7 +109,7 @@ fn the_systems_certificates_are_those_that_it_is_told() {
     let cluster = server(&authority, &other);
     let url = cluster.url("postgres") + "?sslrootcert=system";
     let exporter = |roots: &Authority| {
-        let file = files.write_private("system.crt", &roots.pem);
+        let file = files.write_private("system.crt", &roots.certificate);
         builder(&url).env("SSL_CERT_FILE", file).start()
     };
     let trusting = exporter(&authority);
@@ -148,7 +126,7 @@ fn a_fall_to_clear_text_is_told_everywhere() {
     let [authority, other, clients] = ["authority", "other", "clients"].map(Authority::new);
     let files = Folder::new();
     let cluster = server(&authority, &clients);
-    let root = files.write_private("root.crt", &other.pem);
+    let root = files.write_private("root.crt", &other.certificate);
     let url = format!("{}?sslmode=prefer&sslrootcert={root}", cluster.url("postgres"));
     let exporter = builder(&url).start();
     wait_for_state(&exporter, State::Primary, SOON);
@@ -158,7 +136,7 @@ fn a_fall_to_clear_text_is_told_everywhere() {
     let told = ["connected without TLS", "UnknownIssuer"];
     let run = builder(&url).arg("doctor").run();
     for (place, text) in [
-        ("the log", exporter.stderr()),
+        ("the log", exporter.line_of_log(told[0])),
         ("the page", exporter.get("/").text()),
         ("/stat", exporter.get("/stat").text()),
         ("/stat as JSON", exporter.get("/stat?format=json").text()),
@@ -166,27 +144,24 @@ fn a_fall_to_clear_text_is_told_everywhere() {
     ] {
         assert!(told.iter().all(|part| text.contains(part)), "{place}: {text}");
     }
-    let before = exporter.stderr().matches("connected without TLS").count();
     lose(&cluster);
     wait_for_page(&exporter, 1.0);
-    assert_eq!(
-        exporter.stderr().matches("connected without TLS").count(),
-        before,
-        "told once"
-    );
 
-    files.write_private("root.crt", &authority.pem);
+    files.write_private("root.crt", &authority.certificate);
     lose(&cluster);
     wait_for(&exporter, "TLS", |page| is_tls(page) == Some(1.0));
     for path in ["/", "/stat"] {
         let text = exporter.get(path).text();
         assert!(!text.contains("without TLS"), "{path}: {text}");
     }
+    let log = exporter.final_log();
+    assert_eq!(log.matches(told[0]).count(), 1, "told once: {log}");
     // Where nothing else is asked for, or the server has no TLS, there is nothing to tell.
     let plain = builder(&format!("{}?sslmode=disable", cluster.url("postgres"))).start();
     let page = wait_for_page(&plain, 1.0);
     assert_eq!(is_tls(&page), Some(0.0));
-    assert!(!plain.stderr().contains("without TLS"), "{}", plain.stderr());
+    let log = plain.final_log();
+    assert!(!log.contains("without TLS"), "{log}");
 }
 
 fn lose(cluster: &Cluster) {

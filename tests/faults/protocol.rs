@@ -29,9 +29,8 @@ fn assert_endured(what: &str, fake: &Fake) {
     });
     let peak = exporter.peak_rss();
     assert!(peak < MEMORY, "{what}: {} MiB", peak >> 20);
-    let said = exporter.stderr();
+    let said = exporter.final_log();
     assert!(!said.contains("panicked"), "{what}: {said}");
-    assert!(exporter.terminate().success(), "{what}");
 }
 
 #[test]
@@ -175,10 +174,10 @@ fn a_password_that_the_server_says_again_is_masked() {
         "{doctor:?}"
     );
     let all = [
-        exporter.stderr(),
         exporter.get("/").text(),
         exporter.get("/stat").text(),
         exporter.get("/explain").text(),
+        exporter.final_log(),
         doctor.stdout,
         doctor.stderr,
     ];

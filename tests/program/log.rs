@@ -1,7 +1,6 @@
 //! The log: its forms, its levels, what it tells of a life.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use pg_exporter_lab::{Cluster, newest_major};
 use serde_json::Value;
@@ -179,7 +178,7 @@ fn an_outage_is_a_warning_and_its_end_is_not() {
     exporter.wait_for_status("/primary", 503, SOON);
     server.start_again();
     exporter.wait_for_status("/primary", 200, SOON);
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     let changes: Vec<_> = log
         .lines()
         .filter(|line| line.contains("\"target changed\""))
@@ -204,12 +203,11 @@ fn the_start_names_the_files_in_force() {
     folder.write("a.yml", &definition("first", "SELECT 1 AS value", ""));
     folder.write("b.yml", &definition("second", "SELECT 1 AS value", ""));
     let exporter = on_server().arg("--config").arg(folder.path()).start();
-    let log = exporter.stderr();
-    let line = log.lines().find(|line| line.contains("message=serving")).unwrap();
+    let line = exporter.line_of_log("message=serving");
     assert!(line.contains("/a.yml ") && line.contains("/b.yml\""), "{line}");
     let exporter = on_server().start();
-    let log = exporter.stderr();
-    assert!(log.contains("config=none"), "{log}");
+    let line = exporter.line_of_log("message=serving");
+    assert!(line.contains("config=none"), "{line}");
 }
 
 /// A hundred databases with the same trouble are some lines, and how many there were besides.
@@ -225,12 +223,10 @@ fn many_lines_of_one_kind_are_held_back() {
     for _ in 0..100 {
         assert_eq!(exporter.get("/reload").status, 500);
     }
-    let log = exporter.stderr();
+    let _ = exporter.line_of_log("held_back=");
+    let log = exporter.final_log();
     let lines = log.matches("reload failed").count();
     assert!((1..=40).contains(&lines), "{lines} lines: {log}");
-    pg_exporter_lab::wait_until("the others are told of", Duration::from_secs(60), || {
-        exporter.logs("held_back=")
-    });
 }
 
 /// A target that stays down is told of once, not at each scrape.
@@ -240,7 +236,7 @@ fn the_same_failure_is_logged_once() {
     for _ in 0..20 {
         let _ = exporter.scrape();
     }
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     assert_eq!(log.matches("scrape failed").count(), 1, "{log}");
     assert!(log.lines().count() < 10, "{log}");
 }

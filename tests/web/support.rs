@@ -1,7 +1,7 @@
 //! What the tests share: the program on a server with a database beside the first.
 
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use pg_exporter_lab::exporter::Builder;
@@ -13,6 +13,12 @@ pub(crate) use pg_exporter_lab::Folder;
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pg_exporter");
+
+/// The turn of a test that keeps the machine busy: beside another one neither would measure the program.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The program on the shared server, with time to connect: the machine may be busy.
 pub(crate) fn on_server() -> Builder {

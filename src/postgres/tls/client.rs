@@ -1,24 +1,27 @@
 //! How the server knows us: a certificate and its key.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::sign::SingleCertAndKey;
+use tokio_rustls::rustls::{Error, InconsistentKeys};
 
 use super::error::TlsError;
+use crate::certificates::identity;
 use crate::files::{Content, FileError, Files};
 use crate::postgres::conninfo::ClientCertificate;
 use crate::values::Secret;
 
-/// A certificate with its chain, and the key.
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-/// Reads certificate and key. None when there is no certificate: as in libpq, the server then decides.
+/// Reads certificate and key, to be shown. None when there is no certificate: as in libpq, the server then decides.
 pub(in crate::postgres) fn load(
     client: &ClientCertificate,
     files: &Files,
-) -> Result<Option<Identity>, TlsError> {
+    provider: &CryptoProvider,
+) -> Result<Option<Arc<SingleCertAndKey>>, TlsError> {
     let path = &client.certificate;
     let pem = match files.read_or_last(path) {
         Ok(pem) => pem,
@@ -26,12 +29,15 @@ pub(in crate::postgres) fn load(
         Err(error) => return Err(TlsError::unreadable(path, error)),
     };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.bytes()).collect();
-    match chain {
-        Ok(chain) if !chain.is_empty() => Ok(Some((
-            chain,
-            load_key(&client.key, client.key_password.as_ref(), files)?,
-        ))),
-        _ => Err(TlsError::NoCertificate { path: path.clone() }),
+    let chain = chain.ok().filter(|chain| !chain.is_empty());
+    let chain = chain.ok_or_else(|| TlsError::NoCertificate { path: path.clone() })?;
+    let key = load_key(&client.key, client.key_password.as_ref(), files)?;
+    match identity::shown(chain, key, provider) {
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(TlsError::OtherKey {
+            key: client.key.clone(),
+            certificate: path.clone(),
+        }),
+        shown => Ok(Some(shown?)),
     }
 }
 

@@ -78,7 +78,15 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
     },
-    /// What the TLS library says, such as that certificate and key do not belong together.
+    /// Certificate and key do not belong together.
+    #[error("the key {} is not the key of the certificate {}; give a pair as sslcert and sslkey", .key.display(), .certificate.display())]
+    OtherKey {
+        /// The file of the key.
+        key: PathBuf,
+        /// The file of the certificate.
+        certificate: PathBuf,
+    },
+    /// What the TLS library says, such as that it knows no way to sign with the key.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
 }

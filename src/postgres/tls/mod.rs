@@ -30,7 +30,6 @@ use tokio_rustls::rustls::{ClientConfig, SupportedProtocolVersion};
 use connector::ALPN;
 
 use super::conninfo::{Host, SslMode, SslNegotiation, Tls, TlsVersion};
-use crate::certificates::identity;
 use crate::files::Files;
 
 pub use connector::Connector;
@@ -54,11 +53,11 @@ pub fn connector(tls: &Tls, host: &Host, files: &Files) -> Result<Connector, Tls
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let identity = match &tls.client {
-        Some(client) => client::load(client, files)?,
+        Some(client) => client::load(client, files, &provider)?,
         None => None,
     };
     let mut config = match identity {
-        Some((chain, key)) => builder.with_client_cert_resolver(identity::shown(chain, key, &provider)?),
+        Some(shown) => builder.with_client_cert_resolver(shown),
         None => builder.with_no_client_auth(),
     };
     config.enable_sni = tls.sends_name;

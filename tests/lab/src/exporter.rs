@@ -267,7 +267,8 @@ impl Exporter {
         });
     }
 
-    /// What it has written to standard error.
+    /// What it has written to standard error so far. Lines are written behind what they tell of: what a test asks of the log
+    /// it asks by [`logs`](Self::logs), [`line_of_log`](Self::line_of_log) or [`final_log`](Self::final_log).
     #[must_use]
     pub fn stderr(&self) -> String {
         read(&self.sandbox, "stderr")
@@ -277,6 +278,37 @@ impl Exporter {
     #[must_use]
     pub fn logs(&self, part: &str) -> bool {
         poll(PATIENCE, || self.stderr().contains(part).then_some(())).is_some()
+    }
+
+    /// The first line of its log that holds that, which is there now or soon.
+    ///
+    /// # Panics
+    /// When there is none within a minute; with the whole log.
+    #[must_use]
+    #[track_caller]
+    pub fn line_of_log(&self, part: &str) -> String {
+        let line = poll(PATIENCE, || {
+            let log = self.stderr();
+            // Only whole lines: the last one may still be on its way.
+            let mut lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            lines
+                .find(|line| line.contains(part))
+                .map(|line| line.trim_end().to_owned())
+        });
+        line.unwrap_or_else(|| panic!("no line of the log holds {part:?}:\n{}", self.stderr()))
+    }
+
+    /// All that it ever logs: ends it, which writes what is still on its way. For what must be there so many times, or never.
+    ///
+    /// # Panics
+    /// When it has not ended well within a minute.
+    #[must_use]
+    #[track_caller]
+    pub fn final_log(&self) -> String {
+        let status = self.terminate();
+        let log = self.stderr();
+        assert!(status.success(), "it ended with {status}; it wrote:\n{log}");
+        log
     }
 
     /// What it has written to standard output.

@@ -11,6 +11,7 @@
 //! | [`chromium`] | a browser that shows its pages |
 //! | [`proxy`] | a TCP proxy with faults: hang, reset, latency, cut |
 //! | [`link`] | a line of the kernel's own devices: narrow, or one that drops large packets |
+//! | [`authority`] | certificates that somebody signs, for servers and clients |
 //! | [`disk`] | a disk under a server that hangs, freezes or turns read-only |
 //! | [`process`] | CPU and memory of any process, for benchmarks |
 //!
@@ -35,6 +36,7 @@
 )]
 
 mod account;
+pub mod authority;
 mod cache;
 pub mod chromium;
 pub mod cluster;
@@ -45,6 +47,7 @@ pub mod exporter;
 mod folder;
 mod given;
 pub mod haproxy;
+mod health;
 pub mod http;
 pub mod link;
 pub mod load;
@@ -60,6 +63,7 @@ pub mod session;
 mod template;
 mod wait;
 
+pub use authority::Authority;
 pub use cache::{later_majors, legacy_majors, majors, majors_among, newest_installed, newest_major, tool};
 pub use chromium::Chromium;
 pub use cluster::{Cluster, rewind_major, shared};
@@ -68,6 +72,7 @@ pub use error::{Error, Result};
 pub use exporter::Exporter;
 pub use folder::{Folder, Layer};
 pub use haproxy::Haproxy;
+pub use health::HEALTH_PATHS;
 pub use link::{Direction, Link};
 pub use nginx::Nginx;
 pub use page::Page;

@@ -1,8 +1,9 @@
 //! Certificates of clients: what each type asks for and what it lets in.
 
-use pg_exporter_lab::wait_until;
+use pg_exporter_lab::authority::expired;
+use pg_exporter_lab::{Authority, wait_until};
 
-use super::certificates::Authority;
+use super::certificates::{client, server};
 use super::setup::{Site, TLS, write_pair};
 use crate::support::SOON;
 
@@ -12,9 +13,13 @@ const CLIENTS: [&str; 4] = ["", "right", "wrong", "expired"];
 fn lets_in(options: &str) -> Vec<&'static str> {
     let site = Site::start(&format!("{TLS}{options}"));
     let folder = &site.folder;
-    write_pair(folder, "right", &site.authority.client("right"));
-    write_pair(folder, "wrong", &Authority::new("other").client("wrong"));
-    write_pair(folder, "expired", &site.authority.expired_client("expired"));
+    write_pair(folder, "right", &site.authority.pair(&client("right")));
+    write_pair(folder, "wrong", &Authority::new("other").pair(&client("wrong")));
+    write_pair(
+        folder,
+        "expired",
+        &site.authority.pair(&expired(client("expired"))),
+    );
     let answered = |client: &&str, version: &str| {
         let (certificate, key) = (
             site.file(&format!("{client}.crt")),
@@ -92,7 +97,7 @@ fn a_client_that_signed_for_itself_is_let_in_by_its_own_certificate() {
     let config =
         format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients.crt\n");
     let site = Site::start(&config);
-    let client = Authority::self_signed_client("alone");
+    let client = Authority::alone("alone");
     write_pair(&site.folder, "alone", &client);
     let (certificate, key) = (site.file("alone.crt"), site.file("alone.key"));
     let is_let_in = || {
@@ -108,7 +113,10 @@ fn a_client_that_signed_for_itself_is_let_in_by_its_own_certificate() {
 #[test]
 fn inline_certificates() {
     let authority = Authority::new("inline");
-    let (server, client) = (authority.server("server"), authority.client("client"));
+    let (server, client) = (
+        authority.pair(&server("server")),
+        authority.pair(&client("client")),
+    );
     let indented = |pem: &str| {
         pem.lines()
             .map(|line| format!("    {line}\n"))

@@ -62,7 +62,7 @@ fn every_path_needs_a_password() {
             .request("GET", "/version", &[("Authorization", header)]);
         assert_eq!(answer.status, 401, "{header}");
     }
-    let log = site.exporter.stderr();
+    let log = site.exporter.final_log();
     assert!(!log.contains("pw") && !log.contains("$2"), "{log}");
     let warning = "wrong name or password\" peer=127.0.0.1";
     assert_eq!(

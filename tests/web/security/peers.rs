@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pg_exporter_lab::haproxy::Backend;
 use pg_exporter_lab::prometheus::Prometheus;
-use pg_exporter_lab::{Haproxy, wait_until};
+use pg_exporter_lab::{Authority, Haproxy, wait_until};
 
 use super::setup::{Site, TLS, user};
 use crate::support::{SOON, on_server, server};
@@ -55,10 +55,8 @@ fn haproxy_checks_over_tls_with_a_password() {
     wait_until("it is told why not", SOON, || wrong.state(0).check_code == "401");
     wrong.wait_for_state(0, "DOWN", SOON);
 
-    site.folder.write(
-        "other.crt",
-        &super::certificates::Authority::new("other").certificate,
-    );
+    site.folder
+        .write("other.crt", &Authority::new("other").certificate);
     let strange = Haproxy::start(&check("haproxy:s3cret", &site.file("other.crt")), &[backend]);
     strange.wait_for_state(0, "DOWN", SOON);
     assert_eq!(

@@ -1,17 +1,17 @@
 //! Options that cannot be had: each message says where it stands and what to do.
 
 use pg_exporter::web::Security;
-use pg_exporter_lab::Exporter;
+use pg_exporter_lab::{Authority, Exporter};
 
-use super::certificates::Authority;
+use super::certificates::server;
 use super::setup::{Folder, TLS, without_server, write_pair};
 use crate::support::PROGRAM;
 
 fn folder() -> Folder {
     let (folder, authority) = (Folder::new(), Authority::new("ca"));
     folder.write("ca.crt", &authority.certificate);
-    write_pair(&folder, "server", &authority.server("server"));
-    folder.write("other.key", &authority.server("other").key);
+    write_pair(&folder, "server", &authority.pair(&server("server")));
+    folder.write("other.key", &authority.pair(&server("other")).key);
     folder.write("empty", "");
     folder.write(
         "encrypted.key",

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pg_exporter_lab::wait_until;
+use pg_exporter_lab::authority::expired;
+use pg_exporter_lab::{Authority, wait_until};
 
-use super::certificates::Authority;
+use super::certificates::{client, server};
 use super::setup::{Folder, Site, TLS, user, write_pair};
 use crate::support::SOON;
 
@@ -39,7 +40,7 @@ fn certificates_are_renewed_without_a_restart() {
     let end = gauge(&site, "pg_exporter_web_certificate_not_after_timestamp_seconds");
     assert!(end.unwrap().parse::<f64>().unwrap() > 1.7e9);
 
-    write_pair(&site.folder, "server", &site.authority.server("second"));
+    write_pair(&site.folder, "server", &site.authority.pair(&server("second")));
     wait_until("the new certificate is shown", SOON, || shown(&site) == "second");
     assert_eq!(gauge(&site, GOOD).as_deref(), Some("1"));
 }
@@ -58,7 +59,7 @@ fn what_cannot_be_used_leaves_what_is_in_force() {
         ("server.key", "no key", "server.key holds no usable private key"),
         (
             "server.key",
-            &Authority::new("x").server("x").key,
+            &Authority::new("x").pair(&server("x")).key,
             "certificate and key cannot be used",
         ),
         ("clients.crt", "", "clients.crt holds no usable certificate"),
@@ -97,7 +98,11 @@ fn what_cannot_be_used_leaves_what_is_in_force() {
 #[test]
 fn a_certificate_that_has_ended_is_told_of() {
     let site = Site::start(TLS);
-    write_pair(&site.folder, "server", &site.authority.expired_server("late"));
+    write_pair(
+        &site.folder,
+        "server",
+        &site.authority.pair(&expired(server("late"))),
+    );
     wait_until("it is told", SOON, || {
         site.exporter
             .stderr()
@@ -116,7 +121,7 @@ fn a_folder_behind_a_link_is_swapped() {
     for name in ["one", "two"] {
         let folder = root.join(name);
         fs::create_dir(&folder).unwrap();
-        let pair = authority.server(name);
+        let pair = authority.pair(&server(name));
         fs::write(folder.join("server.crt"), &pair.certificate).unwrap();
         fs::write(folder.join("server.key"), &pair.key).unwrap();
     }
@@ -145,8 +150,8 @@ fn a_client_authority_is_replaced() {
     folder.write("clients.crt", &old.certificate);
     let clients = folder.path().join("clients.crt");
     let site = Site::start(&config.replace("clients.crt", clients.to_str().unwrap()));
-    write_pair(&site.folder, "old", &old.client("old"));
-    write_pair(&site.folder, "new", &new.client("new"));
+    write_pair(&site.folder, "old", &old.pair(&client("old")));
+    write_pair(&site.folder, "new", &new.pair(&client("new")));
     let is_let_in = |name: &str| {
         let (certificate, key) = (
             site.file(&format!("{name}.crt")),

@@ -1,9 +1,10 @@
 //! A folder with a web configuration, and the program under it.
 
-use pg_exporter_lab::Exporter;
+use pg_exporter_lab::authority::Pair;
 use pg_exporter_lab::exporter::Builder;
+use pg_exporter_lab::{Authority, Exporter};
 
-use super::certificates::{Authority, Pair};
+use super::certificates::server;
 use super::curl::{Answer, curl};
 use crate::support::PROGRAM;
 
@@ -35,7 +36,7 @@ impl Site {
         let (folder, authority) = (Folder::new(), Authority::new("ca"));
         folder.write("ca.crt", &authority.certificate);
         folder.write("clients.crt", &authority.certificate);
-        write_pair(&folder, "server", &authority.server("first"));
+        write_pair(&folder, "server", &authority.pair(&server("first")));
         let config = folder.write("web.yml", config);
         let exporter = program.clone().arg(format!("--web.config.file={config}")).start();
         Self {

@@ -46,7 +46,7 @@ fn plain_http_is_told_what_is_wrong() {
     let line = page.lines().find(|line| line.starts_with(failures)).unwrap();
     let count: f64 = line.rsplit_once(' ').unwrap().1.parse().unwrap();
     assert!(count >= 5.0, "{line}");
-    let log = site.exporter.stderr();
+    let log = site.exporter.final_log();
     assert!(
         log.contains("TLS handshake failed: the client speaks plain HTTP"),
         "{log}"

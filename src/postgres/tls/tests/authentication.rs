@@ -1,9 +1,10 @@
 //! Client certificates, and passwords bound to the channel.
 
+use pg_exporter_lab::Authority;
+use pg_exporter_lab::authority::named;
 use pkcs8::pkcs5::pbes2::Parameters;
 use rcgen::KeyPair;
 
-use super::certificates::Authority;
 use super::openssl::by_libpq_of;
 use super::{Folder, HOST, connect, releases, start};
 use crate::postgres::conninfo::ConnInfo;
@@ -26,14 +27,14 @@ fn encrypt(key: &str, password: &str) -> String {
 fn a_client_certificate_lets_its_user_in() {
     let authority = Authority::new("ca");
     let folder = Folder::new();
-    let client = authority.sign("by_cert", &[]);
+    let client = authority.pair(&named("by_cert", &[]));
     let cert = folder.write_private("client.crt", &client.certificate);
     let key = folder.write_private("client.key", &client.key);
     let encrypted = folder.write_private("encrypted.key", &encrypt(&client.key, "Hunter2"));
-    let stranger = authority.sign("stranger", &[]);
+    let stranger = authority.pair(&named("stranger", &[]));
     let stranger_cert = folder.write_private("stranger.crt", &stranger.certificate);
     let stranger_key = folder.write_private("stranger.key", &stranger.key);
-    let server = authority.sign(HOST, &[HOST]);
+    let server = authority.pair(&named(HOST, &[HOST]));
     for major in releases() {
         let cluster = start(major, &server, &authority.certificate);
         cluster.psql("create user by_cert");
@@ -75,7 +76,7 @@ fn a_client_certificate_lets_its_user_in() {
         );
         refused(
             format!("sslcert={cert} sslkey={stranger_key}"),
-            "TLS cannot be set up",
+            "stranger.key is not the key of the certificate",
         );
     }
 }
@@ -83,7 +84,7 @@ fn a_client_certificate_lets_its_user_in() {
 #[test]
 fn passwords_by_scram_md5_and_channel_binding() {
     let authority = Authority::new("ca");
-    let server = authority.sign(HOST, &[HOST]);
+    let server = authority.pair(&named(HOST, &[HOST]));
     for major in releases() {
         let cluster = start(major, &server, &authority.certificate);
         cluster.psql("set password_encryption = 'scram-sha-256'; create user by_scram password 'Hunter2'");
@@ -120,7 +121,7 @@ fn passwords_by_scram_md5_and_channel_binding() {
 #[test]
 fn methods_that_are_not_allowed_get_no_answer() {
     let authority = Authority::new("ca");
-    let cluster = start(18, &authority.sign(HOST, &[HOST]), &authority.certificate);
+    let cluster = start(18, &authority.pair(&named(HOST, &[HOST])), &authority.certificate);
     cluster.write_file(
         "pg_hba.conf",
         "local all all trust\nhost all by_plain all password\nhost all by_md5 all md5\nhost all by_scram all scram-sha-256\n\

@@ -3,7 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use super::certificates::{Authority, Pair};
+use pg_exporter_lab::Authority;
+use pg_exporter_lab::authority::{Pair, named};
+
 use super::{Folder, connector, parse};
 
 /// The message of the error, without the folder.
@@ -18,7 +20,7 @@ fn message(folder: &Folder, parameters: &str) -> String {
 }
 
 fn client() -> (Folder, Pair) {
-    let pair = Authority::new("ca").sign("client", &[]);
+    let pair = Authority::new("ca").pair(&named("client", &[]));
     let folder = Folder::new();
     folder.write_private("client.crt", &pair.certificate);
     (folder, pair)
@@ -109,7 +111,7 @@ fn a_renewed_certificate_is_read_at_the_next_connect() {
     assert!(connector(info.tls(), &info.hosts()[0], info.files()).is_ok());
     folder.write_private(
         "client.crt",
-        &Authority::new("ca").sign("client", &[]).certificate,
+        &Authority::new("ca").pair(&named("client", &[])).certificate,
     );
     assert!(
         connector(info.tls(), &info.hosts()[0], info.files()).is_err(),

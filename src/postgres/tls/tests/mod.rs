@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use pg_exporter_lab::authority::Pair;
 use pg_exporter_lab::{Cluster, Folder, majors_among};
 use tokio_postgres::SimpleQueryMessage;
 
@@ -23,7 +24,6 @@ use super::connector;
 use crate::postgres::connect::Endpoint;
 use crate::postgres::conninfo::{ConnInfo, Environment};
 use crate::postgres::failure::Failure;
-use certificates::Pair;
 
 /// The oldest server, one that knows channel binding, the newest.
 fn releases() -> Vec<u32> {

@@ -1,8 +1,9 @@
 //! The six modes, versions and negotiation.
 
-use pg_exporter_lab::Cluster;
+use pg_exporter_lab::authority::{expired, named};
+use pg_exporter_lab::{Authority, Cluster};
 
-use super::certificates::{Authority, self_signed, version_one};
+use super::certificates::version_one;
 use super::{Folder, HOST, connect, releases, show, start};
 
 /// What is expected of an attempt: what the server sees, or a part of the error.
@@ -38,7 +39,7 @@ fn a_mode_means_what_it_means_in_libpq() {
             .map(|o| o + &authority.certificate)
             .unwrap(),
     );
-    let server = authority.sign("unused", &[HOST, "127.0.0.1"]);
+    let server = authority.pair(&named("unused", &[HOST, "127.0.0.1"]));
     for major in releases() {
         let cluster = start(major, &server, &authority.certificate);
         for user in ["tls_only", "bare_only"] {
@@ -124,7 +125,7 @@ fn certificates_that_libpq_accepts_are_accepted() {
     let folder = Folder::new();
     let ca = folder.write_private("ca.crt", &authority.certificate);
     for major in releases() {
-        let cluster = start(major, &authority.sign(HOST, &[]), &authority.certificate);
+        let cluster = start(major, &authority.pair(&named(HOST, &[])), &authority.certificate);
         let check = |host: &str, parameters: &str, expected| check(&cluster, host, parameters, expected);
         check(HOST, &format!("sslmode=verify-full sslrootcert={ca}"), TLS);
         check(
@@ -133,7 +134,7 @@ fn certificates_that_libpq_accepts_are_accepted() {
             WRONG_NAME,
         );
 
-        show(&cluster, &authority.sign("*.test", &[]));
+        show(&cluster, &authority.pair(&named("*.test", &[])));
         check(HOST, &format!("sslmode=verify-full sslrootcert={ca}"), TLS);
         check(
             "a.db.test",
@@ -141,10 +142,10 @@ fn certificates_that_libpq_accepts_are_accepted() {
             WRONG_NAME,
         );
 
-        show(&cluster, &authority.sign(HOST, &["127.0.0.1"]));
+        show(&cluster, &authority.pair(&named(HOST, &["127.0.0.1"])));
         check(HOST, &format!("sslmode=verify-full sslrootcert={ca}"), TLS);
 
-        show(&cluster, &authority.sign_expired(HOST));
+        show(&cluster, &authority.pair(&expired(named(HOST, &[HOST]))));
         check(HOST, "sslmode=require", TLS);
         check(
             HOST,
@@ -152,7 +153,7 @@ fn certificates_that_libpq_accepts_are_accepted() {
             Err("certificate expired"),
         );
 
-        for server in [self_signed(HOST), version_one(HOST)] {
+        for server in [Authority::alone(HOST), version_one(HOST)] {
             let itself = folder.write_private("itself.crt", &server.certificate);
             show(&cluster, &server);
             check(HOST, "sslmode=require", TLS);
@@ -170,7 +171,7 @@ fn certificates_that_libpq_accepts_are_accepted() {
 #[test]
 fn the_systems_certificates_do_not_know_a_private_server() {
     let authority = Authority::new("ca");
-    let cluster = start(18, &authority.sign(HOST, &[HOST]), &authority.certificate);
+    let cluster = start(18, &authority.pair(&named(HOST, &[HOST])), &authority.certificate);
     let error = connect(&cluster, HOST, "sslrootcert=system").unwrap_err();
     assert!(
         error.contains("UnknownIssuer") || error.contains("ca-certificates"),

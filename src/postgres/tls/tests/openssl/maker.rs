@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::postgres::tls::tests::certificates::Pair;
+use pg_exporter_lab::authority::Pair;
+
 use crate::postgres::tls::tests::{Folder, HOST};
 
 /// What OpenSSL is told besides.
