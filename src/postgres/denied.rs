@@ -9,8 +9,9 @@ use super::deadline::within;
 use super::failure::{Failure, Reason};
 use super::session::Session;
 
-/// Of these functions of `pg_catalog` those that are denied, and for each what has the columns and types of its result: NULL, or a
-/// query without a row where it returns rows. It is asked only when the server has denied something.
+/// Of these functions of `pg_catalog` those that are denied, and for each a query that stands for a call of it wherever a call may
+/// stand: with the columns and types of its result, of one row of NULL, or without a row where it returns rows or has columns of its
+/// own. It is asked only when the server has denied something.
 const STATEMENT: &str = "\
 WITH denied AS (
   SELECT p.oid, p.proname::pg_catalog.text AS name, p.proretset, p.prorettype, p.proallargtypes, p.proargmodes, p.proargnames
@@ -19,8 +20,10 @@ WITH denied AS (
      AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
 ), known AS (
   SELECT d.oid, d.name,
-         CASE WHEN d.proargmodes IS NULL THEN pg_catalog.format('NULL::pg_catalog.%I', t.typname) ELSE
-           'SELECT ' || pg_catalog.array_to_string(ARRAY(
+         CASE WHEN d.proargmodes IS NULL OR NOT d.proargmodes::pg_catalog.text[] && ARRAY['o', 'b', 't'] THEN
+           pg_catalog.format('SELECT NULL::pg_catalog.%I AS %I', t.typname, d.name)
+             || CASE WHEN d.proretset THEN ' WHERE false' ELSE '' END
+         ELSE 'SELECT ' || pg_catalog.array_to_string(ARRAY(
               SELECT pg_catalog.format('NULL::pg_catalog.%I AS %I', a.typname, d.proargnames[place])
                 FROM pg_catalog.generate_subscripts(d.proargmodes, 1) AS place
                 JOIN pg_catalog.pg_type AS a ON a.oid = d.proallargtypes[place]

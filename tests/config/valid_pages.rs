@@ -51,7 +51,7 @@ part_one: { query: \"SELECT 'b' AS y, 'a' AS x, 2 AS more\", metrics: [ y: { usa
     let more: Vec<_> = page.all("part_one_more").map(|sample| sample.value).collect();
     assert_eq!(more, [1.0], "the order of labels does not matter");
     assert_eq!(page.value("pg_exporter_duplicate_series", &[]), Some(4.0));
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     assert_eq!(
         log.matches("series of shop_open_orders are yielded by several collectors")
             .count(),
@@ -171,7 +171,7 @@ orders:
         assert_ne!(open, Some(7.0));
         open == Some(1000.0)
     });
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     let sentence = "orders yields the same series in 2 databases (postgres, shop)";
     assert_eq!(log.matches(sentence).count(), 1, "{log}");
     let ended = Exporter::builder(env!("CARGO_BIN_EXE_pg_exporter"))
@@ -224,7 +224,7 @@ nan: { query: \"SELECT '7'::jsonb AS j, B'101' AS b, 'NaN' AS n, 'seven' AS s\",
             .text()
             .contains("the result lacks size_bytes")
     );
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     assert_eq!(log.matches("the result lacks size_bytes").count(), 1, "{log}");
     assert!(log.contains("\"s holds what is no number"), "{log}");
     let of_numbers = log

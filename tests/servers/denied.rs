@@ -1,121 +1,17 @@
 //! A function that the role may not execute costs what it tells, and nothing beside it.
 
+mod lost;
+mod meanwhile;
+
 use std::collections::BTreeSet;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter::schema::{Collector, Tag};
 use pg_exporter_lab::{Cluster, Page, majors_among};
 
+use self::lost::{OF_A_PRIMARY, OF_A_STANDBY};
 use crate::layer::{Layer, patience};
 use crate::support::{assert_healthy, exporter, failures, thorough, value};
-
-/// What is lost of a primary without a function: metrics, or series by what tells them apart.
-const OF_A_PRIMARY: &[(&str, &[&str])] = &[
-    ("pg_conf_load_time", &["pg_conf_reload_time", "pg_reload_time"]),
-    ("pg_control_checkpoint", &[]),
-    ("pg_control_system", &["pg_meta_info cluster_id"]),
-    ("pg_current_wal_flush_lsn", &["pg_flush_lsn"]),
-    ("pg_current_wal_insert_lsn", &["pg_insert_lsn"]),
-    (
-        "pg_current_wal_lsn",
-        &[
-            "pg_lsn",
-            "pg_repl_flush_diff",
-            "pg_repl_lsn",
-            "pg_repl_replay_diff",
-            "pg_repl_sent_diff",
-            "pg_repl_write_diff",
-            "pg_slot_retained_bytes",
-            "pg_write_lsn",
-        ],
-    ),
-    (
-        "pg_database_size",
-        &[
-            "pg_size_bytes postgres",
-            "pg_size_bytes template0",
-            "pg_size_bytes template1",
-        ],
-    ),
-    (
-        "pg_get_replication_slots",
-        &["pg_xmin_age_xids slot", "pg_xmin_age_xids slot_catalog"],
-    ),
-    ("pg_last_wal_replay_lsn", &[]),
-    ("pg_postmaster_start_time", &["pg_boot_time", "pg_uptime"]),
-    ("pg_prepared_xact", &["pg_xmin_age_xids prepared"]),
-    ("pg_sequence_last_value", &["pg_seq_last_value"]),
-    (
-        "pg_size_bytes",
-        &[
-            "pg_setting_effective_cache_size",
-            "pg_setting_maintenance_work_mem",
-            "pg_setting_max_slot_wal_keep_size",
-            "pg_setting_max_wal_size",
-            "pg_setting_min_wal_size",
-            "pg_setting_segment_size",
-            "pg_setting_shared_buffers",
-            "pg_setting_shared_memory_size",
-            "pg_setting_wal_keep_size",
-            "pg_setting_wal_segment_size",
-            "pg_setting_work_mem",
-        ],
-    ),
-    (
-        "pg_stat_get_activity",
-        &["pg_xmin_age_xids backend", "pg_xmin_age_xids standby"],
-    ),
-    (
-        "pg_stat_get_blocks_fetched",
-        &["pg_index_idx_blks_read", "pg_seq_blks_read"],
-    ),
-    (
-        "pg_stat_get_blocks_hit",
-        &[
-            "pg_index_idx_blks_hit",
-            "pg_index_idx_blks_read",
-            "pg_seq_blks_hit",
-            "pg_seq_blks_read",
-        ],
-    ),
-    ("pg_stat_get_dead_tuples", &["pg_table_n_dead_tup"]),
-    ("pg_stat_get_function_self_time", &["pg_func_self_time"]),
-    ("pg_stat_get_function_total_time", &["pg_func_total_time"]),
-    ("pg_stat_get_ins_since_vacuum", &["pg_table_n_ins_since_vacuum"]),
-    ("pg_stat_get_live_tuples", &["pg_table_n_live_tup"]),
-    ("pg_stat_get_mod_since_analyze", &["pg_table_n_mod_since_analyze"]),
-    ("pg_stat_get_numscans", &["pg_index_idx_scan"]),
-    ("pg_stat_get_progress_info", &[]),
-    (
-        "pg_stat_get_replication_slot",
-        &[
-            "pg_slot_spill_bytes",
-            "pg_slot_spill_count",
-            "pg_slot_spill_txns",
-            "pg_slot_stream_bytes",
-            "pg_slot_stream_count",
-            "pg_slot_stream_txns",
-            "pg_slot_total_bytes",
-            "pg_slot_total_txns",
-        ],
-    ),
-    ("pg_stat_get_subscription_stats", &[]),
-    ("pg_stat_get_tuples_fetched", &["pg_index_idx_tup_fetch"]),
-    ("pg_stat_get_tuples_returned", &["pg_index_idx_tup_read"]),
-    ("pg_stat_get_wal_receiver", &[]),
-    ("pg_walfile_name", &[]),
-];
-
-/// The same of a standby that has replayed all it has received.
-const OF_A_STANDBY: &[(&str, &[&str])] = &[
-    ("pg_conf_load_time", &["pg_conf_reload_time", "pg_reload_time"]),
-    ("pg_is_wal_replay_paused", &["pg_is_wal_replay_paused"]),
-    ("pg_last_wal_receive_lsn", &["pg_lag", "pg_receive_lsn"]),
-    ("pg_last_wal_replay_lsn", &["pg_lag", "pg_lsn", "pg_replay_lsn"]),
-    ("pg_last_xact_replay_timestamp", &["pg_last_replay_time"]),
-    ("pg_postmaster_start_time", &["pg_boot_time", "pg_uptime"]),
-    ("pg_stat_get_wal_receiver", &[]),
-];
 
 /// A server with something of everything, and a role that may do what `pg_monitor` may.
 fn server(major: u32) -> Cluster {
@@ -132,7 +28,8 @@ fn server(major: u32) -> Cluster {
          select pg_create_physical_replication_slot('spare', true)",
     );
     cluster.psql("select pg_create_logical_replication_slot('decoded', 'test_decoding')");
-    cluster.psql("select work(); analyze things");
+    cluster.psql("select work()");
+    cluster.psql("vacuum analyze things");
     cluster
 }
 
@@ -309,6 +206,16 @@ fn rights_may_be_taken_and_given_while_it_runs() {
                 exporter.stderr()
             );
         }
+        // Nothing of it is tried that the server would refuse: its log has no line more.
+        let refused = || server.log().matches("permission denied for function").count();
+        let before = refused();
+        for _ in 0..2 {
+            assert_eq!(exporter.get("/reload").status, 200);
+            let page = exporter.scrape();
+            assert_healthy(&exporter, &page);
+            assert!(value(&page, "pg_boot_time", &[]).is_nan());
+        }
+        assert_eq!((before > 0, refused()), (true, before), "{}", server.log());
         server.psql("grant execute on function pg_postmaster_start_time(), pg_current_wal_lsn() to public");
         assert_eq!(exporter.get("/reload").status, 200);
         let page = exporter.scrape();
@@ -316,25 +223,139 @@ fn rights_may_be_taken_and_given_while_it_runs() {
         for name in ["pg_reload_time", "pg_boot_time", "pg_lsn"] {
             assert!(!value(&page, name, &[]).is_nan(), "{name}: {}", exporter.stderr());
         }
-        let log = exporter.stderr();
+        let log = exporter.final_log();
+        let lines = |collector: &str| {
+            let told = log
+                .lines()
+                .filter(|line| line.contains("the role may not execute pg_conf_load_time"));
+            told.filter(|line| line.contains(&format!("collector={collector} ")))
+                .count()
+        };
         assert_eq!(
-            log.matches("the role may not execute pg_conf_load_time").count(),
-            2,
+            (lines("pg_primary_only"), lines("pg_settings_hash")),
+            (2, 1),
             "{log}"
         );
     }
 }
 
 #[test]
-fn the_page_of_a_collector_names_what_is_denied() {
+fn a_metric_counts_what_is_denied_and_the_page_of_the_collector_names_it() {
     let server = server(18);
-    server.psql("revoke execute on function pg_conf_load_time() from public");
-    let exporter = thorough(&url(&server), &Layer::patient(&[]));
+    let counted = |page: &Page| page.value("pg_exporter_query_denied_functions", &[("query", "pg")]);
+    let layer = Layer::patient(&[]);
+    let exporter = thorough(&url(&server), &layer);
+    assert_eq!(counted(&exporter.scrape()), None, "{}", exporter.stderr());
+    server.psql("revoke execute on function pg_conf_load_time(), pg_postmaster_start_time() from public");
     let page = exporter.scrape();
     assert_healthy(&exporter, &page);
+    assert_eq!(counted(&page), Some(2.0), "{}", exporter.stderr());
     let shown = exporter.get("/collector/pg").text();
     assert!(
         shown.contains("the role may not execute pg_conf_load_time"),
         "{shown}"
     );
+    server.psql("grant execute on function pg_conf_load_time(), pg_postmaster_start_time() to public");
+    assert_eq!(exporter.get("/reload").status, 200);
+    assert_eq!(counted(&exporter.scrape()), None, "{}", exporter.stderr());
+}
+
+/// Functions of each form of result, in each place of a statement where a call may stand.
+const OF_A_SITE: &str = r#"
+row: { query: "SELECT pg_postmaster_start_time IS NULL AS missing FROM pg_catalog.pg_postmaster_start_time()", optional: [pg_postmaster_start_time],
+  metrics: [ { missing: { usage: GAUGE, description: Whether. } } ] }
+named: { query: "SELECT started IS NULL AS missing FROM pg_catalog.pg_postmaster_start_time() started", optional: [pg_postmaster_start_time],
+  metrics: [ { missing: { usage: GAUGE, description: Whether. } } ] }
+value: { query: "SELECT pg_catalog.pg_postmaster_start_time() IS NULL AS missing, pg_catalog.max(x) AS x FROM pg_catalog.generate_series(1, 2) AS x",
+  optional: [pg_postmaster_start_time],
+  metrics: [ { missing: { usage: GAUGE, description: Whether. } }, { x: { usage: GAUGE, description: Most. } } ] }
+rows: { query: "SELECT pg_catalog.count(*) AS found FROM pg_catalog.pg_tablespace AS t, LATERAL pg_catalog.pg_tablespace_databases(t.oid) AS d WHERE d > 0::pg_catalog.oid",
+  optional: [pg_tablespace_databases],
+  metrics: [ { found: { usage: GAUGE, description: Databases. } } ] }
+columns: { query: "SELECT pg_catalog.count(*) AS found FROM pg_catalog.pg_ls_waldir() WHERE size > 0::pg_catalog.int8", optional: [pg_ls_waldir],
+  metrics: [ { found: { usage: GAUGE, description: Files. } } ] }
+"#;
+
+/// What stands for a denied function fits wherever a call does: in FROM with and without a name, in an expression, for each row.
+#[test]
+fn what_stands_for_a_function_fits_wherever_it_is_called() {
+    for major in majors_among(&[10, 14, 18]) {
+        let server = server(major);
+        // A busy machine needs more time than the default.
+        let slowly = OF_A_SITE.replace("optional:", "timeout: 30, optional:");
+        let layer = Layer::new(&format!("{}{slowly}", patience(&[])));
+        let names = [
+            "row_missing",
+            "named_missing",
+            "value_missing",
+            "value_x",
+            "rows_found",
+            "columns_found",
+        ];
+        let served = |expected: [f64; 6]| {
+            let exporter = thorough(&url(&server), &layer);
+            let page = exporter.scrape();
+            let found = names.map(|name| value(&page, name, &[]));
+            assert_eq!(found, expected, "PostgreSQL {major}: {}", exporter.stderr());
+            assert_eq!(
+                failures(&page),
+                [""; 0],
+                "PostgreSQL {major}: {}",
+                exporter.stderr()
+            );
+        };
+        let found = |query: &str| server.psql(query).parse::<f64>().unwrap();
+        let databases = found("select count(*) from pg_tablespace t, pg_tablespace_databases(t.oid) d");
+        let files = found("select count(*) from pg_ls_waldir()");
+        served([0.0, 0.0, 0.0, 2.0, databases, files]);
+        server.psql(
+            "revoke execute on function pg_postmaster_start_time(), pg_tablespace_databases(oid), pg_ls_waldir() from public, pg_monitor",
+        );
+        served([1.0, 1.0, 1.0, 2.0, 0.0, 0.0]);
+    }
+}
+
+/// What is no statistic of the function that is denied stays as it is: 0 of a table without an index.
+#[test]
+fn what_is_not_denied_keeps_its_default() {
+    for major in majors_among(&[10, 13, 18]) {
+        let server = server(major);
+        server.psql(
+            "create table bare (a int); create table empty (a int);
+             revoke execute on function pg_stat_get_vacuum_count(oid), pg_indexes_size(regclass) from public",
+        );
+        let exporter = thorough(&url(&server), &Layer::patient(&[]));
+        let page = exporter.scrape();
+        assert_healthy(&exporter, &page);
+        let bare = [("relname", "public.bare")];
+        for metric in [
+            "idx_scan",
+            "idx_tup_fetch",
+            "tbl_scan",
+            "tup_read",
+            "idx_blks_read",
+            "idx_blks_hit",
+            "seq_scan",
+        ] {
+            assert_eq!(
+                value(&page, &format!("pg_table_{metric}"), &bare),
+                0.0,
+                "{metric} on {major}"
+            );
+        }
+        for metric in ["relsize", "indexsize", "toastsize", "bytes"] {
+            assert_eq!(
+                value(&page, &format!("pg_table_size_{metric}"), &bare),
+                0.0,
+                "{metric} on {major}"
+            );
+        }
+        for metric in ["pg_table_vacuum_count", "pg_table_size_indexsize"] {
+            assert!(
+                value(&page, metric, &[("relname", "public.things")]).is_nan(),
+                "{metric} on {major}"
+            );
+        }
+        assert!(value(&page, "pg_table_vacuum_count", &bare).is_nan());
+    }
 }

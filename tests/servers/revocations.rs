@@ -67,9 +67,9 @@ const REVOKE_ONE_AT_A_TIME: &str = "
                     where not exists (select 1 from optional o where o.collector = s.name and o.object = denied)
                 loop
                     begin
-                        perform set_config('role', 'watcher', true);
+                        set local role watcher;
                         execute collector.statement;
-                        perform set_config('role', 'none', true);
+                        set local role none;
                     exception when insufficient_privilege then
                         losses := losses || collector.name;
                     end;

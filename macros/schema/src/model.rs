@@ -87,7 +87,7 @@ pub struct Predicate {
 pub struct Setting {
     /// Its name.
     pub name: Text,
-    /// Its value, as `SET` takes it in quotes.
+    /// Its value, as `SET` takes it in quotes; behind `>=` a size that it is at least.
     pub value: Text,
 }
 
@@ -323,9 +323,28 @@ impl Setting {
     /// What makes the setting until the end of the transaction.
     #[must_use]
     pub fn set_local(&self) -> String {
+        if let Some(least) = self.least() {
+            return self.raise_local(least);
+        }
         // A name with a point is one of an extension: each part is quoted by itself.
         let name: Vec<String> = self.name.split('.').map(|part| quoted(part, '"')).collect();
         format!("SET LOCAL {} = {}", name.join("."), quoted(&self.value, '\''))
+    }
+}
+
+impl Setting {
+    /// The size that it is at least, where it is written so: the server's own value stands if it is larger.
+    #[must_use]
+    pub fn least(&self) -> Option<&str> {
+        self.value.strip_prefix(">=").map(str::trim_start)
+    }
+
+    fn raise_local(&self, least: &str) -> String {
+        let (name, least) = (quoted(&self.name, '\''), quoted(least, '\''));
+        format!(
+            "SELECT pg_catalog.set_config({name}, {least}, true) WHERE \
+             pg_catalog.pg_size_bytes(pg_catalog.current_setting({name})) OPERATOR(pg_catalog.<) pg_catalog.pg_size_bytes({least})"
+        )
     }
 }
 
@@ -357,6 +376,11 @@ mod tests {
             .set_local()
         };
         assert_eq!(setting("work_mem", "64MB"), r#"SET LOCAL "work_mem" = '64MB'"#);
+        assert_eq!(
+            setting("work_mem", ">= 32MB"),
+            "SELECT pg_catalog.set_config('work_mem', '32MB', true) WHERE pg_catalog.pg_size_bytes(\
+             pg_catalog.current_setting('work_mem')) OPERATOR(pg_catalog.<) pg_catalog.pg_size_bytes('32MB')"
+        );
         assert_eq!(setting("a.b", r"it's \"), r#"SET LOCAL "a"."b" = E'it''s \\'"#);
     }
 }

@@ -27,6 +27,7 @@ const BETWEEN_ENTRIES: &[&str] = &[
     "layer-clash",
     "metric-duplicate",
     "metric-duplicate-histogram",
+    "optional-not-called",
     "tune-column-nothing",
     "tune-dropped",
     "tune-into-overlap",
@@ -79,6 +80,7 @@ const IN_A_STATEMENT: &[&str] = &[
 const WARNINGS: &[&str] = &[
     "description-cut-at-a-key",
     "scale-on-label",
+    "settings-least",
     "tag-misspelt",
     "version-major-only",
 ];

@@ -95,6 +95,15 @@ impl Decoder {
         })
     }
 
+    /// Reads NULL as NaN in every column, whatever the definition says it stands for.
+    #[must_use]
+    pub fn without_defaults(mut self) -> Self {
+        for value in &mut self.values {
+            value.null = f64::NAN;
+        }
+        self
+    }
+
     /// Whether some column's type cannot be read in the binary format (`regclass`, `inet`, `json`, enums…): the statement
     /// must run with text results then.
     #[must_use]

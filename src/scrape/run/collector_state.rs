@@ -83,6 +83,8 @@ pub struct CollectorState {
     failures_in_a_row: u32,
     /// What it does without.
     reduced: Option<Box<Reduced>>,
+    /// The key that its statement had before what is denied changed.
+    former: Option<StatementKey>,
     /// The last scrape that found it to be due.
     begun: Option<Instant>,
 }
@@ -117,6 +119,7 @@ impl CollectorState {
             good: None,
             failures_in_a_row: 0,
             reduced: None,
+            former: None,
             begun: None,
         }
     }
@@ -276,6 +279,7 @@ impl CollectorState {
     /// that is on its way is not taken for one of the server as it is now.
     pub fn expire(&mut self, mut key: impl FnMut() -> StatementKey) {
         self.key = key();
+        self.former = None;
         self.stats.timing = Timing::default();
         self.executed = None;
         self.answered = None;
@@ -293,12 +297,10 @@ impl CollectorState {
     }
 
     /// Takes other texts of its statements. If they are others it is expired: what was prepared is of no use.
-    pub fn reword(&mut self, texts: Texts, mut key: impl FnMut() -> StatementKey) {
-        self.restore(&mut key);
+    pub fn reword(&mut self, texts: Texts, key: impl FnMut() -> StatementKey) {
         let mut pairs = self.predicates.iter().zip(&texts.predicates);
-        let are_the_same =
-            *self.query == *texts.query && pairs.all(|(predicate, query)| *predicate.query == **query);
-        self.query = texts.query;
+        let has_same_predicates = pairs.all(|(predicate, query)| *predicate.query == **query);
+        let are_the_same = self.replace_whole(texts.query) && has_same_predicates;
         for (predicate, query) in self.predicates.iter_mut().zip(texts.predicates) {
             predicate.query = query;
         }

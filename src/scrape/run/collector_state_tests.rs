@@ -176,37 +176,79 @@ async fn what_came_before_an_error_is_the_result() {
     assert!(state.served(second).is_some() && state.is_due(second + SECOND, true));
 }
 
+/// What the collector does without, as it is found in the scrape begun at `start`.
+fn deny(state: &mut CollectorState, denied: &[&str], key: u64, start: Instant) {
+    let denied = denied.iter().map(|name| (*name).to_owned()).collect();
+    let without = |sql: &str| sql.replace('1', "NULL");
+    state.deny(denied, without, || StatementKey(key), start);
+}
+
+fn state_with_calls() -> CollectorState {
+    let mut state = state("");
+    let collector = Collector {
+        optional: vec!["f".into(), "g".into()].into(),
+        ..(*state.collector).clone()
+    };
+    state.collector = Arc::new(collector);
+    state
+}
+
 #[tokio::test(start_paused = true)]
-async fn the_whole_statement_is_tried_again_after_a_while_and_when_it_is_planned_anew() {
-    let mut state = state("  optional: [f]\n");
+async fn what_is_denied_is_asked_again_after_a_while_and_when_it_is_planned_anew() {
+    let mut state = state_with_calls();
     let start = Instant::now();
-    let without = |state: &mut CollectorState| {
-        let text = Text::Made("SELECT NULL AS a".into());
-        state.do_without(vec!["f".to_owned()], text, StatementKey(7), start);
-        assert_eq!(
-            (&*state.query, &**state.whole(), state.key),
-            ("SELECT NULL AS a", "SELECT 1 AS a", StatementKey(7))
-        );
-        assert_eq!(state.denied(), ["f"]);
-    };
-    let is_whole = |state: &CollectorState, key| {
-        assert_eq!((&*state.query, state.key), ("SELECT 1 AS a", StatementKey(key)));
-        assert!(state.denied().is_empty());
-    };
-    without(&mut state);
-    state.try_whole(start + PAUSE - SECOND, || StatementKey(8));
+    let whole = state.key;
+    assert!(!state.asks_again(start + PAUSE), "nothing is denied");
+    deny(&mut state, &["f"], 7, start);
+    assert_eq!(
+        (&*state.query, &**state.whole(), state.key, state.denied()),
+        (
+            "SELECT NULL AS a",
+            "SELECT 1 AS a",
+            StatementKey(7),
+            &["f".to_owned()][..]
+        )
+    );
+    assert!(
+        state.has_key(whole),
+        "another run may be at the statement that was whole"
+    );
+    assert!(!state.asks_again(start + PAUSE - SECOND) && state.asks_again(start + PAUSE));
+    // It is denied still: the text and what was prepared of it stay.
+    deny(&mut state, &["f"], 8, start + PAUSE);
     assert_eq!(state.key, StatementKey(7));
-    // Another function is denied meanwhile.
-    without(&mut state);
-    state.try_whole(start + PAUSE, || StatementKey(8));
-    is_whole(&state, 8);
-    without(&mut state);
+    assert!(!state.asks_again(start + PAUSE + SECOND));
     state.resume();
-    state.try_whole(start, || StatementKey(9));
-    is_whole(&state, 9);
-    without(&mut state);
-    state.reword(Texts::new(&state.collector, &Facts::default()), || {
-        StatementKey(10)
-    });
-    is_whole(&state, 10);
+    assert!(state.asks_again(start + PAUSE));
+    let texts = Texts::new(&state.collector, &Facts::default());
+    state.reword(texts, || StatementKey(9));
+    assert_eq!(
+        (state.key, state.denied().len()),
+        (StatementKey(7), 1),
+        "the text is the same"
+    );
+    deny(&mut state, &["f", "g"], 10, start);
+    assert_eq!((state.key, state.denied().len()), (StatementKey(10), 2));
+    assert!(state.has_key(StatementKey(7)) && !state.has_key(whole));
+    deny(&mut state, &[], 11, start);
+    assert_eq!((&*state.query, state.key), ("SELECT 1 AS a", StatementKey(11)));
+    assert!(state.denied().is_empty() && !state.asks_again(start + PAUSE * 2));
+    deny(&mut state, &[], 12, start);
+    assert_eq!(state.key, StatementKey(11));
+    // Of another server nothing is known.
+    state.expire(|| StatementKey(13));
+    assert!(!state.has_key(StatementKey(11)) && !state.has_key(StatementKey(10)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_text_is_whole() {
+    let mut state = state_with_calls();
+    deny(&mut state, &["f"], 7, Instant::now());
+    let texts = Texts {
+        query: Text::Made("SELECT 2 AS a".into()),
+        ..Texts::new(&state.collector, &Facts::default())
+    };
+    state.reword(texts, || StatementKey(8));
+    assert_eq!((&*state.query, state.key), ("SELECT 2 AS a", StatementKey(8)));
+    assert!(state.denied().is_empty());
 }

@@ -43,7 +43,7 @@ pub(crate) static KEYS: &[Key<Collector>] = &[
     Key::tunable(
         "settings",
         Takes::Settings(field!(settings)),
-        "Settings of the server that hold for the query alone, such as `work_mem: 64MB`.",
+        "Settings of the server that hold for the query alone, such as `work_mem: 64MB`; with `\">=64MB\"` a larger value of the server stands.",
     ),
     Key::tunable(
         "timeout",

@@ -57,15 +57,36 @@ pub(crate) fn checked(name: &At<String>, value: &str, report: &mut FileReport<'_
         );
         return None;
     }
-    Some(Setting {
+    let setting = Setting {
         name: word.into(),
         value: value.to_owned().into(),
-    })
+    };
+    if let Some(least) = setting.least()
+        && !is_size(least)
+    {
+        report.error(
+            name.position,
+            format!(
+                "`>=` of `{}` takes a size; write a whole number with kB, MB, GB or TB, such as `>=32MB`",
+                setting.name
+            ),
+        );
+        return None;
+    }
+    Some(setting)
 }
 
 /// Whether no definition may make a setting.
 pub(crate) fn is_fixed(name: &str) -> bool {
     FIXED.iter().any(|(fixed, _)| fixed.eq_ignore_ascii_case(name))
+}
+
+/// Whether the server reads it as a number of bytes.
+fn is_size(text: &str) -> bool {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    let is_number = (1..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && ["kB", "MB", "GB", "TB"].contains(&unit)
 }
 
 fn is_part(part: &str) -> bool {
@@ -107,6 +128,26 @@ mod tests {
             assert!(is_fixed(name), "{name}");
         }
         assert!(!is_fixed("work_mem"));
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for text in ["32MB", "1kB", "999999999TB"] {
+            assert!(is_size(text), "{text}");
+        }
+        for text in [
+            "",
+            "32",
+            "MB",
+            "32mb",
+            "32 MB",
+            "-1MB",
+            "1.5GB",
+            "32MB ",
+            "9999999999kB",
+        ] {
+            assert!(!is_size(text), "{text}");
+        }
     }
 
     #[test]

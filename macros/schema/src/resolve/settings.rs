@@ -4,10 +4,12 @@ use super::item::Item;
 use super::set::{Context, set};
 use super::statement;
 use crate::language::key::{Key, Takes};
+use crate::language::near::did_you_mean;
 use crate::model::Collector;
-use crate::read::given::{Entry, Given, Written};
+use crate::read::given::{Entry, Given, Pair, Written};
 use crate::read::position::Location;
 use crate::read::report::FileReport;
+use crate::sql::without::calls;
 
 pub(crate) use super::set::default_priority;
 
@@ -47,8 +49,39 @@ pub(crate) fn apply(entry: &Entry, rank: usize, item: &mut Item, report: &mut Fi
         let is_console = statement::is_console(&item.collector);
         statement::query(pair, &entry.branch, is_console, &mut item.collector, report);
     }
+    if entry.is_definition() && report.errors() == before {
+        optional(entry, &item.collector, report);
+    }
     if has_versions && report.errors() == before {
         versions(item, report);
+    }
+}
+
+/// What a query does not call it need not do without: a name that is written wrong would be found out when the server denies it.
+fn optional(entry: &Entry, collector: &Collector, report: &mut FileReport<'_>) {
+    let is_list = |pair: &&Pair<Collector>| matches!(pair.key.takes, Takes::Functions(_));
+    let Some(pair) = entry.given.pairs.iter().find(is_list) else {
+        return;
+    };
+    let Written::Words(words) = &pair.value else {
+        return;
+    };
+    let key = pair.key.name;
+    let called = calls(&collector.query);
+    for word in words {
+        let name = word.value.trim();
+        if !called.contains(&name) {
+            let hint = match did_you_mean(name, called.iter().copied()) {
+                hint if hint.is_empty() => "; remove it".to_owned(),
+                hint => hint,
+            };
+            report.error(
+                word.position,
+                format!(
+                    "`{key}` lists `{name}`, but the query has no call `pg_catalog.{name}(…)` to leave out{hint}"
+                ),
+            );
+        }
     }
 }
 

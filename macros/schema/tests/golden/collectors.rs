@@ -6,7 +6,7 @@
 ///
 /// ```sql
 /// SELECT state, "type", count(*) AS open, sum(ms) AS spent, max(age) AS age, 'it''s "quoted" \ $1;' AS spare
-/// FROM orders -- see http://example.com
+/// FROM orders, pg_catalog.pg_ls_waldir() AS wal, pg_catalog.pg_conf_load_time() AS loaded -- see http://example.com
 /// GROUP BY 1, 2
 /// ```
 #[derive(Clone, Debug, PartialEq, ::pg_exporter::Row)]
@@ -14,7 +14,7 @@
     branch = "shop_orders_13",
     name = "shop_orders",
     desc = "Orders by state, for [people] & <machines>",
-    query = "SELECT state, \"type\", count(*) AS open, sum(ms) AS spent, max(age) AS age, 'it''s \"quoted\" \\ $1;' AS spare\nFROM orders -- see http://example.com\nGROUP BY 1, 2",
+    query = "SELECT state, \"type\", count(*) AS open, sum(ms) AS spent, max(age) AS age, 'it''s \"quoted\" \\ $1;' AS spare\nFROM orders, pg_catalog.pg_ls_waldir() AS wal, pg_catalog.pg_conf_load_time() AS loaded -- see http://example.com\nGROUP BY 1, 2",
     optional = ["pg_ls_waldir" , "pg_conf_load_time"],
     predicate (name = "has_orders" , predicate_query = "SELECT to_regclass('orders') IS NOT NULL" , ttl = 60.0),
     predicate (name = "" , predicate_query = "SELECT true" , ttl = 0.0),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use pg_exporter_schema::Collector;
 
+use crate::postgres::failure::Failure;
+use crate::postgres::rows::{Format, ResultColumn};
 use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::StatementKey;
 use crate::scrape::rows::decode::Decoder;
@@ -11,6 +13,7 @@ use crate::scrape::run::collector_state::{CollectorState, PredicateState, Text};
 use crate::scrape::run::database::Database;
 use crate::scrape::run::env::Env;
 use crate::scrape::run::timing::Allowance;
+use crate::values::encoding::TextReader;
 
 /// A collector to run: a copy of what its state says, so that the state is not borrowed across waits.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub(in crate::scrape) struct Due {
     pub(in crate::scrape) decoder: Option<Arc<Decoder>>,
     /// Functions that its text has been freed from, as the role may not execute them.
     pub(in crate::scrape) denied: Vec<String>,
+    /// Whether the server is asked again which functions are denied.
+    pub(in crate::scrape) asks_again: bool,
     /// Whether this run has looked for what it can do without.
     pub(in crate::scrape) is_reduced: bool,
     /// Whether the server's clock times it.
@@ -41,6 +46,24 @@ impl Due {
     /// rely on the role's path.
     pub(in crate::scrape) fn path(&self) -> SearchPath<'_> {
         SearchPath::of(&self.collector, self.on_role_path)
+    }
+
+    /// How its rows are read. Where functions are left out a NULL may be what one of them tells: it stands for no default.
+    ///
+    /// # Errors
+    /// When a column is missing that the series need.
+    pub(in crate::scrape) fn read_by(
+        &self,
+        columns: &[ResultColumn],
+        format: Format,
+        reader: Arc<TextReader>,
+    ) -> Result<Decoder, Failure> {
+        let decoder = Decoder::resolve(&self.collector, columns, format, reader)?;
+        Ok(if self.denied.is_empty() {
+            decoder
+        } else {
+            decoder.without_defaults()
+        })
     }
 }
 
@@ -56,7 +79,6 @@ pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
             one.hit();
             continue;
         }
-        one.try_whole(env.run.at, || env.next_key());
         one.begin(env.run.at);
         due.push(Due {
             position,
@@ -67,6 +89,7 @@ pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
             predicates: predicates(one),
             decoder: None,
             denied: one.denied().to_vec(),
+            asks_again: one.asks_again(env.run.at),
             is_reduced: false,
             is_timed: one.stats.timing.ask(env.run.at, &mut allowance),
             retries: 0,
@@ -87,6 +110,6 @@ pub(in crate::scrape) fn update<T>(
     change: impl FnOnce(&mut CollectorState) -> T,
 ) -> Option<T> {
     let mut state = database.state.borrow_mut();
-    let one = state.collectors.iter_mut().find(|one| one.key == item.key)?;
+    let one = state.collectors.iter_mut().find(|one| one.has_key(item.key))?;
     Some(change(one))
 }

@@ -31,7 +31,9 @@ pub(in crate::scrape) async fn run(
         if due.iter().any(|item| item.path().is_of_role()) {
             learn_role_path(&mut session, env).await?;
         }
-        let due = predicates::ask_all(database, &mut session, due.clone(), env).await?;
+        let mut due = due.clone();
+        denied::ask_again(database, &mut session, &mut due, env).await?;
+        let due = predicates::ask_all(database, &mut session, due, env).await?;
         statements::run_all(database, &mut session, due, env).await
     };
     let ended = tokio::select! {

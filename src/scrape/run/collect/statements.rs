@@ -98,7 +98,11 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
     let Some((shape, format)) = session.shape(item.key) else {
         return Ok(None);
     };
-    let known = update(database, item, |one| one.decoder.clone()).flatten();
+    // Of the same text: one without what is denied is read otherwise.
+    let known = update(database, item, |one| {
+        (one.key == item.key).then(|| one.decoder.clone())
+    });
+    let known = known.flatten().flatten();
     if let Some((known, decoder)) = known
         && known == shape
         && decoder.format() == format
@@ -109,7 +113,7 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
     let columns = session.columns(item.key).unwrap_or_default().into_owned();
     let resolve = |session: &Session, format| {
         let reader = session.reader(&item.query, format);
-        Decoder::resolve(&item.collector, &columns, format, reader)
+        item.read_by(&columns, format, reader)
     };
     let mut decoder = resolve(session, format)?;
     if decoder.needs_text() {
@@ -118,7 +122,9 @@ fn decoder(database: &Database, session: &mut Session, item: &Due) -> Result<Opt
     }
     let decoder = Arc::new(decoder);
     update(database, item, |one| {
-        one.decoder = Some((shape, Arc::clone(&decoder)));
+        if one.key == item.key {
+            one.decoder = Some((shape, Arc::clone(&decoder)));
+        }
     });
     Ok(Some(decoder))
 }
@@ -304,7 +310,7 @@ fn too_much(config: &Config) -> Failure {
 }
 
 fn first_row(item: &Due, row: &Row, reader: &Arc<TextReader>) -> Result<Decoder, Failure> {
-    Decoder::resolve(&item.collector, &row.columns(), row.format(), Arc::clone(reader))
+    item.read_by(&row.columns(), row.format(), Arc::clone(reader))
 }
 
 fn record(

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 use crate::scrape::run::timing::{BY_WAITING, SLACK, Took};
+use crate::values::thread_time;
 
 /// Follows a pipeline of answers.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Watch {
         Self {
             since: Instant::now(),
             way: round_trip,
-            worked: worked(),
+            worked: thread_time(),
         }
     }
 
@@ -36,7 +36,7 @@ impl Watch {
         let passed = passed.saturating_sub(std::mem::take(&mut self.way));
         let mut meanwhile = Duration::ZERO;
         if passed >= SLACK {
-            let worked = worked();
+            let worked = thread_time();
             meanwhile = worked.saturating_sub(std::mem::replace(&mut self.worked, worked));
         }
         let waited = passed.saturating_sub(meanwhile);
@@ -61,15 +61,6 @@ pub(in crate::scrape) fn between(
     (time <= passed + SLACK).then_some(time)
 }
 
-/// Processor time of this thread.
-fn worked() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::time::advance;
@@ -90,8 +81,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn work_is_no_wait() {
         let mut watch = Watch::new(Duration::ZERO);
-        let before = worked();
-        while worked() < before + MILLISECOND * 20 {
+        let before = thread_time();
+        while thread_time() < before + MILLISECOND * 20 {
             std::hint::spin_loop();
         }
         assert!(watch.waited(MILLISECOND * 25).waited <= MILLISECOND * 5);

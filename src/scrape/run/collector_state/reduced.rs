@@ -12,29 +12,59 @@ pub struct Reduced {
     pub denied: Vec<String>,
     /// The statement that has them.
     whole: Text,
-    /// When the whole statement is tried again; `None` for the next execution.
+    /// When the server is asked again whether they are denied; `None` for the next execution.
     until: Option<Instant>,
 }
 
 impl CollectorState {
-    /// The scrape begun at `start` found that the role may not execute these functions: another text is run for a while.
-    pub fn do_without(&mut self, denied: Vec<String>, text: Text, key: StatementKey, start: Instant) {
-        let reduced = std::mem::replace(&mut self.query, text);
-        let whole = self.reduced.take().map_or(reduced, |before| before.whole);
-        self.reduced = Some(Box::new(Reduced {
-            denied,
-            whole,
-            until: Some(start + PAUSE),
-        }));
-        self.key = key;
+    /// The scrape begun at `start` found that the role may not execute these functions of those that it can do without: none of
+    /// them, and it goes back to the whole statement. `without` makes the text for the others. A text that changes gets a new key.
+    pub fn deny(
+        &mut self,
+        denied: Vec<String>,
+        without: impl FnOnce(&str) -> String,
+        key: impl FnOnce() -> StatementKey,
+        start: Instant,
+    ) {
+        let until = Some(start + PAUSE);
+        match &mut self.reduced {
+            Some(reduced) if reduced.denied == denied => {
+                reduced.until = reduced.until.max(until);
+                return;
+            }
+            None if denied.is_empty() => return,
+            _ => {}
+        }
+        let whole = self.whole().clone();
+        if denied.is_empty() {
+            self.reduced = None;
+            self.query = whole;
+        } else {
+            self.query = Text::Made(without(&whole).into());
+            self.reduced = Some(Box::new(Reduced { denied, whole, until }));
+        }
+        self.former = Some(std::mem::replace(&mut self.key, key()));
         self.decoder = None;
     }
 
     /// The statement with all functions.
-    pub(in crate::scrape) fn whole(&self) -> &Text {
+    pub(super) fn whole(&self) -> &Text {
         self.reduced
             .as_ref()
             .map_or(&self.query, |reduced| &reduced.whole)
+    }
+
+    /// Takes another text of the same statement; whether it says the same.
+    pub(super) fn replace_whole(&mut self, text: Text) -> bool {
+        let is_the_same = **self.whole() == *text;
+        match &mut self.reduced {
+            Some(reduced) if is_the_same => reduced.whole = text,
+            _ => {
+                self.reduced = None;
+                self.query = text;
+            }
+        }
+        is_the_same
     }
 
     /// The functions that it runs without.
@@ -43,27 +73,24 @@ impl CollectorState {
         self.reduced.as_ref().map_or(&[], |reduced| &reduced.denied)
     }
 
-    /// Goes back to the whole statement, if a scrape that begins at `start` is to try that.
-    pub fn try_whole(&mut self, start: Instant, key: impl FnMut() -> StatementKey) {
+    /// Whether a scrape that begins at `start` asks the server which functions are denied still, before it runs the statement.
+    #[must_use]
+    pub fn asks_again(&self, start: Instant) -> bool {
         let is_time = |reduced: &Reduced| reduced.until.is_none_or(|until| until <= start);
-        if self.reduced.as_deref().is_some_and(is_time) {
-            self.restore(key);
-        }
+        self.reduced.as_deref().is_some_and(is_time)
     }
 
-    /// Goes back to the whole statement.
-    pub(super) fn restore(&mut self, mut key: impl FnMut() -> StatementKey) {
-        if let Some(reduced) = self.reduced.take() {
-            self.query = reduced.whole;
-            self.key = key();
-            self.decoder = None;
-        }
-    }
-
-    /// The next execution tries the whole statement.
+    /// The next execution asks again.
     pub(super) fn hope(&mut self) {
         if let Some(reduced) = &mut self.reduced {
             reduced.until = None;
         }
+    }
+
+    /// Whether an answer to the statement of that key is one to this collector: another run may have found meanwhile what is
+    /// denied, and given the statement another text.
+    #[must_use]
+    pub fn has_key(&self, key: StatementKey) -> bool {
+        self.key == key || self.former == Some(key)
     }
 }
