@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::snapshot::State;
+use super::told::{News, Told};
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 
@@ -37,10 +38,13 @@ pub(super) struct Door {
     phase: Phase,
     failures: u32,
     last: Option<Shut>,
+    /// When somebody was let in last.
+    opened: Option<Instant>,
     /// Whether a try was ever answered: until then nobody knows whether it can be.
     is_proven: bool,
-    /// Why the last try was refused that was answered, where that concerns us alone.
-    refused: Option<Failure>,
+    /// Whether the last try was refused for a reason that concerns us alone.
+    is_refused: bool,
+    told: Told,
 }
 
 #[derive(Debug)]
@@ -66,8 +70,10 @@ impl Door {
             },
             failures: 0,
             last: None,
+            opened: None,
             is_proven: true,
-            refused: None,
+            is_refused: false,
+            told: Told::default(),
         }
     }
 
@@ -85,7 +91,13 @@ impl Door {
 
     /// Whether it lets others in, but not us: a password, a rule, a limit.
     pub(super) fn is_refused(&self) -> bool {
-        self.refused.is_some()
+        self.is_refused
+    }
+
+    /// Whether somebody was let in, and has got in, within that time.
+    pub(super) fn was_opened_within(&mut self, time: Duration) -> bool {
+        self.look();
+        self.opened.is_some_and(|opened| opened.elapsed() <= time)
     }
 
     /// The way to the server takes so long just now, by what was asked over it last.
@@ -134,27 +146,27 @@ impl Door {
     }
 
     fn ended(&mut self, since: Instant, end: Result<(), Failure>) {
-        let end = match end {
+        let was_overdue = since.elapsed() >= self.limit();
+        // From its beginning, and a little less: who asks at each tick would otherwise pass over one after the other.
+        let mut due = since + self.every.mul_f64(0.9);
+        match end {
+            // There was no connection to try with: nothing is known that was not before.
+            Err(failure) if failure.is_our_own() && failure.reason == Reason::Timeout => {
+                self.is_refused = true;
+            }
             Err(failure) if failure.is_our_own() => {
-                self.refuses(Some(failure));
-                Ok(())
+                self.refuses(Some(&failure));
+                self.opens();
             }
             Ok(()) => {
                 self.refuses(None);
-                Ok(())
-            }
-            failed => failed,
-        };
-        let due = match end {
-            Ok(()) => {
-                self.is_proven = true;
-                self.failures = 0;
-                self.last = None;
-                // From its beginning, and a little less: who asks at each tick would otherwise pass over one after the other.
-                since + self.every.mul_f64(0.9)
+                self.opens();
+                self.opened = Some(Instant::now());
             }
             Err(failure) => {
-                self.failures = self.failures.saturating_add(1);
+                // The door was shut meanwhile, and is not open for the next try.
+                let failures = if was_overdue { TOLERATED } else { 1 };
+                self.failures = self.failures.saturating_add(failures);
                 let state = if failure.is_starting() {
                     State::Starting
                 } else {
@@ -162,23 +174,28 @@ impl Door {
                 };
                 let reason = failure.to_string().into();
                 self.last = Some(Shut { state, reason });
-                Instant::now()
+                due = Instant::now();
             }
-        };
+        }
         self.phase = Phase::Idle { due };
     }
 
-    /// Tells what has changed. That there was no connection to try with says nothing.
-    fn refuses(&mut self, refused: Option<Failure>) {
-        let is_told = |failure: &Failure| failure.reason != Reason::Timeout;
-        match (&self.refused, &refused) {
-            (last, Some(now)) if last.as_ref() != Some(now) && is_told(now) => {
-                tracing::warn!("new connections are refused, health keeps the session that it has: {now}");
+    fn opens(&mut self) {
+        self.is_proven = true;
+        self.failures = 0;
+        self.last = None;
+    }
+
+    /// Tells what has changed.
+    fn refuses(&mut self, refused: Option<&Failure>) {
+        match self.told.news(refused) {
+            Some(News::Refused(why)) => {
+                tracing::warn!("new connections are refused, health keeps the session that it has: {why}");
             }
-            (Some(last), None) if is_told(last) => tracing::info!("new connections are let in again"),
-            _ => {}
+            Some(News::LetIn) => tracing::info!("new connections are let in again"),
+            None => {}
         }
-        self.refused = refused;
+        self.is_refused = refused.is_some();
     }
 
     /// Why nobody is let in; none when somebody is, or it is not known yet.
@@ -210,135 +227,5 @@ impl Drop for Door {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use std::future::{pending, ready};
-
-    use tokio::time::advance;
-
-    use super::*;
-
-    const EVERY: Duration = Duration::from_secs(5);
-    const LIMIT: Duration = Duration::from_secs(2);
-
-    fn refused() -> Result<(), Failure> {
-        Err(Failure::connection("refused"))
-    }
-
-    /// One tick of the probe.
-    async fn tick(door: &mut Door, end: Result<(), Failure>) -> Option<Shut> {
-        advance(Duration::from_secs(1)).await;
-        door.attempt(|| ready(end));
-        door.settle().await;
-        door.shut()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_is_tried_at_its_interval() {
-        let mut door = Door::new(EVERY, LIMIT);
-        let mut tries = 0;
-        for _ in 0..20 {
-            advance(Duration::from_secs(1)).await;
-            door.attempt(|| {
-                tries += 1;
-                ready(Ok(()))
-            });
-            door.settle().await;
-            assert_eq!(door.shut(), None);
-        }
-        assert_eq!(tries, 4);
-    }
-
-    /// A try takes a moment: the next is not a whole tick late for that.
-    #[tokio::test(start_paused = true)]
-    async fn at_each_tick_it_is_tried_at_each_tick() {
-        let mut ticks = tokio::time::interval(Duration::from_secs(1));
-        ticks.tick().await;
-        let mut door = Door::new(ticks.period(), LIMIT);
-        let mut tries = 0;
-        for _ in 0..20 {
-            ticks.tick().await;
-            door.attempt(|| {
-                tries += 1;
-                tokio::time::sleep(Duration::from_millis(3)).map(Ok)
-            });
-            door.settle().await;
-        }
-        assert_eq!(tries, 20);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_is_refused_for_a_reason_of_its_own_has_found_it_open() {
-        let mut door = Door::new(Duration::ZERO, LIMIT);
-        let own = || Err(Failure::connection("the password is wrong").of_our_own());
-        for _ in 0..5 {
-            assert_eq!(tick(&mut door, own()).await, None);
-            assert!(door.is_refused());
-        }
-        assert_eq!(tick(&mut door, Ok(())).await, None);
-        assert!(!door.is_refused());
-        tick(&mut door, own()).await;
-        for _ in 0..2 {
-            tick(&mut door, refused()).await;
-        }
-        assert!(door.shut().is_some(), "what others meet counts all the same");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_failure_is_tolerated_and_looked_into_at_once() {
-        let mut door = Door::new(Duration::ZERO, LIMIT);
-        assert_eq!(tick(&mut door, refused()).await, None);
-        assert_eq!(tick(&mut door, Ok(())).await, None);
-        assert_eq!(tick(&mut door, refused()).await, None, "the count begins anew");
-        let shut = tick(&mut door, refused()).await.unwrap();
-        assert_eq!((shut.state, &*shut.reason), (State::Down, "refused"));
-        assert_eq!(
-            tick(&mut door, Ok(())).await,
-            None,
-            "one that is answered opens it"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_try_that_hangs_shuts_it_and_is_the_only_one() {
-        let mut door = Door::new(Duration::ZERO, LIMIT);
-        let mut tries = 0;
-        let mut shut = Vec::new();
-        for _ in 0..5 {
-            door.attempt(|| {
-                tries += 1;
-                pending()
-            });
-            advance(Duration::from_secs(1)).await;
-            shut.push(door.shut().is_some());
-        }
-        assert_eq!((tries, shut), (1, vec![false, true, true, true, true]));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_never_opened_says_nothing() {
-        let mut door = Door::unproven(Duration::ZERO, LIMIT);
-        assert!(!door.is_of_no_use());
-        assert_eq!(tick(&mut door, refused()).await, None);
-        assert_eq!(tick(&mut door, refused()).await, None);
-        assert!(door.is_of_no_use());
-        let mut door = Door::unproven(Duration::ZERO, LIMIT);
-        assert_eq!(tick(&mut door, Ok(())).await, None);
-        assert_eq!(tick(&mut door, refused()).await, None);
-        assert!(tick(&mut door, refused()).await.is_some() && !door.is_of_no_use());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_late_answer_opens_it() {
-        let mut door = Door::new(Duration::ZERO, LIMIT);
-        door.attempt(|| async {
-            tokio::time::sleep(LIMIT * 2).await;
-            Ok(())
-        });
-        door.settle().await;
-        assert!(door.shut().is_some());
-        advance(LIMIT * 2).await;
-        tokio::task::yield_now().await;
-        assert_eq!(door.shut(), None);
-    }
-}
+#[path = "door_tests.rs"]
+mod tests;

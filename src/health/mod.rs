@@ -9,6 +9,7 @@ mod question;
 mod replay;
 mod snapshot;
 mod thread;
+mod told;
 
 pub use answer::{PATHS, Question, Verdict};
 pub use beat::Beat;

@@ -117,7 +117,7 @@ impl Probe {
     /// Asks the kept session or, if that is gone or too old, a new one; knocks meanwhile.
     async fn turn(&mut self) -> Result<(State, Lag), Failure> {
         if let Some(mut kept) = self.kept.take().filter(|kept| !kept.session.is_closed()) {
-            if self.is_over(&kept) {
+            if self.is_over(&mut kept) {
                 kept.session.close().await;
             } else {
                 self.knock(&mut kept);
@@ -132,15 +132,53 @@ impl Probe {
         let deadline = Instant::now() + self.endpoint.longest_connect();
         let session = self.endpoint.connect(deadline).await?;
         let kept = self.keep(session).await?;
-        self.ask(kept).await
+        let answer = self.ask(kept).await?;
+        self.write_over_kept(answer.0).await?;
+        Ok(answer)
     }
 
-    fn is_over(&self, kept: &Kept) -> bool {
-        let makes_way = !self.manner.has_two && kept.session.kind() == Kind::Postgres;
-        let is_due = makes_way && kept.since.elapsed() >= self.manner.connect_interval;
-        // There would be none after it.
-        let is_last = kept.connect.as_ref().is_some_and(Door::is_refused);
-        is_due || (!is_last && kept.session.is_expired(Instant::now()))
+    fn is_over(&self, kept: &mut Kept) -> bool {
+        let is_due = self.makes_way(kept) && kept.since.elapsed() >= self.manner.connect_interval;
+        // Just now somebody was let in: else there may be none after it, or one that knows less (that writes hang).
+        let lately = 2 * self.manner.interval;
+        let has_next = |door: &mut Door| door.was_opened_within(lately);
+        let is_alone = self.endpoint.info.hosts().len() == 1;
+        let is_last = is_alone && !kept.connect.as_mut().is_none_or(has_next);
+        let is_refused = kept.connect.as_ref().is_some_and(Door::is_refused);
+        is_due || (!is_last && !is_refused && kept.session.is_expired(Instant::now()))
+    }
+
+    /// Whether a new connection takes the place of the kept session.
+    fn makes_way(&self, kept: &Kept) -> bool {
+        !self.manner.has_two && is_direct(kept)
+    }
+
+    /// Writes over the session that was opened just now, where none may be open beside it.
+    async fn write_over_kept(&mut self, state: State) -> Result<(), Failure> {
+        let limit = self.endpoint.connect_timeout.saturating_mul(2);
+        let writes = self.manner.writes && state == State::Primary;
+        let Some(mut kept) = self.kept.take() else {
+            return Ok(());
+        };
+        if !writes || !self.makes_way(&kept) {
+            self.kept = Some(kept);
+            return Ok(());
+        }
+        match within(Instant::now() + limit, kept.session.write_message(PATIENCE)).await {
+            Ok(Ok(())) => {
+                self.kept = Some(kept);
+                Ok(())
+            }
+            // The next turn writes again.
+            Ok(failed) => {
+                kept.session.close().await;
+                failed
+            }
+            Err(_) => {
+                kept.session.abandon();
+                Err(no_write())
+            }
+        }
     }
 
     /// What can be tried beside a session. A pooler lets clients in whatever its server does, and has no door of its own
@@ -175,11 +213,14 @@ impl Probe {
     fn knock(&self, kept: &mut Kept) {
         kept.knock = kept.knock.take().filter(|(_, door)| !door.is_of_no_use());
         if let Some((knock, door)) = &mut kept.knock {
-            let (endpoint, knock) = (self.endpoint.clone(), *knock);
-            door.attempt(|| async move {
-                let knocking = endpoint.knock(knock);
-                let end = within(Instant::now() + KNOCK_PATIENCE, knocking).await;
-                end.unwrap_or_else(|_| Err(Failure::timeout("the server does not take new connections")))
+            let knock = *knock;
+            door.attempt(|| {
+                let endpoint = self.endpoint.clone();
+                async move {
+                    let knocking = endpoint.knock(knock);
+                    let end = within(Instant::now() + KNOCK_PATIENCE, knocking).await;
+                    end.unwrap_or_else(|_| Err(Failure::timeout("the server does not take new connections")))
+                }
             });
         }
     }
@@ -219,9 +260,8 @@ impl Probe {
         }
         if let Some(door) = &mut kept.connect {
             door.delayed_by(delay * 7);
-            let endpoint = self.beside.clone();
             let writes = self.manner.writes && state == State::Primary;
-            door.attempt(|| connect(endpoint, writes));
+            door.attempt(|| connect(self.beside.clone(), writes));
         }
         self.kept = Some(kept);
         Ok((state, lag))
@@ -234,6 +274,15 @@ impl Probe {
         let shut = knock.or_else(|| kept.connect.as_mut()?.shut())?;
         Some((shut.state, shut.reason))
     }
+}
+
+/// Whether there is no pooler in between.
+fn is_direct(kept: &Kept) -> bool {
+    kept.session.kind() == Kind::Postgres
+}
+
+fn no_write() -> Failure {
+    Failure::timeout("a write got no answer")
 }
 
 async fn query(kept: &mut Kept, limit: Duration) -> Result<(State, Lag), Failure> {
@@ -259,7 +308,7 @@ async fn connect(endpoint: Endpoint, writes: bool) -> Result<(), Failure> {
                 }
                 Err(_) => {
                     session.abandon();
-                    Err(Failure::timeout("a write got no answer"))
+                    Err(no_write())
                 }
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! The role is one function that every server has and nobody is denied. Everything about replay is asked beside it, each
 //! part by a statement of its own in the same round trip. A part that is refused is *held back* for [`HELD_BACK`] or until
-//! the session is replaced: repeating it each second would only fill the server's log.
+//! the session is replaced: repeating it each second would only fill the server's log. One that fails in a way that nobody knows is
+//! held back for [`ODD`].
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ use crate::postgres::session::{Session, StatementKey};
 
 /// For how long a part that was refused is not asked for.
 const HELD_BACK: Duration = Duration::from_secs(300);
+
+/// The same of a part that fails for no reason that says how long: a service may raise whatever it likes.
+const ODD: Duration = Duration::from_secs(15);
 
 /// The first version that tells of the WAL receiver.
 const HAS_RECEIVER: u32 = 90_600;
@@ -137,10 +141,19 @@ impl Question {
 
     fn refused(&mut self, part: Part, failure: &Failure) {
         tracing::debug!(?part, "not told of replay: {failure}");
-        // A time-out or a full memory may be gone the next time.
-        if failure.is_lasting() || failure.sqlstate.as_deref() == Some("55000") {
-            self.held_back.push((part, Instant::now() + HELD_BACK));
+        if let Some(time) = holds_back(failure) {
+            self.held_back.push((part, Instant::now() + time));
         }
+    }
+}
+
+/// For how long what failed so is not asked for; a time-out, a conflict or a full memory may be gone the next time.
+fn holds_back(failure: &Failure) -> Option<Duration> {
+    let code = failure.sqlstate.as_deref().unwrap_or_default();
+    match code.get(..2)? {
+        _ if failure.is_lasting() || code == "55000" => Some(HELD_BACK),
+        "40" | "53" | "55" | "57" | "58" => None,
+        _ => Some(ODD),
     }
 }
 
@@ -158,5 +171,35 @@ fn fill(replay: &mut Replay, part: Part, row: &OneRow) {
                 timeout: row.number(3),
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_not_asked_for_each_second() {
+        let table = [
+            ("42501", Some(HELD_BACK)),
+            ("42883", Some(HELD_BACK)),
+            ("0A000", Some(HELD_BACK)),
+            ("55000", Some(HELD_BACK)),
+            ("P0001", Some(ODD)),
+            ("XX000", Some(ODD)),
+            ("22023", Some(ODD)),
+            ("57014", None),
+            ("55P03", None),
+            ("40001", None),
+            ("53200", None),
+        ];
+        for (code, expected) in table {
+            let failure = Failure {
+                sqlstate: Some(code.into()),
+                ..Failure::new(Reason::Other, "it is not told")
+            };
+            assert_eq!(holds_back(&failure), expected, "{code}");
+        }
+        assert_eq!(holds_back(&Failure::timeout("silent")), None);
     }
 }

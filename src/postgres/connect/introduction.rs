@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio_postgres::SimpleQueryMessage;
 
+use crate::catalog::facts::Kind;
 use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::limits::READ_COMMITTED;
 use crate::postgres::session::Session;
 
 /// The first version that has `transaction_timeout`.
@@ -14,7 +16,8 @@ const HAS_TRANSACTION_TIMEOUT: u32 = 170_000;
 const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What each session needs, whatever `ALTER DATABASE` and `ALTER ROLE` say: one error does not end it, and a backslash in a shipped
-/// statement means itself. And a standby answers, which it does not where transactions are serializable.
+/// statement means itself. And a standby answers, which it does not where transactions are serializable, not even while it lets us in
+/// (a login trigger).
 const OURS: &str = "-c exit_on_error=off -c standard_conforming_strings=on";
 const ISOLATION: &str = "-c default_transaction_isolation=read\\ committed";
 
@@ -34,7 +37,16 @@ pub(in crate::postgres) async fn introduce(
     session: &mut Session,
     token: &PoolerToken,
 ) -> Result<Introduction, Failure> {
-    let answer = session.client.simple_query(&statement(token)).await?;
+    let plain = statement(token);
+    let read_committed = format!("{READ_COMMITTED}{plain}");
+    let answer = match session.kind() {
+        Kind::Pooled => session.client.simple_query(&read_committed).await?,
+        // Not every service knows more than one isolation. Who refuses the default is asked again: a pooler may ignore options.
+        _ => match session.client.simple_query(&plain).await.map_err(Failure::from) {
+            Err(failure) if failure.is_denial() => session.client.simple_query(&read_committed).await?,
+            answer => answer?,
+        },
+    };
     let row = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
@@ -80,8 +92,13 @@ fn statement(token: &PoolerToken) -> String {
         "CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN {} END",
         set("client_encoding", "SQL_ASCII")
     );
+    let before_options_with_spaces = format!(
+        "CASE WHEN s.version::pg_catalog.int4 OPERATOR(pg_catalog.<) 90500 THEN {} END",
+        set("default_transaction_isolation", "read committed")
+    );
     let set = [
         set("default_transaction_read_only", "on"),
+        before_options_with_spaces,
         set("client_min_messages", "warning"),
         set("DateStyle", "ISO"),
         as_it_is,

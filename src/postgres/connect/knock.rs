@@ -9,7 +9,6 @@ use tokio::net::UnixStream;
 use tokio::time::timeout_at;
 
 use super::pending::Pending;
-use super::search::at_rest;
 use super::secrets::Secrets;
 use super::startup::Attempt;
 use super::{Endpoint, Good};
@@ -37,7 +36,7 @@ const MESSAGE: &str =
     "SELECT pg_catalog.pg_logical_emit_message(true, 'pg_exporter'::pg_catalog.text, ''::pg_catalog.text)";
 
 /// What a server is asked at its door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Knock([u8; 8]);
 
 impl Knock {
@@ -68,7 +67,8 @@ impl Endpoint {
         self.info.tls().negotiation != SslNegotiation::Direct
     }
 
-    /// Knocks at the server that answered last: ready with the first byte of its answer. The caller bounds it.
+    /// Knocks at the server that answered last: ready with the first byte of its answer, or with that to another's knock of just now.
+    /// The caller bounds it.
     ///
     /// # Errors
     /// When there is no connection, or it ends without an answer.
@@ -80,8 +80,11 @@ impl Endpoint {
                 Address::Unix(path) => answers(UnixStream::connect(path).await?, knock).await,
             }
         };
-        let answer: io::Result<u8> = exchange.await;
-        answer.map(|_| ()).map_err(|error| {
+        let answer = match self.pace.bells() {
+            Some(bells) => bells.ring(&good.address, knock, exchange).await,
+            None => exchange.await,
+        };
+        answer.map_err(|error| {
             Failure::connection(format!("the server does not take new connections: {error}"))
         })
     }
@@ -109,8 +112,8 @@ impl Endpoint {
 
     async fn begin_again(&self, good: &Good, until: Instant) -> Result<Pending, Failure> {
         let host = self.info.hosts().get(good.place).cloned().ok_or_else(unknown)?;
-        if self.permits.rest(good.place, self.purpose) {
-            return Err(at_rest().at(host));
+        if let Some(rest) = self.rest(good.place) {
+            return Err(rest.at(host));
         }
         let permit = self.permits.acquire(good.place, self.purpose, || false);
         let permit = timeout_at(until.into(), permit).await;
@@ -144,9 +147,9 @@ impl Endpoint {
     }
 }
 
-async fn answers(mut socket: impl AsyncRead + AsyncWrite + Unpin, knock: Knock) -> io::Result<u8> {
+async fn answers(mut socket: impl AsyncRead + AsyncWrite + Unpin, knock: Knock) -> io::Result<()> {
     socket.write_all(&knock.0).await?;
-    socket.read_u8().await
+    socket.read_u8().await.map(|_| ())
 }
 
 fn no_permit() -> Failure {

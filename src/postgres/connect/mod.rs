@@ -1,6 +1,7 @@
 //! From connection information to a session: hosts and their addresses in order, one bound on each.
 
 mod attributes;
+mod bells;
 mod introduction;
 mod knock;
 pub(in crate::postgres) mod names;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
+use super::bells::Bells;
 use crate::postgres::conninfo::Host;
 
 /// Connects that have their turn at the same time.
@@ -29,6 +30,7 @@ pub struct Pace(Option<Arc<Shared>>);
 struct Shared {
     all: Arc<Semaphore>,
     servers: Mutex<HashMap<String, Arc<Semaphore>>>,
+    bells: Bells,
 }
 
 /// A turn. Dropping it gives it on.
@@ -42,7 +44,13 @@ impl Pace {
         Self(Some(Arc::new(Shared {
             all: Arc::new(Semaphore::new(MOST)),
             servers: Mutex::default(),
+            bells: Bells::default(),
         })))
+    }
+
+    /// What targets share of their knocks, where there are many.
+    pub(super) fn bells(&self) -> Option<&Bells> {
+        self.0.as_ref().map(|shared| &shared.bells)
     }
 
     /// Waits for a turn.

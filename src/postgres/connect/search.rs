@@ -13,6 +13,7 @@ use super::{Endpoint, Good};
 use crate::postgres::conninfo::{Host, LoadBalanceHosts, TargetSessionAttrs};
 use crate::postgres::deadline::{Liveness, within};
 use crate::postgres::failure::Failure;
+use crate::postgres::flood::Rest;
 use crate::postgres::permit::{AllStuck, Permit};
 use crate::postgres::session::Session;
 use crate::postgres::socket::Address;
@@ -46,8 +47,8 @@ impl Endpoint {
         let mut to_go = passes.len() * self.info.hosts().len();
         for wanted in passes {
             for (place, host) in self.hosts() {
-                if self.permits.rest(place, self.purpose) {
-                    failures.push(at_rest().at(&host));
+                if let Some(rest) = self.rest(place) {
+                    failures.push(rest.at(&host));
                     to_go = to_go.saturating_sub(1);
                     continue;
                 }
@@ -103,6 +104,20 @@ impl Endpoint {
             Ok(permit) => permit.map(Some).map_err(Some),
             Err(_) => Err(None),
         }
+    }
+
+    /// Why nobody connects to a host for now, for our purpose and database: within a minute or so somebody does again.
+    pub(super) fn rest(&self, place: usize) -> Option<Failure> {
+        let rest = self.permits.rest(place, self.purpose, self.info.database())?;
+        Some(match rest {
+            Rest::OfServer => {
+                Failure::connection("the server sends without end, and is left alone for a while")
+            }
+            Rest::OfDatabase => Failure::connection(
+                "the server sends without end in this database, which is left alone for a while",
+            )
+            .of_database(),
+        })
     }
 
     pub(super) fn last_good(&self) -> Option<Good> {
@@ -234,11 +249,6 @@ impl Endpoint {
             }
         }
     }
-}
-
-/// It is connected to again within a minute or so.
-pub(super) fn at_rest() -> Failure {
-    Failure::connection("the server sends without end, and is left alone for a while")
 }
 
 fn all_stuck() -> Failure {

@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, NoTls};
 
 use super::attributes;
 use super::introduction::{PoolerToken, introduce};
@@ -22,11 +21,12 @@ use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::{Concerns, Failure, Reason};
 use crate::postgres::greeting::Greeting;
 use crate::postgres::line::Segments;
-use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits};
+use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits, is_of_meter};
 use crate::postgres::permit::Permit;
 use crate::postgres::search_path;
+use crate::postgres::session::end::cancel;
 use crate::postgres::session::{Driver, ServerEncoding, Session};
-use crate::postgres::socket::{Address, Lease, Socket};
+use crate::postgres::socket::{Address, Gone, Lease, Socket};
 use crate::postgres::tls::Connector;
 use crate::postgres::version::{dotted_version, server_version};
 
@@ -276,12 +276,8 @@ impl Attempt {
     }
 
     /// A socket that holds the permit, and what tells when it has gone.
-    async fn socket(&self, route: &CancelRoute) -> Result<(Socket, oneshot::Receiver<()>), Failure> {
-        let (sender, gone) = oneshot::channel();
-        let lease = Lease {
-            permit: Arc::clone(&self.permit),
-            _gone: sender,
-        };
+    async fn socket(&self, route: &CancelRoute) -> Result<(Socket, Gone), Failure> {
+        let (lease, gone) = Lease::new(Arc::clone(&self.permit), Arc::clone(&self.info));
         let opening = route.address.open(
             &route.keepalives,
             self.segments,
@@ -306,7 +302,7 @@ impl Attempt {
         connection: Connection<Metered<Socket>, T>,
         cancel_route: CancelRoute,
         kind: Kind,
-        (gone, is_spoiled): (oneshot::Receiver<()>, Arc<AtomicBool>),
+        (gone, is_spoiled): (Gone, Arc<AtomicBool>),
     ) -> Session
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -321,7 +317,8 @@ impl Attempt {
         };
         let encoding = ServerEncoding::named(connection.parameter("server_encoding"));
         let notice = Arc::new(Mutex::new(None));
-        let task = tokio::spawn(drive(connection, Arc::clone(&notice)));
+        let ours = (client.cancel_token(), cancel_route.clone(), gone.clone());
+        let task = tokio::spawn(drive(connection, Arc::clone(&notice), ours));
         let driver = Driver {
             task,
             notice,
@@ -351,8 +348,8 @@ async fn keeps_transactions(session: &Session) -> bool {
 }
 
 /// What became of it, once the server has gone: its place there may be needed for the next try.
-async fn after_its_end(error: tokio_postgres::Error, gone: &mut oneshot::Receiver<()>) -> Failure {
-    let _ = timeout(FAREWELL, gone).await;
+async fn after_its_end(error: tokio_postgres::Error, gone: &mut Gone) -> Failure {
+    let _ = timeout(FAREWELL, gone.wait()).await;
     let failure = Failure::from(error);
     let is_told = failure.sqlstate.is_some();
     let reason = if is_told {
@@ -363,23 +360,30 @@ async fn after_its_end(error: tokio_postgres::Error, gone: &mut oneshot::Receive
     Failure { reason, ..failure }
 }
 
-/// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many.
-async fn drive<S, T>(mut connection: Connection<S, T>, notice: Arc<Mutex<Option<String>>>)
-where
+/// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many. Where the end is
+/// ours, as the server goes on and on, what it runs is cancelled.
+async fn drive<S, T>(
+    mut connection: Connection<S, T>,
+    notice: Arc<Mutex<Option<String>>>,
+    (token, route, gone): (CancelToken, CancelRoute, Gone),
+) where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    loop {
+    let error = loop {
         match std::future::poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notice(message))) => {
                 *notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.message().to_owned());
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) => {
-                tracing::debug!(error = %Failure::from(error), "connection ended");
-                return;
-            }
+            Some(Err(error)) => break error,
             None => return,
         }
+    };
+    drop(connection);
+    let is_ours = is_of_meter(&error);
+    tracing::debug!(error = %Failure::from(error), "connection ended");
+    if is_ours {
+        tokio::spawn(async move { cancel(&route, &token, gone, || ()).await });
     }
 }

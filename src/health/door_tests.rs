@@ -1,0 +1,174 @@
+//! The fresh connection of the probe, tick by tick.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::future::{pending, ready};
+
+use tokio::time::advance;
+
+use super::*;
+
+const EVERY: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(2);
+
+fn refused() -> Result<(), Failure> {
+    Err(Failure::connection("refused"))
+}
+
+/// One tick of the probe.
+async fn tick(door: &mut Door, end: Result<(), Failure>) -> Option<Shut> {
+    advance(Duration::from_secs(1)).await;
+    door.attempt(|| ready(end));
+    door.settle().await;
+    door.shut()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_tried_at_its_interval() {
+    let mut door = Door::new(EVERY, LIMIT);
+    let mut tries = 0;
+    for _ in 0..20 {
+        advance(Duration::from_secs(1)).await;
+        door.attempt(|| {
+            tries += 1;
+            ready(Ok(()))
+        });
+        door.settle().await;
+        assert_eq!(door.shut(), None);
+    }
+    assert_eq!(tries, 4);
+}
+
+/// A try takes a moment: the next is not a whole tick late for that.
+#[tokio::test(start_paused = true)]
+async fn at_each_tick_it_is_tried_at_each_tick() {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.tick().await;
+    let mut door = Door::new(ticks.period(), LIMIT);
+    let mut tries = 0;
+    for _ in 0..20 {
+        ticks.tick().await;
+        door.attempt(|| {
+            tries += 1;
+            tokio::time::sleep(Duration::from_millis(3)).map(Ok)
+        });
+        door.settle().await;
+    }
+    assert_eq!(tries, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_for_a_reason_of_its_own_has_found_it_open() {
+    let mut door = Door::new(Duration::ZERO, LIMIT);
+    let own = || Err(Failure::connection("the password is wrong").of_our_own());
+    for _ in 0..5 {
+        assert_eq!(tick(&mut door, own()).await, None);
+        assert!(door.is_refused());
+    }
+    assert_eq!(tick(&mut door, Ok(())).await, None);
+    assert!(!door.is_refused());
+    tick(&mut door, own()).await;
+    for _ in 0..2 {
+        tick(&mut door, refused()).await;
+    }
+    assert!(door.shut().is_some(), "what others meet counts all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_is_tolerated_and_looked_into_at_once() {
+    let mut door = Door::new(Duration::ZERO, LIMIT);
+    assert_eq!(tick(&mut door, refused()).await, None);
+    assert_eq!(tick(&mut door, Ok(())).await, None);
+    assert_eq!(tick(&mut door, refused()).await, None, "the count begins anew");
+    let shut = tick(&mut door, refused()).await.unwrap();
+    assert_eq!((shut.state, &*shut.reason), (State::Down, "refused"));
+    assert_eq!(
+        tick(&mut door, Ok(())).await,
+        None,
+        "one that is answered opens it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_hangs_shuts_it_and_is_the_only_one() {
+    let mut door = Door::new(Duration::ZERO, LIMIT);
+    let mut tries = 0;
+    let mut shut = Vec::new();
+    for _ in 0..5 {
+        door.attempt(|| {
+            tries += 1;
+            pending()
+        });
+        advance(Duration::from_secs(1)).await;
+        shut.push(door.shut().is_some());
+    }
+    assert_eq!((tries, shut), (1, vec![false, true, true, true, true]));
+}
+
+/// A write that hangs is given up once a minute, and another begins.
+#[tokio::test(start_paused = true)]
+async fn it_stays_shut_from_one_try_that_hangs_to_the_next() {
+    let mut door = Door::new(EVERY, LIMIT);
+    let mut open = Vec::new();
+    for second in 0..600 {
+        advance(Duration::from_secs(1)).await;
+        door.attempt(|| tokio::time::sleep(Duration::from_secs(60)).map(|()| refused()));
+        tokio::task::yield_now().await;
+        open.extend(door.shut().is_none().then_some(second));
+    }
+    assert!(open.iter().all(|second| *second < 8), "{open:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_was_opened_when_somebody_got_in() {
+    let mut door = Door::new(Duration::ZERO, LIMIT);
+    let lately = Duration::from_secs(2);
+    assert!(!door.was_opened_within(lately));
+    tick(&mut door, Ok(())).await;
+    assert!(door.was_opened_within(lately));
+    advance(lately * 2).await;
+    tick(&mut door, Err(Failure::connection("a limit").of_our_own())).await;
+    assert!(!door.was_opened_within(lately), "who is refused has not got in");
+}
+
+/// What hangs holds the connections that there are for the probe.
+#[tokio::test(start_paused = true)]
+async fn that_there_is_no_connection_to_try_with_opens_nothing() {
+    let no_connection = || Err(Failure::timeout("no connection was free").of_our_own());
+    let mut door = Door::new(Duration::ZERO, LIMIT);
+    assert_eq!(tick(&mut door, no_connection()).await, None, "nor does it shut");
+    for _ in 0..2 {
+        tick(&mut door, refused()).await;
+    }
+    for _ in 0..5 {
+        assert!(tick(&mut door, no_connection()).await.is_some());
+    }
+    assert_eq!(tick(&mut door, Ok(())).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_opened_says_nothing() {
+    let mut door = Door::unproven(Duration::ZERO, LIMIT);
+    assert!(!door.is_of_no_use());
+    assert_eq!(tick(&mut door, refused()).await, None);
+    assert_eq!(tick(&mut door, refused()).await, None);
+    assert!(door.is_of_no_use());
+    let mut door = Door::unproven(Duration::ZERO, LIMIT);
+    assert_eq!(tick(&mut door, Ok(())).await, None);
+    assert_eq!(tick(&mut door, refused()).await, None);
+    assert!(tick(&mut door, refused()).await.is_some() && !door.is_of_no_use());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_opens_it() {
+    let mut door = Door::new(Duration::ZERO, LIMIT);
+    door.attempt(|| async {
+        tokio::time::sleep(LIMIT * 2).await;
+        Ok(())
+    });
+    door.settle().await;
+    assert!(door.shut().is_some());
+    advance(LIMIT * 2).await;
+    tokio::task::yield_now().await;
+    assert_eq!(door.shut(), None);
+}
