@@ -9,6 +9,7 @@ mod error;
 mod made;
 mod single_flight;
 mod stamp;
+mod threads;
 
 use std::collections::HashMap;
 use std::fs::{self, File, FileType, Metadata};

@@ -1,4 +1,4 @@
-//! Work that may hang, each key's on a thread of its own that others join.
+//! Work that may hang, each key's on a thread for itself that others join.
 //!
 //! A flight is *under way* until its thread has an answer; who asks meanwhile waits for that one. One that is under way for
 //! longer than [`OVERDUE`] *hangs*: the next who asks begins another beside it, as what hung may be gone (a mount that was
@@ -7,11 +7,13 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use tokio::sync::Notify;
+
+use super::threads;
 
 /// When another flight may begin beside one that hangs.
 const OVERDUE: Duration = Duration::from_secs(10);
@@ -80,12 +82,10 @@ where
             told: Notify::new(),
         });
         let (others, key, own) = (self.clone(), key.clone(), Arc::clone(&flight));
-        thread::Builder::new()
-            .name("may-hang".to_owned())
-            .spawn(move || {
-                let value = work();
-                others.land(&key, &own, value);
-            })?;
+        threads::run(move || {
+            let value = work();
+            others.land(&key, &own, value);
+        })?;
         of_key.push(Arc::clone(&flight));
         Ok(flight)
     }

@@ -35,6 +35,8 @@ pub enum Concerns {
     Us,
     /// The same, and no other transport would help.
     UsByAnyTransport,
+    /// Our database alone: the role may be let into others.
+    Database,
 }
 
 impl Failure {
@@ -57,6 +59,22 @@ impl Failure {
             concerns: Concerns::Us,
             ..self
         }
+    }
+
+    /// The same, of one database: the others are well for all that is known.
+    #[must_use]
+    pub(in crate::postgres) fn of_database(self) -> Self {
+        Self {
+            concerns: Concerns::Database,
+            ..self
+        }
+    }
+
+    /// Whether the server is there for other databases: it has answered, and is not starting up, or only this one is left alone.
+    #[must_use]
+    pub(crate) fn leaves_others(&self) -> bool {
+        let has_answered = self.sqlstate.is_some() && !self.is_starting();
+        has_answered || self.concerns == Concerns::Database
     }
 
     /// Whether a connect failed for a reason that concerns our role, database or files alone: a password, a rule, a limit.

@@ -13,6 +13,15 @@ use super::search_path;
 use super::search_path::SearchPath;
 use crate::catalog::facts::Kind;
 
+/// What goes before a statement, in the same message, where a session may not be set up: a pooler's session has whatever isolation
+/// others have made the default, and a standby answers nothing where that is serializable.
+pub(in crate::postgres) const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ";
+
+/// What tells shipped statements that others have the session before and after them: such a statement leaves nothing in it, and
+/// trusts nothing that it finds.
+const SESSION: &str = "pg_exporter.session";
+const SHARED: &str = "shared";
+
 /// A session's limits, and what it must know to set them.
 #[derive(Debug)]
 pub(in crate::postgres) struct Limits {
@@ -111,10 +120,10 @@ impl Limits {
 
     /// What to send after a statement with that path; `None` where nothing is to be ended.
     pub(in crate::postgres) fn after(&self, path: SearchPath<'_>) -> Option<&'static str> {
-        // Locks of the session would outlive the transaction.
+        // Locks of the session would outlive the transaction. What is shipped takes none.
         let end = match self.kind {
-            Kind::Pooled => "ROLLBACK",
-            _ => "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()",
+            Kind::Postgres if !path.is_shipped() => "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()",
+            _ => "ROLLBACK",
         };
         self.is_alone(path).then_some(end)
     }
@@ -160,10 +169,12 @@ impl Limits {
         let is_pooled = self.kind == Kind::Pooled;
         let mut text = "BEGIN READ ONLY; ".to_owned();
         if is_pooled {
+            text.push_str(READ_COMMITTED);
             text.push_str("SET LOCAL DateStyle = 'ISO'; ");
             // What is shipped writes backslashes as they are meant.
             if path == SearchPath::Catalog {
                 text.push_str("SET LOCAL standard_conforming_strings = on; ");
+                text.push_str(&format!("SET LOCAL {SESSION} = '{SHARED}'; "));
             }
             if self.is_raw {
                 text.push_str("SET LOCAL client_encoding = 'SQL_ASCII'; ");
@@ -226,7 +237,8 @@ mod tests {
         let mut pooled = Limits::new(Kind::Pooled, 150_018, false);
         let text = pooled.before(LIMIT).unwrap_or_default();
         assert!(text.starts_with(
-            "BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; SET LOCAL standard_conforming_strings = on; \
+            "BEGIN READ ONLY; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL DateStyle = 'ISO'; \
+             SET LOCAL standard_conforming_strings = on; SET LOCAL pg_exporter.session = 'shared'; \
              SET LOCAL statement_timeout = 100; "
         ));
         assert!(text.ends_with("E'pg_catalog, pg_temp', true)"), "{text}");
@@ -287,6 +299,18 @@ mod tests {
         assert!(
             text.ends_with(r#"; SET LOCAL "work_mem" = '64MB'"#),
             "the path is the session's own: {text}"
+        );
+        let limits = Limits::new(Kind::Postgres, 180_000, false);
+        assert_eq!(
+            limits.after(path),
+            Some("ROLLBACK"),
+            "it takes no lock of the session"
+        );
+        let of_site = SearchPath::of(&shipped, true);
+        assert!(
+            limits
+                .after(of_site)
+                .is_some_and(|end| end.contains("advisory_unlock"))
         );
         let plain = pg_exporter_schema::Collector::default();
         assert_eq!(SearchPath::of(&plain, true), SearchPath::Role);

@@ -5,7 +5,9 @@ use postgres_types::ToSql;
 use tokio_postgres::SimpleQueryMessage;
 
 use super::failure::{Failure, Reason};
+use super::limits::READ_COMMITTED;
 use super::session::{Prepared, Session, StatementKey};
+use crate::catalog::facts::Kind;
 
 /// The statement's key on every connection.
 pub const KEY: StatementKey = StatementKey(2);
@@ -21,7 +23,15 @@ pub(in crate::postgres) async fn ask(session: &Session) -> Result<f64, Failure> 
         let row = session.client.query_one(statement, &NO_PARAMETERS).await?;
         return row.try_get(0).map_err(|_| unreadable());
     }
-    let messages = session.client.simple_query(STATEMENT).await?;
+    let messages = match session.kind() {
+        Kind::Pooled => {
+            session
+                .client
+                .simple_query(&format!("{READ_COMMITTED}{STATEMENT}"))
+                .await?
+        }
+        _ => session.client.simple_query(STATEMENT).await?,
+    };
     let row = messages.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten(),
         _ => None,

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::flood::Floods;
+use super::flood::{Floods, Rest};
 
 /// From how many connections on two are the probe's.
 const ENOUGH: usize = 4;
@@ -204,9 +204,9 @@ impl Permits {
         self.0.idle.notify_one();
     }
 
-    /// Whether nobody connects to a host for now: it sends without end.
-    pub(in crate::postgres) fn rest(&self, place: usize, purpose: Purpose) -> bool {
-        self.host(place).floods.of(purpose).is_at_rest()
+    /// Whether nobody connects to a database of a host for now: it sends without end.
+    pub(in crate::postgres) fn rest(&self, place: usize, purpose: Purpose, database: &str) -> Option<Rest> {
+        self.host(place).floods.of(purpose).rest(database)
     }
 
     /// Waits for a permit on a host. Where there is none, `make_room` is asked to close an idle session, again whenever one
@@ -311,9 +311,9 @@ impl Permit {
         (self.purpose == Purpose::Scrape).then(|| Wanted(Arc::clone(&self.host)))
     }
 
-    /// Its connection was cut off, as the server sent without end.
-    pub(in crate::postgres) fn cut_off(&self) {
-        self.host.floods.of(self.purpose).cut_off();
+    /// Its connection to that database was cut off, as the server sent without end.
+    pub(in crate::postgres) fn cut_off(&self, database: &str) {
+        self.host.floods.of(self.purpose).cut_off(database);
     }
 
     /// Nobody has any use for its connection from now on.

@@ -48,7 +48,8 @@ pub struct PendingQuery<'a> {
     /// The server's clock in front of it, unless it is that behind the statement before.
     front: Option<Sending<'a, f64>>,
     settings: [Option<Sending<'a, ()>>; 2],
-    rows: Sending<'a, Rows>,
+    /// Until somebody has it.
+    rows: Option<Sending<'a, Rows>>,
     /// The end of the transaction around the statement. Nobody waits for its answer.
     end: Option<Sending<'a, ()>>,
     /// The server's clock behind it.
@@ -69,7 +70,10 @@ impl PendingQuery<'_> {
         for settings in self.settings.iter_mut().flatten() {
             receive(settings).await?;
         }
-        receive(&mut self.rows).await
+        match self.rows.take() {
+            Some(mut rows) => receive(&mut rows).await,
+            None => Err(read_already()),
+        }
     }
 
     /// The server's clock in front of it, in seconds, once its answer was read; `None` where it was not asked for this statement
@@ -80,9 +84,10 @@ impl PendingQuery<'_> {
     }
 
     /// The server's clock behind it, in seconds; `None` where it was not asked, or is not told. The answer must have been read to
-    /// its end, or dropped.
+    /// its end, or dropped; what of it nobody has asked for is.
     pub async fn ended(&mut self) -> Option<f64> {
-        self.end = None;
+        // The driver hands out answers in their order, and waits with one that does not fit.
+        (self.settings, self.rows, self.end) = ([None, None], None, None);
         receive(self.back.as_mut()?).await.ok()
     }
 }
@@ -140,7 +145,7 @@ pub async fn send<'a>(
             timeout: request.timeout,
             front,
             settings,
-            rows,
+            rows: Some(rows),
             end,
             back: mark_if(session, is_timed).await,
             began: None,
@@ -214,7 +219,11 @@ async fn begin<'a, T>(
 async fn receive<T>(sending: &mut Sending<'_, T>) -> Result<T, Failure> {
     sending.as_mut().await;
     let answer = sending.as_mut().take_output();
-    answer.unwrap_or_else(|| Err(Failure::connection("the answer has been read already")))
+    answer.unwrap_or_else(|| Err(read_already()))
+}
+
+fn read_already() -> Failure {
+    Failure::connection("the answer has been read already")
 }
 
 /// When the client gives a statement up that starts now: its limit on the server plus a grace for the network, and
@@ -224,4 +233,39 @@ pub fn give_up_at(timeout: Duration, grace: Duration, deadline: Instant) -> Inst
     Instant::now()
         .checked_add(timeout + grace)
         .map_or(deadline, |moment| moment.min(deadline))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// A driver hands out the clock behind a statement only when nobody keeps the statement's own answer.
+    #[tokio::test]
+    async fn the_clock_does_not_wait_behind_an_answer_that_nobody_reads() {
+        let (answer, gone) = oneshot::channel::<()>();
+        let unread = async move {
+            let _kept = answer;
+            std::future::pending::<Result<Rows, Failure>>().await
+        };
+        let behind = async {
+            let _ = gone.await;
+            Ok(1.0)
+        };
+        let refused = async { Err(Failure::new(Reason::Other, "its limit was refused")) };
+        let mut query = PendingQuery {
+            key: StatementKey(9),
+            timeout: Duration::from_secs(60),
+            front: None,
+            settings: [None, Some(begin(Box::pin(refused)).await)],
+            rows: Some(begin(Box::pin(unread)).await),
+            end: None,
+            back: Some(begin(Box::pin(behind)).await),
+            began: None,
+        };
+        assert!(query.rows().await.is_err());
+        assert_eq!(query.ended().now_or_never(), Some(Some(1.0)));
+    }
 }

@@ -50,6 +50,17 @@ impl<'a> SearchPath<'a> {
         }
     }
 
+    /// Whether the statement is one of ours, which has all its names in full.
+    pub(in crate::postgres) fn is_shipped(self) -> bool {
+        match self {
+            Self::Catalog => true,
+            Self::Role => false,
+            Self::Defined {
+                schemas, is_of_role, ..
+            } => schemas.is_empty() && !is_of_role,
+        }
+    }
+
     /// Whether the role's path must be known for it.
     #[must_use]
     pub fn is_of_role(&self) -> bool {

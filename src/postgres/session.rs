@@ -4,7 +4,7 @@
 //! statement may be running: that is cancelled until it ends. Either way its socket keeps its permit until the server
 //! has closed its end.
 
-mod end;
+pub(in crate::postgres) mod end;
 mod one_row;
 mod statements;
 
@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt as _;
-use tokio::sync::oneshot;
 use tokio_postgres::{Client, Statement};
 
 use super::cancel_route::CancelRoute;
@@ -24,6 +23,7 @@ use super::failure::Failure;
 use super::limits::Limits;
 use super::rows::{Format, ResultColumn, Shape};
 use super::search_path;
+use super::socket::Gone;
 use crate::catalog::facts::Kind;
 use crate::catalog::flavour::Flavour;
 use crate::values::encoding::{Encoding, TextReader};
@@ -112,7 +112,7 @@ pub(in crate::postgres) struct Driver {
     /// How to reach the server for cancel requests.
     pub(in crate::postgres) cancel_route: CancelRoute,
     /// Ends when the server has closed its end of the connection.
-    pub(in crate::postgres) gone: oneshot::Receiver<()>,
+    pub(in crate::postgres) gone: Gone,
     /// Whether a statement has left the session in another state than it was found in.
     pub(in crate::postgres) is_spoiled: Arc<AtomicBool>,
 }

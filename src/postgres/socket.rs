@@ -15,11 +15,11 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::either::Either;
 
-use super::conninfo::Keepalives;
+use super::conninfo::{ConnInfo, Keepalives};
 use super::deadline::Liveness;
 use super::flood::{FAREWELL, Waste};
 use super::line::Segments;
@@ -35,7 +35,7 @@ const PROBES: u32 = 6;
 const PIECE: usize = 8 << 10;
 
 /// Where a host is reached: one of the addresses of its name, or its socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::postgres) enum Address {
     /// By TCP.
     Tcp(SocketAddr),
@@ -119,10 +119,29 @@ fn keep_alive(socket: &SockRef<'_>, keepalives: &Keepalives) -> io::Result<()> {
 /// What a connection to a server holds until its backend has gone.
 #[derive(Debug)]
 pub(in crate::postgres) struct Lease {
-    /// Its permit.
-    pub(in crate::postgres) permit: Arc<Permit>,
+    permit: Arc<Permit>,
+    /// Of which database it is.
+    info: Arc<ConnInfo>,
     /// Dropped at the end: who has the other half knows then.
-    pub(in crate::postgres) _gone: oneshot::Sender<()>,
+    _gone: watch::Sender<()>,
+}
+
+impl Lease {
+    /// A lease, and what tells its end.
+    pub(in crate::postgres) fn new(permit: Arc<Permit>, info: Arc<ConnInfo>) -> (Self, Gone) {
+        let (_gone, gone) = watch::channel(());
+        (Self { permit, info, _gone }, Gone(gone))
+    }
+}
+
+/// Tells when the server has closed its end of a connection.
+#[derive(Clone, Debug)]
+pub(in crate::postgres) struct Gone(watch::Receiver<()>);
+
+impl Gone {
+    pub(in crate::postgres) async fn wait(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
 }
 
 type Stream = Either<TcpStream, UnixStream>;
@@ -143,6 +162,11 @@ pub(in crate::postgres) struct Socket {
 }
 
 impl Socket {
+    /// To who asks for a cancel a server says nothing.
+    fn has_sent_too_much(&self) -> bool {
+        self.waste.is_too_much() || (self.lease.is_none() && self.waste.bytes() >= PIECE)
+    }
+
     fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
         let stream = self.stream.as_mut();
         stream
@@ -187,7 +211,7 @@ async fn linger(mut stream: Stream, lease: Lease, liveness: Liveness, mut waste:
         waste.add(bytes);
     }
     drop(stream);
-    lease.permit.cut_off();
+    lease.permit.cut_off(lease.info.database());
     sleep(FAREWELL).await;
 }
 
@@ -237,7 +261,7 @@ impl AsyncWrite for Socket {
         }
         let mut piece = [0; PIECE];
         // One that has sent too much is cut off when it is dropped.
-        while !self.waste.is_too_much() {
+        while !self.has_sent_too_much() {
             let mut buffer = ReadBuf::new(&mut piece);
             match ready!(self.stream()?.poll_read(context, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {

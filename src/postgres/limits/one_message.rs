@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::Limits;
 use super::timeouts::HAS_LOCK_TIMEOUT;
+use super::{Limits, SESSION, SHARED};
 use crate::postgres::search_path::{self, SearchPath};
 
 /// A statement as it is sent where a pooler ends the transaction with each message: behind its settings, in one text.
@@ -38,6 +38,9 @@ impl Limits {
             set("DateStyle", "ISO"),
             set("statement_timeout", &milliseconds.to_string()),
         ];
+        if path == SearchPath::Catalog {
+            settings.push(set(SESSION, SHARED));
+        }
         if self.version >= HAS_LOCK_TIMEOUT {
             settings.push(set("lock_timeout", &(milliseconds * 4 / 5).max(1).to_string()));
         }
@@ -91,6 +94,7 @@ mod tests {
             (message.commands, message.offset as usize),
             (1, message.text.len() - 8)
         );
+        assert!(message.text.contains("('pg_exporter.session', E'shared', true)"));
         let message = limits.in_one_message(SearchPath::Role, LIMIT, "SELECT 1");
         assert!(!message.text.contains("search_path") && !message.text.contains("BEGIN"));
     }

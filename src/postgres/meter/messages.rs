@@ -348,6 +348,12 @@ fn broken(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
+/// Whether a connection ended by a meter's word: the server goes on with what it is at.
+pub(in crate::postgres) fn is_of_meter(error: &tokio_postgres::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData)
+}
+
 fn impossible(length: u32) -> io::Error {
     broken(format!(
         "a message of {length} bytes, which is none of a PostgreSQL server"

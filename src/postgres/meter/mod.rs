@@ -17,5 +17,5 @@ mod transactions;
 
 pub use bounds::ResultLimits;
 pub(in crate::postgres) use bounds::TOO_LARGE;
-pub(in crate::postgres) use messages::Meter;
+pub(in crate::postgres) use messages::{Meter, is_of_meter};
 pub(in crate::postgres) use stream::{Metered, MeteredTls};

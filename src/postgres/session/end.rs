@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_postgres::CancelToken;
 
 use super::Session;
+use crate::postgres::cancel_route::CancelRoute;
+use crate::postgres::socket::Gone;
 
 /// How long a cancel request may take; it runs in the background.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -36,19 +39,31 @@ impl Session {
         }
         let token = self.client.cancel_token();
         tokio::spawn(async move {
-            let Self {
-                client, mut driver, ..
-            } = self;
-            let route = driver.cancel_route.clone();
-            // The answers do not matter: the server's own statement_timeout is the backstop.
-            let _ = timeout(CANCEL_TIMEOUT, route.cancel(&token)).await;
-            drop(client);
-            driver.task.abort();
-            let [mut pause, longest] = CANCEL_PAUSES;
-            while timeout(pause, &mut driver.gone).await.is_err() {
-                let _ = timeout(CANCEL_TIMEOUT, route.cancel(&token)).await;
-                pause = (pause * 2).min(longest);
-            }
+            let Self { client, driver, .. } = self;
+            let (route, gone) = (driver.cancel_route.clone(), driver.gone.clone());
+            let give_up = || {
+                drop(client);
+                driver.task.abort();
+            };
+            cancel(&route, &token, gone, give_up).await;
         });
+    }
+}
+
+/// Asks the server to cancel what a connection runs, until that has gone; after the first time it is given up.
+///
+/// The answers do not matter: the server's own `statement_timeout` is the backstop.
+pub(in crate::postgres) async fn cancel(
+    route: &CancelRoute,
+    token: &CancelToken,
+    mut gone: Gone,
+    give_up: impl FnOnce(),
+) {
+    let _ = timeout(CANCEL_TIMEOUT, route.cancel(token)).await;
+    give_up();
+    let [mut pause, longest] = CANCEL_PAUSES;
+    while timeout(pause, gone.wait()).await.is_err() {
+        let _ = timeout(CANCEL_TIMEOUT, route.cancel(token)).await;
+        pause = (pause * 2).min(longest);
     }
 }
