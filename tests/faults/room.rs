@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
+use pg_exporter_lab::exporter::Builder;
 use pg_exporter_lab::{Cluster, Exporter, Page, majors, newest_major, wait_until};
 
 use crate::support::{
@@ -19,7 +20,8 @@ fn while_scraped<T>(exporter: &Exporter, work: impl FnOnce() -> T) -> T {
     scope(|scope| {
         let scrapes = scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
-                assert_eq!(page_within(exporter, 5.0).0.value("pg_up", &[]), Some(1.0));
+                let up = page_within(exporter, 5.0).0.value("pg_up", &[]);
+                assert_eq!(up, Some(1.0), "{}", exporter.stderr());
                 sleep(Duration::from_secs(1));
             }
         });
@@ -28,6 +30,11 @@ fn while_scraped<T>(exporter: &Exporter, work: impl FnOnce() -> T) -> T {
         scrapes.join().unwrap();
         worked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// How to run an exporter with time to connect: what is promised is room for a statement, whatever else the machine does.
+fn patient(url: &str) -> Builder {
+    builder(url).env("PG_EXPORTER_CONNECT_TIMEOUT", "4s")
 }
 
 /// Whether the database was scraped for this page.
@@ -40,7 +47,7 @@ fn shows(page: &Page, database: &str) -> bool {
 /// An exporter whose role may no more than `pg_monitor`.
 fn monitor(cluster: &Cluster) -> Exporter {
     cluster.psql("create role monitor login; grant pg_monitor to monitor");
-    let exporter = builder(&cluster.url("postgres").replace("postgres@", "monitor@")).start();
+    let exporter = patient(&cluster.url("postgres").replace("postgres@", "monitor@")).start();
     wait_for_state(&exporter, State::Primary, SOON);
     exporter
 }
@@ -93,7 +100,7 @@ fn under_scrapes(cluster: &Cluster) {
     assert!(!shows(&page, "app") && !shows(&page, "old"));
     let errors = page.value("pg_exporter_server_scrape_error_count", &[("datname", "mould")]);
     assert_eq!(errors, Some(0.0), "{}", exporter.stderr());
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     for name in ["app", "old", "mould"] {
         let told = log.lines().filter(|line| line.contains("leaving it alone"));
         let told = told
@@ -114,7 +121,7 @@ fn a_scrape_that_is_under_way_makes_room() {
         "slow:\n  query: SELECT 1 AS value FROM pg_catalog.pg_sleep(30)\n  tags: ['dbname:app']\n  timeout: 60\n  \
          metrics:\n    - value: { usage: GAUGE, description: Always one. }\n",
     );
-    let exporter = builder(&cluster.url("postgres")).arg(layer.flag()).start();
+    let exporter = patient(&cluster.url("postgres")).arg(layer.flag()).start();
     wait_for_state(&exporter, State::Primary, SOON);
     scope(|scope| {
         let scrape = scope.spawn(|| page_within(&exporter, 25.0));
@@ -146,7 +153,7 @@ fn a_look_has_a_limit_of_its_own() {
             "hasty:\n  query: SELECT 1 AS value\n  priority: 1000\n  tags: ['cluster']\n  timeout: 0.001\n  metrics:\n    \
              - value: { usage: GAUGE, description: Always one. }\n",
         );
-        let exporter = builder(&cluster.url("postgres")).arg(layer.flag()).start();
+        let exporter = patient(&cluster.url("postgres")).arg(layer.flag()).start();
         wait_for(&exporter, "app", |page| shows(page, "app"));
         // No scrape meanwhile.
         run(&cluster, "drop database app");
@@ -223,7 +230,7 @@ fn looking_out_costs_no_connection() {
         assert_eq!(count(&cluster, "backend_type = 'client backend'"), 3);
         sleep(Duration::from_millis(100));
     }
-    let alone = builder(&cluster.url("postgres"))
+    let alone = patient(&cluster.url("postgres"))
         .arg("--no-auto-discovery")
         .start();
     wait_for_state(&alone, State::Primary, SOON);

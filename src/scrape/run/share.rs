@@ -9,10 +9,13 @@ use tokio::time::Instant;
 
 use super::databases::Databases;
 use crate::postgres::pool::Pool;
-use crate::postgres::room::Room;
+use crate::postgres::room::{FEWEST, Room};
 
 /// How often the server is asked for its room: what others take shows so soon.
 const PAUSE: Duration = Duration::from_secs(15);
+
+/// The same where what we have without asking is enough: only its room may be less than that.
+const LONG_PAUSE: Duration = Duration::from_secs(600);
 
 /// For how long it is remembered at least, and for twice that at most, how many connections others had: an application that is
 /// started again finds room for all that it had, and one that works at night is not forgotten by day.
@@ -31,6 +34,10 @@ pub(in crate::scrape) struct Share {
     least: usize,
     asked: Cell<Option<Instant>>,
     others: Cell<Others>,
+    /// How many were open when it was asked.
+    open: Cell<usize>,
+    /// Whether more are ours since then, which nobody has opened yet.
+    has_grown: Cell<bool>,
 }
 
 /// How many connections others had at most: of late, and in the time before.
@@ -73,45 +80,79 @@ impl Share {
                 most: 0,
                 before: 0,
             }),
+            open: Cell::default(),
+            has_grown: Cell::default(),
         }
     }
 
-    /// The server has no connection left: what is more than `least` is for others.
+    /// The server has no connection left: but for a few, ours are for others, until it can be asked again.
     pub(in crate::scrape) fn give_way(&self, pool: &Pool) {
-        if pool.permits().cap() > self.least {
-            pool.set_cap(self.least);
+        let most = if self.is_denied() { self.least } else { FEWEST };
+        if pool.permits().cap() > most {
+            pool.set_cap(most);
+        }
+        if !self.is_denied() {
+            self.asked.set(None);
         }
     }
 
-    /// Asks the server over the idle session of the URL's database, where there are more databases than connections and it was
-    /// not asked lately.
+    fn is_denied(&self) -> bool {
+        self.asked.get().is_some_and(|asked| asked > Instant::now())
+    }
+
+    /// A run is about to open what has become ours: others may have taken it meanwhile.
+    pub(in crate::scrape) async fn confirm(&self, databases: &Databases, pool: &Pool) {
+        if self.has_grown.take() {
+            self.ask(databases, pool, false).await;
+        }
+    }
+
+    /// Asks the server, where it was not asked lately, or more connections are open since: others may have taken the same.
     pub(in crate::scrape) async fn follow(&self, databases: &Databases, pool: &Pool) {
-        let count = databases.all().len();
-        let needed = count + Room::besides(pool.permits());
-        let now = Instant::now();
-        if needed <= self.least || self.asked.get().is_some_and(|asked| now < asked + PAUSE) {
+        let needed = needed(databases, pool);
+        let pause = if needed <= self.least { LONG_PAUSE } else { PAUSE };
+        let has_passed = |asked: Instant| asked.elapsed() >= pause;
+        let has_opened = needed > self.least && pool.open() > self.open.get();
+        if needed > FEWEST && (has_opened || self.asked.get().is_none_or(has_passed)) {
+            self.ask(databases, pool, true).await;
+        }
+    }
+
+    /// Asks over the idle session of the URL's database.
+    async fn ask(&self, databases: &Databases, pool: &Pool, may_grow: bool) {
+        if self.is_denied() {
             return;
         }
         let Some(mut session) = pool.take(&databases.main.name) else {
             return;
         };
+        let now = Instant::now();
+        let (open, cap) = (pool.open(), pool.permits().cap());
         self.asked.set(Some(now));
+        self.open.set(open);
         match Room::read(&mut session, LIMIT).await {
             Ok(room) => {
                 pool.put(&databases.main.name, session, false);
                 let share = room.map(|room| {
-                    // Those of the health probe count as others'.
-                    let others = self.others.get().seen(room.others(pool.open()), now);
+                    // Those of the health probe count as others', but for the role.
+                    let others = self.others.get().seen(room.others(open), now);
                     self.others.set(others);
-                    room.share(others.most(), self.least, needed)
+                    let ours = open + pool.permits().of_probe();
+                    let share = room.share(others.most(), ours, self.least, needed(databases, pool));
+                    if may_grow {
+                        room.step(cap, share)
+                    } else {
+                        share.min(cap)
+                    }
                 });
-                if let Some(share) = share.filter(|share| *share != pool.permits().cap()) {
+                if let Some(share) = share.filter(|share| *share != cap) {
                     tracing::info!(
                         connections = share,
-                        databases = count,
+                        databases = databases.all().len(),
                         "connections to the server from now on; --max-connections would fix their number"
                     );
                     pool.set_cap(share);
+                    self.has_grown.set(share > cap);
                 }
             }
             Err(failure) => {
@@ -128,6 +169,11 @@ impl Share {
             }
         }
     }
+}
+
+/// What each database and the rest of us would need.
+fn needed(databases: &Databases, pool: &Pool) -> usize {
+    databases.all().len() + Room::besides(pool.permits())
 }
 
 #[cfg(test)]

@@ -165,6 +165,9 @@ impl Target {
             wanted: &self.wanted,
             handlers: &self.surroundings.rows,
         };
+        if let Some(share) = &self.share {
+            share.confirm(&self.databases, &self.pool).await;
+        }
         let main = &self.databases.main;
         // First, so that it is sent before the facts' statement and answered by the time that is; nobody waits for it longer.
         let look = async {
@@ -190,7 +193,7 @@ impl Target {
                 }
             }
             // The server answers, just not for the URL's database: the others may be well, those at least that are connected.
-            Err(failure) if failure.sqlstate.is_some() && !failure.is_starting() => {
+            Err(failure) if failure.leaves_others() => {
                 main.fail(run, &failure);
                 if let Some(share) = self.share.as_ref().filter(|_| failure.is_full()) {
                     share.give_way(&self.pool);

@@ -117,6 +117,57 @@ fn a_server_without_room_is_asked_for_no_more_than_eight() {
     }
 }
 
+/// Where others have most of it, half of what they leave.
+#[test]
+fn a_server_that_is_nearly_full_has_fewer_of_ours() {
+    let cluster = Cluster::builder(newest_major())
+        .set("max_connections", "24")
+        .start();
+    (1..=20).for_each(|number| cluster.create_database(&format!("db{number:02}")));
+    let _others: Vec<_> = (0..11).map(|_| cluster.session("postgres")).collect();
+    let own = Own::with(&cluster, "postgres", NAMED, &[]);
+    own.scrape();
+    for _ in 0..3 {
+        assert_eq!(label_values(&own.scrape(), "named_one", "datname").len(), 21);
+        let there: u32 = cluster.psql(OURS).parse().unwrap();
+        assert!(there <= 5, "{there} of 10");
+    }
+}
+
+/// Each sees the room before the others have taken theirs.
+#[test]
+fn exporters_that_start_together_leave_some_free() {
+    let cluster = Cluster::builder(newest_major())
+        .set("max_connections", "63")
+        .start();
+    (1..=20).for_each(|number| cluster.create_database(&format!("db{number:02}")));
+    let both = [(), ()].map(|()| Own::with(&cluster, "postgres", NAMED, &[]));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let most = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut most = 0;
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                most = most.max(cluster.psql(OURS).parse::<usize>().unwrap());
+            }
+            most
+        });
+        for _ in 0..4 {
+            std::thread::scope(|scope| {
+                both.iter().for_each(|own| {
+                    scope.spawn(|| own.scrape());
+                });
+            });
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        watch.join().unwrap()
+    });
+    // Of 60, and one that asks.
+    assert!((17..=43).contains(&most), "{most}");
+    for own in &both {
+        assert_eq!(label_values(&own.scrape(), "named_one", "datname").len(), 21);
+    }
+}
+
 /// What others have had they find again, and what they take now they are given.
 #[test]
 fn what_others_need_is_left_to_them() {
@@ -147,7 +198,15 @@ fn what_others_need_is_left_to_them() {
 #[test]
 fn a_role_that_is_limited_keeps_within_its_limit() {
     let (cluster, _) = of_twenty();
-    cluster.psql("create role few login connection limit 10 in role pg_monitor");
+    for limit in [10, 5] {
+        within_its_limit(&cluster, limit);
+    }
+}
+
+fn within_its_limit(cluster: &Cluster, limit: u32) {
+    cluster.psql(&format!(
+        "create role few login connection limit {limit} in role pg_monitor"
+    ));
     let url = cluster.url("postgres").replace("postgres@", "few@");
     let layer = super::Layer::new(NAMED);
     let exporter = super::exporter(&url)
@@ -155,6 +214,10 @@ fn a_role_that_is_limited_keeps_within_its_limit() {
         .arg("--config")
         .arg(layer.path());
     let exporter = exporter.start();
+    // The first is made before the limit is known.
+    if limit < 8 {
+        let _ = exporter.scrape();
+    }
     for _ in 0..3 {
         let page = exporter.scrape();
         assert_eq!(label_values(&page, "named_one", "datname").len(), 21);
@@ -162,8 +225,11 @@ fn a_role_that_is_limited_keeps_within_its_limit() {
             .psql("select count(*) from pg_stat_activity where usename = 'few'")
             .parse()
             .unwrap();
-        assert!(there <= 10, "{there}");
+        assert!(there <= limit, "{there}");
     }
+    drop(exporter);
+    cluster.wait_for("select count(*) from pg_stat_activity where usename = 'few'", "0");
+    cluster.psql("drop role few");
 }
 
 #[test]

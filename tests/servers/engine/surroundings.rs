@@ -1,9 +1,10 @@
 //! What is installed depends on the server, the database, the role and the exporter's tags.
 
-use pg_exporter_lab::{Cluster, majors, newest_major};
+use pg_exporter_lab::{Cluster, Pgbouncer, majors, newest_major};
 
-use super::{Own, database};
-use crate::support::value;
+use super::{Own, database, databases};
+use crate::layer::Layer;
+use crate::support::{exporter, value};
 
 fn collector(name: &str, tags: &str) -> String {
     format!(
@@ -144,4 +145,42 @@ fn a_promotion_takes_the_replicas_series_away() {
     assert_eq!(installed(&own), ["copy"]);
     standby.promote();
     assert_eq!(installed(&own), ["main"]);
+}
+
+/// A setting that is to be so large at least never lowers the server's own: directly and through a pooler of either kind.
+#[test]
+fn a_setting_may_be_raised_and_never_lowered() {
+    let yaml: String = [("raised", ">=32MB"), ("set", "32MB")]
+        .map(|(name, size)| {
+            format!(
+                "{name}:\n  query: SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) / 1048576 AS mib\n  \
+                 settings: {{ work_mem: \"{size}\" }}\n  timeout: 30\n  metrics: [ mib: {{ usage: GAUGE, description: Size. }} ]\n"
+            )
+        })
+        .concat();
+    let layer = Layer::new(&yaml);
+    for cluster in databases("raised") {
+        let poolers = ["transaction", "statement"]
+            .map(|mode| Pgbouncer::start_with(cluster, &format!("pool_mode = {mode}")));
+        let urls = poolers.iter().map(|pooler| pooler.url("raised"));
+        let urls: Vec<String> = urls.chain([cluster.url("raised")]).collect();
+        for (own, raised) in [("4MB", 32.0), ("33MB", 33.0), ("1GB", 1024.0)] {
+            cluster.psql(&format!("alter database raised set work_mem = '{own}'"));
+            cluster.psql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'raised'");
+            for url in &urls {
+                let exporter = exporter(url)
+                    .args(["--no-builtin", "--auto-discovery=false", "--config"])
+                    .arg(layer.path())
+                    .start();
+                let page = exporter.scrape();
+                let found = ["raised_mib", "set_mib"].map(|name| page.value(name, &[]));
+                assert_eq!(
+                    found,
+                    [Some(raised), Some(32.0)],
+                    "{own} by {url}: {}",
+                    exporter.stderr()
+                );
+            }
+        }
+    }
 }

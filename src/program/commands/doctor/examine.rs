@@ -172,7 +172,9 @@ async fn connections(
     let room = Room::read(session, Duration::from_secs(1)).await.ok().flatten();
     let most = match room {
         Some(room) if !setup.settings.max_connections_given => {
-            room.share(room.others(0), cap, databases + besides)
+            // Those of the role are taken for those of the exporter that runs.
+            let ours = usize::try_from(room.taken_by_role).unwrap_or_default();
+            room.share(room.others(0), ours, cap, databases + besides)
         }
         _ => cap,
     };
