@@ -7,7 +7,9 @@ pub mod encoding;
 pub(crate) mod exposition;
 pub mod name;
 pub mod text;
+mod thread_time;
 
 pub use about::{about, tell_target, this_target};
 pub(crate) use boolean::boolean;
 pub use pg_exporter_schema::{MASK, Secret};
+pub(crate) use thread_time::thread_time;

@@ -9,16 +9,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
-use prometheus::IntGauge;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, spawn_local, yield_now};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backend::Backend;
 use super::context::Context;
-use super::limits::Limits;
 use super::listen::{Acceptor, Listener, Stream};
+use super::open::{Open, others_first};
 use super::peer::Peer;
 use super::phase::Activity;
 use super::transport;
@@ -30,11 +29,8 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/pla
 /// Clients that are being told so at the same time; more are cut off without a word.
 const FAREWELLS: usize = 64;
 
-/// How long a connection has only begun to wait for its client.
-const GRACE: Duration = Duration::from_millis(100);
-
-/// Time between two looks for connections that can be closed, while a flood comes in.
-const LOOK_PAUSE: Duration = Duration::from_millis(2);
+/// Time for connections that are accepted in a row, before all others go on.
+const ROUND: Duration = Duration::from_micros(250);
 
 /// Pause after the system refused a connection, for want of file descriptors as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -60,19 +56,24 @@ pub async fn serve<B: Backend>(
     let mut open = Open::new();
     let mut shutdown = pin!(shutdown);
     let mut turn = 0;
+    let mut round = Instant::now();
     loop {
+        if round.elapsed() >= ROUND {
+            others_first().await;
+            round = Instant::now();
+        }
         let accepted = tokio::select! {
             biased;
             () = &mut shutdown => break,
             accepted = accept(&listeners, &mut turn) => accepted,
         };
         match accepted {
-            Ok((stream, peer)) if open.make_room(&context.limits).await => {
+            Ok((stream, peer)) if open.make_room(peer, &context.limits).await => {
                 let activity = Rc::new(Activity::new());
-                let counted = Counted::new(context.telemetry.connections());
+                let counted = open.count(context.telemetry.connections());
                 let run = transport::run(
                     stream,
-                    peer,
+                    context.per_peer.count(peer),
                     Arc::clone(&context),
                     graceful.watcher(),
                     Rc::clone(&activity),
@@ -81,8 +82,7 @@ pub async fn serve<B: Backend>(
                     run.await;
                     drop(counted);
                 });
-                open.add(task.abort_handle(), activity);
-                others_first().await;
+                open.add(task.abort_handle(), activity, peer);
             }
             Ok((stream, _)) => {
                 context.telemetry.rejected();
@@ -121,7 +121,8 @@ where
 {
     let graceful = GracefulShutdown::new();
     let activity = Rc::new(Activity::new());
-    transport::run(stream, Peer::new(None), context, graceful.watcher(), activity).await;
+    let client = context.per_peer.count(Peer::new(None));
+    transport::run(stream, client, context, graceful.watcher(), activity).await;
 }
 
 /// The next connection of any listener. They take turns: a flood on one leaves the others reachable.
@@ -140,14 +141,6 @@ async fn accept(listeners: &[Acceptor], turn: &mut usize) -> io::Result<(Stream,
     .await
 }
 
-/// Lets every task run that is ready to: what accepts is the runtime's main task, which would otherwise be preferred to
-/// them, and in a flood open connections faster than their requests are read.
-async fn others_first() {
-    let behind_them = spawn_local(async {});
-    // It does not panic.
-    let _ = behind_them.await;
-}
-
 /// Whether only that one connection failed.
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
@@ -161,99 +154,4 @@ async fn refuse(mut stream: Stream) -> io::Result<()> {
     let mut sink = [0; 1024];
     while stream.read(&mut sink).await? > 0 {}
     Ok(())
-}
-
-/// The connections that are open, and some that have ended since the last look.
-struct Open {
-    entries: Vec<(AbortHandle, Rc<Activity>)>,
-    /// How many were open at the last look for ended ones.
-    seen: usize,
-    /// How many of them had not only begun at the last look for room.
-    settled: usize,
-    /// When to look for room again: in a flood it would take most of the time.
-    look: Instant,
-}
-
-impl Open {
-    fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            seen: 0,
-            settled: 0,
-            look: Instant::now(),
-        }
-    }
-
-    /// Whether one more may be opened. For its sake those that have waited longest for their clients are closed: thousands
-    /// of idle clients do not keep a health check out. One that has only begun to wait is not closed, and not counted: a
-    /// flood cannot close a connection between its beginning and its request. Are there too many of those, too, the next
-    /// one waits until they have waited.
-    async fn make_room(&mut self, limits: &Limits) -> bool {
-        let deadline = Instant::now() + 2 * GRACE;
-        loop {
-            if self.entries.len() >= limits.connections.min(2 * self.seen + 16) {
-                self.entries.retain(|(task, _)| !task.is_finished());
-                self.seen = self.entries.len();
-            }
-            if self.entries.len() < limits.connections {
-                return true;
-            }
-            if Instant::now() >= self.look {
-                // What has arrived meanwhile is read first: this process may itself have waited for a processor.
-                yield_now().await;
-                others_first().await;
-                self.close_idle(limits.connections);
-            }
-            let is_busy = self.settled >= limits.connections;
-            if !is_busy && self.entries.len() < limits.connections + limits.newcomers {
-                return true;
-            }
-            if is_busy || Instant::now() >= deadline {
-                return false;
-            }
-            sleep(LOOK_PAUSE).await;
-        }
-    }
-
-    /// Closes as many of those that have waited for a while as are too many for one more.
-    fn close_idle(&mut self, most: usize) {
-        let now = Instant::now();
-        let waiting = self.entries.iter().enumerate();
-        let mut waiting: Vec<_> = waiting
-            .filter_map(|(place, (_, activity))| Some((activity.waiting_since()?, place)))
-            .collect();
-        let is_old = |since: Instant| now >= since + GRACE;
-        let young = waiting.iter().filter(|((_, since), _)| !is_old(*since)).count();
-        waiting.retain(|((_, since), _)| is_old(*since));
-        waiting.sort_unstable();
-        waiting.truncate((self.entries.len() + 1).saturating_sub(most));
-        let mut places: Vec<usize> = waiting.into_iter().map(|(_, place)| place).collect();
-        // From behind, so that those before keep their places.
-        places.sort_unstable();
-        for place in places.into_iter().rev() {
-            self.entries.swap_remove(place).0.abort();
-        }
-        self.settled = self.entries.len() - young;
-        self.look = now + LOOK_PAUSE;
-    }
-
-    fn add(&mut self, task: AbortHandle, activity: Rc<Activity>) {
-        self.entries.push((task, activity));
-    }
-}
-
-/// Counts a connection while it lives.
-struct Counted(IntGauge);
-
-impl Counted {
-    fn new(gauge: &IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }

@@ -31,12 +31,13 @@ use super::body::Body;
 use super::context::Context;
 use super::limits::Limits;
 use super::peer::Peer;
+use super::per_peer::Client;
 use super::phase::Activity;
 use super::security;
 use super::security::Admission;
 use super::share::Share;
 use super::timed_stream::Watched;
-use super::turns::{counted, in_turn};
+use super::turns::{Claim, Turns, counted, in_turn};
 use super::{request, route};
 use crate::self_metrics::Page;
 
@@ -84,12 +85,13 @@ pub(super) enum Protocol {
 #[derive(Clone, Debug)]
 struct OnThisThread {
     share: Rc<Share>,
+    busy: Arc<Turns>,
 }
 
 impl<F: Future + 'static> Executor<F> for OnThisThread {
     fn execute(&self, request: F) {
-        let share = Rc::clone(&self.share);
-        tokio::task::spawn_local(async move { counted(request, &share).await });
+        let (share, busy) = (Rc::clone(&self.share), Arc::clone(&self.busy));
+        tokio::task::spawn_local(async move { counted(request, &busy, &share).await });
     }
 }
 
@@ -97,7 +99,7 @@ impl<F: Future + 'static> Executor<F> for OnThisThread {
 pub(super) async fn run<S, B>(
     stream: S,
     protocol: Protocol,
-    peer: Peer,
+    client: Client,
     context: Arc<Context<B>>,
     watcher: Watcher,
     activity: Rc<Activity>,
@@ -114,7 +116,7 @@ pub(super) async fn run<S, B>(
     ));
     let service = Handler {
         context,
-        peer,
+        peer: client.peer(),
         activity: Rc::clone(&activity),
     };
     // Boxed, since each function that is handed a future has room for it twice: 45 kB a connection.
@@ -126,12 +128,17 @@ pub(super) async fn run<S, B>(
                 // `nc -N` and socat end their side behind the request.
                 .half_close(true)
                 .serve_connection(io, service);
-            let connection = in_turn(Box::pin(watcher.watch(connection)), busy, Some(&share));
+            let connection = in_turn(
+                Box::pin(watcher.watch(connection)),
+                busy,
+                Claim::Connection(&share, &client),
+            );
             serve(connection, &activity, &limits).await;
         }
         Protocol::Http2 => {
             let on_this_thread = OnThisThread {
                 share: Rc::clone(&share),
+                busy: Arc::clone(&busy),
             };
             let connection = http2::Builder::new(on_this_thread)
                 .timer(TokioTimer::new())
@@ -145,7 +152,11 @@ pub(super) async fn run<S, B>(
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PONG)
                 .serve_connection(io, service);
-            let connection = in_turn(Box::pin(watcher.watch(connection)), busy, Some(&share));
+            let connection = in_turn(
+                Box::pin(watcher.watch(connection)),
+                busy,
+                Claim::Connection(&share, &client),
+            );
             serve(connection, &activity, &limits).await;
         }
     }

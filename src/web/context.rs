@@ -8,6 +8,7 @@ use super::descriptors;
 use super::excess::Excess;
 use super::held::Held;
 use super::limits::Limits;
+use super::per_peer::PerPeer;
 use super::security::Security;
 use super::turns::Turns;
 use crate::catalog::Catalog;
@@ -51,9 +52,11 @@ pub struct Context<B> {
     pub held: Arc<Held>,
     /// What clients may send without being answered.
     pub excess: Arc<Excess>,
-    /// Handshakes, of which one step is made at a time.
+    /// How many connections each client has.
+    pub per_peer: Arc<PerPeer>,
+    /// Turns of handshakes.
     pub handshakes: Arc<Turns>,
-    /// Connections that keep the thread busy, of which one goes on at a time.
+    /// Turns of connections that keep the thread busy.
     pub busy: Arc<Turns>,
     /// Is told of reloads.
     pub manager: Manager,
@@ -86,8 +89,9 @@ impl<B> Context<B> {
             people: Arc::new(Semaphore::new(1)),
             held: Arc::default(),
             excess: Arc::default(),
-            handshakes: Turns::of_handshakes(),
-            busy: Turns::of_the_busy(),
+            per_peer: Arc::default(),
+            handshakes: Turns::new(),
+            busy: Turns::new(),
             manager,
             security: Arc::new(security),
             limits,

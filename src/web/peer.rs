@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Who is at the other end, as far as shares go: nobody has less than 64 bits of IPv6, and has the share of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who is at the other end, as far as shares, turns and places go: nobody has less than 64 bits of IPv6, and has those of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Peer(Option<IpAddr>);
 
 impl Peer {

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
@@ -165,8 +165,9 @@ impl Server {
             people: Arc::new(Semaphore::new(1)),
             held: Arc::default(),
             excess: Arc::default(),
-            handshakes: Turns::of_handshakes(),
-            busy: Turns::of_the_busy(),
+            per_peer: Arc::default(),
+            handshakes: Turns::new(),
+            busy: Turns::new(),
             manager: Manager::default(),
             security: Arc::new(security),
             limits,
@@ -187,6 +188,22 @@ impl Server {
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A connection of a client of the address 127.0.0.`last`.
+    async fn connect_from(&self, last: u8) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
+    /// What such a client gets for a request, until the server closes.
+    async fn get_from(&self, last: u8, path: &str) -> String {
+        let mut stream = self.connect_from(last).await;
+        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let (answer, _) = until_closed(&mut stream).await;
+        String::from_utf8(answer).unwrap()
     }
 
     /// Sends the bytes and reads until the server closes.

@@ -19,14 +19,18 @@ use super::connection;
 use super::connection::{CLIENT, Protocol};
 use super::context::Context;
 use super::peer::Peer;
+use super::per_peer::Client;
 use super::phase::Activity;
 use super::security::is_http2;
-use super::turns::in_turn;
+use super::turns::{Claim, Turns, in_turn};
 
 /// Said to a client that does not know of TLS.
 const NO_TLS: &[u8] =
     b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n\
     Client sent an HTTP request to an HTTPS server.\n";
+
+/// Bytes of a request without TLS that are read behind its first ones.
+const REQUEST: u64 = 64 << 10;
 
 /// How the methods begin that such a client sends.
 const METHODS: [&[u8; 5]; 5] = [b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"];
@@ -37,7 +41,7 @@ const HANDSHAKE: u8 = 0x16;
 /// Serves a connection of whatever transport until its end.
 pub(super) async fn run<S, B>(
     stream: S,
-    peer: Peer,
+    client: Client,
     context: Arc<Context<B>>,
     watcher: Watcher,
     activity: Rc<Activity>,
@@ -45,15 +49,17 @@ pub(super) async fn run<S, B>(
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     B: Backend,
 {
+    let peer = client.peer();
     let Some(config) = context.security.tls() else {
-        let connection = connection::run(stream, Protocol::Http1, peer, context, watcher, activity);
+        let connection = connection::run(stream, Protocol::Http1, client, context, watcher, activity);
         return Box::pin(connection).await;
     };
-    let handshake = in_turn(
-        Box::pin(handshake(stream, config)),
+    let handshake = Box::pin(handshake(
+        stream,
+        config,
         Arc::clone(&context.handshakes),
-        None,
-    );
+        &client,
+    ));
     match timeout(context.limits.handshake, handshake).await {
         Ok(Ok(Some(stream))) => {
             let protocol = if is_http2(stream.get_ref().1.alpn_protocol()) {
@@ -63,7 +69,7 @@ pub(super) async fn run<S, B>(
             };
             activity.begin(protocol == Protocol::Http2);
             Box::pin(connection::run(
-                stream, protocol, peer, context, watcher, activity,
+                stream, protocol, client, context, watcher, activity,
             ))
             .await;
         }
@@ -79,11 +85,33 @@ fn failed<B>(context: &Context<B>, peer: Peer, why: &dyn Display) {
     tracing::warn!(target: CLIENT, %peer, "TLS handshake failed: {why}");
 }
 
-/// `None` when the client left at once: some load balancers only look whether they can connect.
-async fn handshake<S>(mut stream: S, config: Arc<ServerConfig>) -> io::Result<Option<TlsStream<Prefixed<S>>>>
+/// Takes turns, but for the first bytes. `None` when the client left at once: some load balancers only look whether they can connect.
+async fn handshake<S>(
+    stream: S,
+    config: Arc<ServerConfig>,
+    turns: Arc<Turns>,
+    client: &Client,
+) -> io::Result<Option<TlsStream<Prefixed<S>>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let Some(stream) = first_bytes(stream).await? else {
+        return Ok(None);
+    };
+    let claim = Claim::Handshake(client);
+    if METHODS.iter().any(|method| stream.prefix == *method) {
+        in_turn(Box::pin(refuse(stream.stream)), turns, claim).await?;
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the client speaks plain HTTP",
+        ));
+    }
+    let accept = async { TlsAcceptor::from(config).accept(stream).await };
+    in_turn(Box::pin(accept), turns, claim).await.map(Some)
+}
+
+/// Enough to tell a handshake from a request; `None` when there are none.
+async fn first_bytes<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<Option<Prefixed<S>>> {
     let mut prefix = Vec::with_capacity(METHODS[0].len());
     while prefix.len() < METHODS[0].len() && prefix.first().is_none_or(|first| *first != HANDSHAKE) {
         match stream.read_u8().await {
@@ -92,23 +120,17 @@ where
             Err(error) => return Err(error),
         }
     }
-    if METHODS.iter().any(|method| prefix == *method) {
-        refuse(stream).await?;
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the client speaks plain HTTP",
-        ));
-    }
-    let stream = Prefixed { prefix, stream };
-    TlsAcceptor::from(config).accept(stream).await.map(Some)
+    Ok(Some(Prefixed { prefix, stream }))
 }
 
-/// Says what is wrong. What else the client sends is read, since a close before would reset the answer away.
+/// Says what is wrong. What else the client sends is read, since a close before would reset the answer away: as much as a request's
+/// head may be. Who sends more may lose the answer.
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
     stream.write_all(NO_TLS).await?;
     stream.shutdown().await?;
     let mut sink = tokio::io::sink();
-    let drain = tokio::io::copy(&mut stream, &mut sink);
+    let mut rest = stream.take(REQUEST);
+    let drain = tokio::io::copy(&mut rest, &mut sink);
     let _ = timeout(Duration::from_secs(1), drain).await;
     Ok(())
 }

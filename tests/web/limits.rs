@@ -4,6 +4,7 @@ mod flood;
 mod held;
 mod idle;
 mod load;
+mod pipelined;
 mod random;
 mod raw;
 mod service;

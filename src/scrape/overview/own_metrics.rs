@@ -196,6 +196,10 @@ fn collectors(view: View<'_>, databases: &[Rc<Database>], page: &mut Writer<'_>)
         let missing = one.gaps.missing.len();
         (missing > 0).then_some(missing as f64)
     });
+    family(&own::QUERY_DENIED_FUNCTIONS, &|one| {
+        let denied = one.gaps.denied.len();
+        (denied > 0).then_some(denied as f64)
+    });
     counts(&each, page, &own::QUERY_FAILURES, &|stats| {
         let reasons = Reason::ALL.map(Reason::word).into_iter();
         reasons.zip(stats.reasons).collect()

@@ -1,5 +1,7 @@
 //! Many clients at once: what each may take, and who is let in.
 
+use std::rc::Rc;
+
 use super::*;
 
 #[tokio::test(flavor = "local")]
@@ -166,4 +168,65 @@ async fn what_slow_readers_hold_has_a_bound_together() {
         assert!(started.elapsed() < Duration::from_secs(20), "they are gone");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Connections of one client, as many as there may be and all of them busy, keep no other one out, which takes one place of them; of
+/// its own the client gets no more.
+#[tokio::test(flavor = "local")]
+async fn a_crowd_of_one_client_keeps_no_other_one_out() {
+    let slow = Told {
+        page_time: Duration::from_secs(60),
+        ..Told::default()
+    };
+    let limits = Limits {
+        connections: 8,
+        pages: 8,
+        ..Limits::default()
+    };
+    let server = Rc::new(Server::start_with(slow, limits));
+    let scrape = |_| {
+        let server = Rc::clone(&server);
+        tokio::task::spawn_local(async move { server.get_from(1, "/metrics").await })
+    };
+    let crowd: Vec<_> = (0..8).map(scrape).collect();
+    let all_wait = async {
+        while server.backend.asked.lock().unwrap().len() < 8 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(20), all_wait)
+            .await
+            .is_ok()
+    );
+    let refused = server.get_from(1, "/up").await;
+    assert!(refused.ends_with("too many connections\n"), "{refused}");
+    for address in [2, 3, 2] {
+        let answer = server.get_from(address, "/up").await;
+        assert!(answer.contains(" 200 OK\r\n"), "{address}: {answer}");
+    }
+    assert_eq!(crowd.iter().filter(|scrape| scrape.is_finished()).count(), 1);
+}
+
+/// Nor are those closed that another client has and keeps, however long they wait, whoever comes.
+#[tokio::test(flavor = "local")]
+async fn a_crowd_of_one_client_closes_no_connection_of_another() {
+    let limits = Limits {
+        connections: 16,
+        ..Limits::default()
+    };
+    let server = Server::start_with(Told::default(), limits);
+    let mut kept = server.connect_from(2).await;
+    let mut crowd = Vec::new();
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        crowd.push(server.connect_from(1).await);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for newcomer in [3, 2, 4] {
+        assert!(server.get_from(newcomer, "/up").await.contains(" 200 OK\r\n"));
+    }
+    kept.write_all(b"GET /up HTTP/1.0\r\n\r\n").await.unwrap();
+    let (answer, _) = until_closed(&mut kept).await;
+    assert!(answer.starts_with(b"HTTP/1.0 200 OK"));
 }

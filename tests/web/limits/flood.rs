@@ -18,7 +18,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::support::{Folder, SOON, on_server};
+use crate::support::{Folder, SOON, on_server, turn};
 
 /// Memory that all clients together may make the server hold.
 const MEMORY: u64 = 64 << 20;
@@ -72,6 +72,8 @@ enum Kind {
     Malformed,
     /// Good requests, as many as may be at once, without a pause.
     Requests,
+    /// The same, each time with two pings behind them: most steps are short.
+    RequestsAmidPings,
     /// Requests that are given up at once.
     Resets,
     /// Requests for pages with a body of 16 KB each, none of which may be sent.
@@ -86,13 +88,16 @@ enum Kind {
     Handshakes,
     /// Connections that send half of a handshake.
     HalfHandshakes,
+    /// Requests without TLS, and data without an end behind them.
+    Plain,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 13] = [
     Kind::References,
     Kind::ReferencesAndRequests,
     Kind::Malformed,
     Kind::Requests,
+    Kind::RequestsAmidPings,
     Kind::Resets,
     Kind::ClosedWindows,
     Kind::Continuations,
@@ -100,6 +105,7 @@ const KINDS: [Kind; 11] = [
     Kind::Pings,
     Kind::Handshakes,
     Kind::HalfHandshakes,
+    Kind::Plain,
 ];
 
 impl Kind {
@@ -128,6 +134,10 @@ impl Kind {
             }
             Self::Malformed => of(64, &|id| frame(HEADERS, headers, id, &[0x84])),
             Self::Requests => of(32, &|id| request(id, "/primary")),
+            Self::RequestsAmidPings => match (first / 2) % 34 {
+                0 => of(32, &|id| request(id, "/primary")),
+                _ => (frame(PING, 0, 0, &[7; 8]), 1),
+            },
             Self::Resets => of(64, &|id| {
                 [
                     request(id, "/stat"),
@@ -152,7 +162,7 @@ impl Kind {
                 let both = [frame(PING, 0, 0, &[7; 8]), frame(SETTINGS, 0, 0, &[])].concat();
                 (both.repeat(64), 1)
             }
-            Self::Handshakes | Self::HalfHandshakes => (Vec::new(), 0),
+            Self::Handshakes | Self::HalfHandshakes | Self::Plain => (Vec::new(), 0),
         }
     }
 
@@ -229,6 +239,14 @@ impl Client {
             sent.fetch_add(207, Ordering::Relaxed);
             let _ = stream.read(&mut [0; 64]).await?;
             return Ok(());
+        }
+        if kind == Kind::Plain {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            stream.write_all(b"GET /primary HTTP/1.1\r\n").await?;
+            loop {
+                stream.write_all(&[b'x'; 16_384]).await?;
+                sent.fetch_add(16_384, Ordering::Relaxed);
+            }
         }
         let mut stream = self.connect().await?;
         if kind == Kind::Handshakes {
@@ -347,6 +365,7 @@ fn measure(site: &Site, kind: Kind, connections: usize, time: Duration) {
 
 #[test]
 fn floods_of_one_client_leave_health_and_memory_alone() {
+    let _turn = turn();
     let site = Site::start();
     let prober = site.client("http/1.1");
     pg_exporter_lab::wait_until("/primary answers 200", SOON, || {
@@ -373,7 +392,7 @@ fn floods_of_one_client_leave_health_and_memory_alone() {
     let grown = site.exporter.peak_rss().saturating_sub(idle);
     assert!(grown < MEMORY, "{} MiB more than before", grown >> 20);
     // Each cut connection is worth a line a minute, not one each.
-    let log = site.exporter.stderr();
+    let log = site.exporter.final_log();
     assert!(log.lines().count() < 60, "{log}");
     assert!(!log.contains("panicked"), "{log}");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::wait_until;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{Folder, SOON, on_server};
+use crate::support::{Folder, SOON, on_server, turn};
 
 /// A page of some 10 MB, anew at each scrape.
 const LARGE: &str = "large:
@@ -35,6 +35,7 @@ fn deaf(port: u16) -> TcpStream {
 
 #[test]
 fn slow_readers_of_a_large_page() {
+    let _turn = turn();
     let folder = Folder::new();
     let path = folder.at("large.yml");
     std::fs::write(&path, LARGE).unwrap();

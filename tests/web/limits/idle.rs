@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use pg_exporter_lab::Exporter;
 
-use crate::support::{PROGRAM, SOON, on_server, server};
+use crate::support::{PROGRAM, SOON, on_server, server, turn};
 
 /// Each process has fewer connections than the open files of the usual limit, 1024.
 const CLIENTS: usize = 12;
@@ -90,6 +90,7 @@ fn keep_asking(exporter: &Exporter, path: &str, end: &AtomicBool) -> (usize, Dur
 
 #[test]
 fn ten_thousand_idle_connections_stop_neither_probe_nor_scrape() {
+    let _turn = turn();
     let exporter = on_server().start();
     exporter.wait_for_status("/primary", 200, SOON);
     let _ = exporter.scrape();
@@ -121,7 +122,7 @@ fn ten_thousand_idle_connections_stop_neither_probe_nor_scrape() {
         .value("pg_exporter_http_connections", &[])
         .unwrap();
     assert!(open <= 512.0, "{open} connections are open");
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     assert!(
         !log.contains("level=warn") && !log.contains("level=error"),
         "{log}"
@@ -161,6 +162,6 @@ fn few_open_files_are_enough() {
         assert_eq!(exporter.scrape().value("pg_up", &[]), Some(1.0));
     }
     drop(idle);
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     assert!(!log.contains("cannot accept"), "{log}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pg_exporter_lab::load::{self, PROBES, SCRAPES, Times};
 
-use crate::support::{SOON, on_server};
+use crate::support::{SOON, on_server, turn};
 
 fn show(what: &str, times: &Times) {
     let [half, most, all] = [0.5, 0.99, 1.0].map(|share| times.quantile(share));
@@ -17,6 +17,7 @@ fn show(what: &str, times: &Times) {
 /// What the figures are in a release build, `make bench` tells.
 #[test]
 fn fifty_connections_of_probes_and_five_of_scrapes_for_a_minute() {
+    let _turn = turn();
     let exporter = on_server().start();
     exporter.wait_for_status("/primary", 200, SOON);
     let _ = exporter.scrape();

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::OnceLock;
 
-use pg_exporter_lab::Exporter;
+use pg_exporter_lab::{Exporter, HEALTH_PATHS};
 
 use crate::support::{SOON, on_server};
 
@@ -137,24 +137,9 @@ fn methods() {
 /// As GET, without the body: with its length, since it is the same head.
 #[test]
 fn head_on_every_page() {
-    for path in [
+    let others = [
         "/",
         "/metrics",
-        "/up",
-        "/health",
-        "/readiness",
-        "/liveness",
-        "/primary",
-        "/leader",
-        "/master",
-        "/read-write",
-        "/rw",
-        "/replica",
-        "/standby",
-        "/slave",
-        "/read-only",
-        "/ro",
-        "/read",
         "/explain",
         "/explain?format=json",
         "/stat",
@@ -162,7 +147,8 @@ fn head_on_every_page() {
         "/version",
         "/nothing",
         "/replica?lag=x",
-    ] {
+    ];
+    for path in HEALTH_PATHS.map(|(path, _)| path).into_iter().chain(others) {
         let ask = |method: &str| {
             let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
             let answer = String::from_utf8(exchange(request.as_bytes())).unwrap();

@@ -145,11 +145,8 @@ fn a_deaf_manager_stops_nothing() {
     assert!(exporter.terminate().success());
 
     let exporter = on_server().env("NOTIFY_SOCKET", folder.at("nobody")).start();
-    let log = exporter.stderr();
-    assert!(
-        log.contains("level=warn") && log.contains("service manager"),
-        "{log}"
-    );
+    let line = exporter.line_of_log("service manager");
+    assert!(line.contains("level=warn"), "{line}");
 }
 
 #[test]
@@ -164,9 +161,9 @@ fn sockets_of_systemd() {
     exporter.wait_for_status("/primary", 200, SOON);
     let (status, body) = curl(&["--unix-socket", socket, "http://localhost/primary"]);
     assert_eq!((status, &*body), (200, "primary"));
-    let log = exporter.stderr();
+    let line = exporter.line_of_log("message=serving");
     let addresses = format!("addresses=\"127.0.0.1:{} unix:{socket}\"", exporter.port());
-    assert!(log.contains(&addresses), "{log}");
+    assert!(line.contains(&addresses), "{line}");
     assert!(exporter.terminate().success());
     assert!(path.exists(), "the file is the manager's");
 }
@@ -192,8 +189,8 @@ fn a_flag_without_sockets_and_sockets_of_another_kind_are_told() {
         ended.stderr
     );
     let both = on_server().args(["--web.systemd-socket", "--web.listen-address=127.0.0.1:1"]);
-    let log = both.activated(&[]).start().stderr();
-    assert!(log.contains("--web.listen-address is not used"), "{log}");
+    let exporter = both.activated(&[]).start();
+    let _ = exporter.line_of_log("--web.listen-address is not used");
 }
 
 /// systemd starts a service whose sockets are datagram sockets at the first datagram.

@@ -85,7 +85,7 @@ fn a_request_has_its_time() {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     assert!(!log.contains("reload"), "half a request reloads nothing: {log}");
 }
 

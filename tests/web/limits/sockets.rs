@@ -63,10 +63,10 @@ fn a_unix_socket_serves_as_a_port_does() {
             "{place:?}: {status}"
         );
     }
-    let log = exporter.stderr();
+    let line = exporter.line_of_log("message=serving");
     assert!(
-        log.contains(&format!("unix:{socket}")) && log.contains(&format!("unix:@{socket}")),
-        "{log}"
+        line.contains(&format!("unix:{socket}")) && line.contains(&format!("unix:@{socket}")),
+        "{line}"
     );
     assert!(exporter.terminate().success());
     assert!(!path.exists(), "it goes with its exporter");

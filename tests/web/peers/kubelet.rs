@@ -59,6 +59,6 @@ fn liveness_is_the_exporters_and_readiness_the_servers() {
     becomes(503);
     cluster.resume();
     becomes(200);
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     assert!(!log.contains("panic"), "{log}");
 }
