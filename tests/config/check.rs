@@ -181,3 +181,72 @@ fn databases_that_refuse_are_told_and_the_others_are_checked() {
     let strict = [&include[..], &["--strict"]].concat();
     assert_eq!(check(&url, &directory, &strict).0, 1);
 }
+
+#[test]
+fn collectors_whose_tags_fit_no_database_are_told() {
+    let url = database("check_tags");
+    let _ = database("check_tags_other");
+    let tagged = |name: &str, tags: &str| clock(name, &format!("  tags: [ {tags} ]\n"));
+    let sound = [
+        tagged("sound", "\"dbname:check_tags\", \"schema:public\""),
+        tagged("other", "\"dbname:check_tags_other\""),
+        tagged("either", "\"dbname:nowhere\", \"dbname:check_tags_other\""),
+        tagged("standby", "replica"),
+        tagged("ours", "slow"),
+    ];
+    let unfit = [
+        tagged("typo", "\"dbname:chek_tags\""),
+        tagged("nobody", "\"username:nobody_here\""),
+        tagged("schemaless", "cluster, \"schema:no_such_schema\""),
+        tagged("extensionless", "\"extension:no_such_extension\""),
+    ];
+    let all: Vec<(String, &str)> = (1..)
+        .map(|at| format!("{at}.yml"))
+        .zip(sound.iter().chain(&unfit).map(String::as_str))
+        .collect();
+    let files: Vec<(&str, &str)> = all.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let directory = Folder::of(&files);
+    let more = ["--auto-discovery", "--include-database=check_tags_other"];
+    let told = |name: &str, why: &str| {
+        format!(
+            "warning: `{name}` is installed in none of the databases that were asked: {why}; look at its `tags`\n"
+        )
+    };
+    let expected = [
+        format!("6.yml:1:1: {}", told("typo", "database chek_tags only")),
+        format!("7.yml:1:1: {}", told("nobody", "role nobody_here only")),
+        format!(
+            "8.yml:1:1: {}",
+            told("schemaless", "schema no_such_schema does not exist in check_tags")
+        ),
+        format!(
+            "9.yml:1:1: {}",
+            told(
+                "extensionless",
+                "extension no_such_extension is not installed in check_tags"
+            )
+        ),
+    ];
+    assert_eq!(check(&url, &directory, &more), (0, expected.concat()));
+    // What a database would say that cannot be asked is not known.
+    server().psql("alter database check_tags_other connection limit 0");
+    let url = url.replace("postgres@", "check_tags_role@");
+    server().psql("create role check_tags_role login");
+    let (_, found) = check(&url, &directory, &more);
+    assert!(
+        found.contains("database check_tags_other cannot be asked"),
+        "{found}"
+    );
+    for (name, is_told) in [
+        ("other", false),
+        ("extensionless", false),
+        ("typo", true),
+        ("nobody", true),
+    ] {
+        assert_eq!(
+            found.contains(&format!("`{name}` is installed")),
+            is_told,
+            "{name}: {found}"
+        );
+    }
+}

@@ -116,6 +116,30 @@ fn definitions_in_the_working_folder_are_found() {
     assert!(found.status.success() && String::from_utf8(found.stdout).unwrap().contains("found_here"));
 }
 
+/// What is found there and cannot be read is told of: a link that leads nowhere is a mount that is not there.
+#[test]
+fn definitions_in_the_working_folder_that_cannot_be_read_are_an_error() {
+    for (kind, make, told) in [
+        ("link", "ln -s absent", "No such file or directory"),
+        ("pipe", "mkfifo", "it is a pipe"),
+        ("device", "ln -s /dev/zero", "it is a device"),
+    ] {
+        let folder = Folder::new();
+        let made = Command::new("sh")
+            .args(["-c", &format!("{make} pg_exporter.yml")])
+            .current_dir(folder.path())
+            .status();
+        assert!(made.unwrap().success(), "{kind}");
+        let mut command = Command::new(PROGRAM);
+        command.env_clear().current_dir(folder.path()).arg("--dry-run");
+        let ended = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8([ended.stderr, ended.stdout].concat()).unwrap();
+        assert!(!ended.status.success(), "{kind}: {said}");
+        let is_told = |line: &str| line.contains("pg_exporter.yml") && line.contains(told);
+        assert!(said.lines().any(is_told), "{kind}: {said}");
+    }
+}
+
 #[test]
 fn a_folder_of_definitions_is_read_in_the_order_of_names() {
     let folder = Folder::new();

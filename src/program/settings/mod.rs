@@ -10,7 +10,7 @@ pub use source::{Error, VARIABLES};
 
 use super::cli::Flags;
 use super::logging::{Format, Level};
-use crate::files::Files;
+use crate::files::{FileError, Files};
 use crate::fleet::Shard;
 use crate::scrape::NamePattern;
 use crate::values::Secret;
@@ -156,7 +156,7 @@ impl Settings {
             url_origin,
             targets,
             shard,
-            config: config_path(last(flags.config, &mut notes), &source),
+            config: config_path(last(flags.config, &mut notes), &source, &files),
             builtin: flags.builtin.unwrap_or(true),
             labels,
             tags: source.list(flags.tag, "PG_EXPORTER_TAG").unwrap_or_default(),
@@ -277,21 +277,26 @@ fn last(paths: Option<Vec<PathBuf>>, notes: &mut Vec<String>) -> Option<PathBuf>
     paths.into_iter().next_back()
 }
 
-fn config_path(flag: Option<PathBuf>, source: &Source<'_>) -> Option<PathBuf> {
+fn config_path(flag: Option<PathBuf>, source: &Source<'_>, files: &Files) -> Option<PathBuf> {
     let named = flag.filter(|path| !path.as_os_str().is_empty());
     let named = named.or_else(|| source.text(None, "PG_EXPORTER_CONFIG").map(PathBuf::from));
     named.or_else(|| {
         CONFIG_PATHS
             .iter()
             .map(PathBuf::from)
-            .find(|path| holds_definitions(path))
+            .find(|path| holds_definitions(path, files))
     })
 }
 
 /// A file, or a directory with a definition in it. One with examples only, as packages make it, is nothing that somebody
-/// wants to be loaded. One that cannot be read is: what is wrong with it has to be told.
-fn holds_definitions(path: &Path) -> bool {
-    path.exists() && !pg_exporter_schema::definition_files(path).is_ok_and(|files| files.is_empty())
+/// wants to be loaded. One that cannot be read is: what is wrong with it has to be told. So is a link that leads nowhere: what it
+/// leads to is not mounted.
+fn holds_definitions(path: &Path, files: &Files) -> bool {
+    match files.definitions(path) {
+        Ok(found) => found.is_none_or(|files| !files.is_empty()),
+        Err(FileError::Unseen(_)) => path.is_symlink(),
+        Err(_) => true,
+    }
 }
 
 fn addresses(flag: Option<Vec<String>>) -> Result<Vec<Listen>, Error> {

@@ -354,13 +354,14 @@ proptest::proptest! {
 #[test]
 fn a_directory_of_examples_is_no_configuration() {
     let folder = std::env::temp_dir().join(format!("pgx-settings-{}", std::process::id()));
+    let holds = |path: &Path| holds_definitions(path, &Files::default());
     std::fs::create_dir_all(folder.join("web")).unwrap();
-    assert!(!holds_definitions(&folder));
+    assert!(!holds(&folder));
     std::fs::write(folder.join("collectors.yml.example"), "").unwrap();
     std::fs::write(folder.join("web/config.yml"), "").unwrap();
-    assert!(!holds_definitions(&folder));
+    assert!(!holds(&folder));
     std::fs::write(folder.join("mine.yaml"), "").unwrap();
-    assert!(holds_definitions(&folder) && holds_definitions(&folder.join("mine.yaml")));
-    assert!(!holds_definitions(&folder.join("absent.yml")));
+    assert!(holds(&folder) && holds(&folder.join("mine.yaml")));
+    assert!(!holds(&folder.join("absent.yml")));
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -5,6 +5,7 @@ mod place;
 mod record;
 mod server;
 mod targets;
+mod unfit;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ use tokio::time::timeout_at;
 
 use super::place::{Files, Position};
 use super::record::{self, Recording, recorded_server};
+use super::unfit::Unfit;
 use crate::catalog::Live;
 use crate::catalog::facts::Facts;
 use crate::catalog::facts::Kind;
@@ -62,6 +63,7 @@ pub(super) fn ask(
         is_strict,
         files: Files::default(),
         found: Vec::new(),
+        unfit: Unfit::default(),
         place: String::new(),
         recording: records.then(Recording::default),
     };
@@ -82,6 +84,7 @@ pub(super) fn ask(
         })?;
     }
     let mut found = inspection.found;
+    found.extend(inspection.unfit.into_findings());
     found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     found.dedup();
     Ok(Answers {
@@ -97,6 +100,7 @@ struct Inspection<'a> {
     is_strict: bool,
     files: Files,
     found: Vec<Diagnostic>,
+    unfit: Unfit,
     /// Where that is not plain: ` in database x` of a discovered one, ` on PostgreSQL 14 (standby)` of several servers.
     place: String,
     /// What is recorded, if anything is.
@@ -125,6 +129,7 @@ impl Inspection<'_> {
             self.place.push_str(&format!(" on {server}"));
         }
         let plan = plan::plan(&self.live.collectors, &facts, &context);
+        self.unfit.note(&plan);
         let mut wanted: Vec<(Arc<Collector>, bool)> = plan
             .installed()
             .map(|collector| (Arc::clone(collector), true))
@@ -172,6 +177,7 @@ impl Inspection<'_> {
 
     /// A database cannot be asked, or not to the end.
     fn left_out(&mut self, name: &str, failure: &Failure) {
+        self.unfit.leave_out(name);
         self.found.push(Diagnostic {
             file: "--url".to_owned(),
             line: 0,
