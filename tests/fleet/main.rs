@@ -7,11 +7,16 @@
 )]
 #![allow(clippy::print_stderr, reason = "measured figures, shown with --nocapture")]
 
+mod alone;
 mod beginning;
 mod broken;
+mod ceiling;
+mod certificates;
+mod commands;
 mod credentials;
 mod files;
 mod isolation;
+mod knocks;
 mod latency;
 mod many;
 mod names;
@@ -19,4 +24,6 @@ mod pages;
 mod panics;
 mod peers;
 mod reload;
+mod shards;
 mod support;
+mod table;

@@ -141,6 +141,24 @@ fn discovery_tells_who_is_to_be_asked_for_what() {
 }
 
 #[test]
+fn discovery_tells_the_address_that_the_exporter_is_given() {
+    let targets = target("one", 1, ", labels: { instance: other }");
+    let fleet = Fleet::start_with(&targets, |builder| {
+        builder.arg("--web.external-url=https://exporter.example:9630")
+    });
+    for host in ["10.0.0.9:9630", "other.example"] {
+        let request = format!("GET /sd HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = String::from_utf8(fleet.exporter.raw(request.as_bytes())).unwrap();
+        let groups: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        let expected = serde_json::json!([{
+            "targets": ["exporter.example:9630"],
+            "labels": { "instance": "other", "__param_target": "one" }
+        }]);
+        assert_eq!(groups, expected, "{host}");
+    }
+}
+
+#[test]
 fn people_see_all_in_one_table_and_each_on_its_page() {
     let fleet = fleet();
     let page = fleet.get("/").text();

@@ -47,9 +47,14 @@ impl Fleet {
     }
 
     pub(crate) fn start_with(targets: &str, more: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::start_by(PROGRAM, targets, more)
+    }
+
+    /// The same by a program that becomes the exporter.
+    pub(crate) fn start_by(program: &str, targets: &str, more: impl FnOnce(Builder) -> Builder) -> Self {
         let files = Folder::new();
         let path = files.write("targets.yml", &document(targets));
-        let builder = Exporter::builder(PROGRAM).arg("--targets").arg(path);
+        let builder = Exporter::builder(program).arg("--targets").arg(path);
         Self {
             exporter: more(builder).start(),
             files,
