@@ -134,11 +134,7 @@ fn a_file_system_that_hangs_freezes_nothing() {
     });
     wait_for_state(&exporter, State::Primary, HEALTH_LIMIT);
     wait_for_page(&exporter, 1.0);
-    let log = exporter.stderr();
-    assert!(
-        log.contains("its file system does not answer; what it held before is used"),
-        "{log}"
-    );
+    let _ = exporter.line_of_log("its file system does not answer; what it held before is used");
     let threads = fs::read_dir(format!("/proc/{}/task", exporter.pid()))
         .unwrap()
         .count();

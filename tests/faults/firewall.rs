@@ -1,5 +1,6 @@
 //! A firewall forgets connections that are open: neither end learns of it.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use pg_exporter_lab::wait_until;
@@ -33,6 +34,7 @@ fn half_open_connections_are_replaced() {
         }
         assert_nothing_of_the_target(&page);
         assert!(begun.elapsed() < SOON, "no page is whole again");
+        thread::sleep(Duration::from_millis(20));
     }
     wait_for_state(&exporter, State::Primary, SOON);
     let took = begun.elapsed();

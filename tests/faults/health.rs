@@ -351,6 +351,27 @@ fn frozen_writes_show_by_a_write() {
     wait_for_state(&writing, State::Primary, SOON);
 }
 
+/// Where the new connection takes the kept one's place it writes all the same.
+#[test]
+fn frozen_writes_show_where_connections_are_few() {
+    for cap in [2, 3] {
+        let cluster = cluster();
+        cluster.psql("create role mon login");
+        let exporter = builder(&monitor(&cluster))
+            .args(["--health-write".to_owned(), format!("--max-connections={cap}")])
+            .start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        assert_stays(&exporter, State::Primary);
+        cluster.set("synchronous_standby_names", "nobody");
+        cluster.reload();
+        wait_for_state(&exporter, State::Down, STORAGE_LIMIT);
+        assert_stays(&exporter, State::Down);
+        cluster.set("synchronous_standby_names", "");
+        cluster.reload();
+        wait_for_state(&exporter, State::Primary, SOON);
+    }
+}
+
 /// With the fewest connections that can be given, a new one takes the place of the old one.
 #[test]
 fn the_cap_holds_whatever_the_probe_does() {

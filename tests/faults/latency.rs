@@ -147,7 +147,7 @@ fn a_server_at_the_other_end_of_the_world_is_up() {
     });
     while_primary(&exporter, || page_within(&exporter, 10.0));
     assert_quiet(&cluster);
-    let log = exporter.stderr();
+    let log = exporter.final_log();
     assert!(
         !log.contains("did not answer") && !log.contains("to=down"),
         "{log}"

@@ -22,6 +22,7 @@ mod documented;
 mod fake;
 mod files;
 mod firewall;
+mod floods;
 mod health;
 mod identity;
 mod lag;

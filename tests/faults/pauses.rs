@@ -47,6 +47,7 @@ fn a_pause_of_the_exporter_is_no_failure_of_the_target() {
                 "{}",
                 exporter.stderr()
             );
+            sleep(Duration::from_millis(10));
         }
     }
     assert_eq!(of_the_probe("pid"), before, "the probe has kept its connection");

@@ -187,6 +187,12 @@ fn every_pool_mode_serves_a_site_and_keeps_nothing_of_it() {
         ] {
             assert_eq!(session.exec(&format!("show {setting}")), expected, "{mode}");
         }
+        for ours in ["session", "settings"] {
+            let kept = session.exec(&format!(
+                "select coalesce(current_setting('pg_exporter.{ours}', true), '')"
+            ));
+            assert_eq!(kept, "", "{mode}: {ours}");
+        }
     }
 }
 

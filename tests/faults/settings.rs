@@ -1,8 +1,8 @@
 //! What the owner of a database, or whoever may alter a role, sets for its sessions: ours are as they must be.
 
-use pg_exporter_lab::{Cluster, Pgbouncer, majors, newest_major};
+use pg_exporter_lab::{Cluster, Pgbouncer, majors, newest_major, wait_until};
 
-use crate::support::{Layer, SOON, State, builder, page_within, wait_for, wait_for_state};
+use crate::support::{Layer, SOON, State, assert_reason, builder, page_within, wait_for, wait_for_state};
 
 /// A collector that fails, and one that comes after all others.
 const SITE: &str = "\
@@ -82,6 +82,66 @@ fn a_standby_of_serializable_transactions_answers() {
             exporter.stderr()
         );
     }
+}
+
+/// Through a pooler no session of ours begins with a setting: each transaction brings its own.
+#[test]
+fn a_standby_of_serializable_transactions_answers_through_a_pooler() {
+    let cluster = Cluster::start(newest_major());
+    let standby = cluster.standby();
+    for setting in [
+        "alter database postgres set default_transaction_isolation = serializable",
+        "alter role postgres set default_transaction_isolation = serializable",
+    ] {
+        cluster.psql("alter database postgres reset all; alter role postgres reset all");
+        cluster.psql(setting);
+        cluster.wait_for(
+            "select count(*) from pg_stat_replication where replay_lsn >= pg_current_wal_lsn()",
+            "1",
+        );
+        // The last one takes our settings at the start, and does nothing with them.
+        for lines in [
+            "pool_mode = transaction",
+            "pool_mode = session",
+            "ignore_startup_parameters = extra_float_digits,options",
+        ] {
+            let pooler = Pgbouncer::start_with(&standby, lines);
+            let what = format!("{setting}, {lines}");
+            let layer = Layer::new(SITE);
+            let exporter = builder(&pooler.url("postgres"))
+                .args(["-T=5s".into(), "--disable-cache".into(), layer.flag()])
+                .start();
+            wait_for_state(&exporter, State::Replica, SOON);
+            for _ in 0..2 {
+                let (page, _) = page_within(&exporter, 20.0);
+                let log = exporter.stderr();
+                assert_eq!(page.value("pg_up", &[]), Some(1.0), "{what}: {log}");
+                assert_eq!(page.value("last_seven", &[]), Some(7.0), "{what}: {log}");
+                assert!(page.all("pg_relkind_count").count() > 0, "{what}: {log}");
+            }
+            let stat = exporter.get("/stat").text();
+            assert!(!stat.contains("serializable mode"), "{what}: {stat}");
+            wait_until("the lag is told", SOON, || {
+                exporter.get("/replica?lag=1h").status == 200
+            });
+        }
+    }
+}
+
+/// Where each message is a transaction of its own, nothing can be sent in front of a statement with parameters.
+#[test]
+fn a_standby_of_serializable_transactions_behind_a_pooler_of_statements_is_down() {
+    let cluster = Cluster::start(newest_major());
+    let standby = cluster.standby();
+    cluster.psql("alter database postgres set default_transaction_isolation = serializable");
+    cluster.wait_for(
+        "select count(*) from pg_stat_replication where replay_lsn >= pg_current_wal_lsn()",
+        "1",
+    );
+    let pooler = Pgbouncer::start_with(&standby, "pool_mode = statement");
+    let exporter = builder(&pooler.url("postgres")).arg("-T=5s").start();
+    wait_for_state(&exporter, State::Down, SOON);
+    assert_reason(&exporter, "serializable mode");
 }
 
 /// Serializable and deferrable together, a reader waits for whoever writes.

@@ -1,9 +1,10 @@
 //! What the scenarios share: an exporter, the state that it must report, pages with their time.
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use pg_exporter_lab::exporter::{Builder, Exporter};
-use pg_exporter_lab::{Cluster, Page, newest_major, wait_until};
+use pg_exporter_lab::{Cluster, HEALTH_PATHS, Page, newest_major, wait_until};
 
 pub(crate) use pg_exporter_lab::Layer;
 
@@ -12,6 +13,9 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// How long a target may be gone until every health path says so.
 pub(crate) const HEALTH_LIMIT: Duration = Duration::from_secs(3);
+
+/// Between two looks at the health paths: to look without a pause would take a processor from what is looked at.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How many statements wait in `pg_sleep`, as that of [`Layer::slow`] does.
 pub(crate) const SLEEPING: &str = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
@@ -24,25 +28,6 @@ pub(crate) enum State {
     Starting,
     Down,
 }
-
-/// Every health path with its status for a primary, for a replica, and for what is neither.
-const PATHS: [(&str, [u16; 3]); 15] = [
-    ("/up", [200, 200, 503]),
-    ("/health", [200, 200, 503]),
-    ("/readiness", [200, 200, 503]),
-    ("/liveness", [200, 200, 200]),
-    ("/primary", [200, 404, 503]),
-    ("/leader", [200, 404, 503]),
-    ("/master", [200, 404, 503]),
-    ("/read-write", [200, 404, 503]),
-    ("/rw", [200, 404, 503]),
-    ("/replica", [404, 200, 503]),
-    ("/standby", [404, 200, 503]),
-    ("/slave", [404, 200, 503]),
-    ("/read-only", [404, 200, 503]),
-    ("/ro", [404, 200, 503]),
-    ("/read", [200, 200, 503]),
-];
 
 impl State {
     fn word(self) -> &'static str {
@@ -95,6 +80,8 @@ pub(crate) fn wait_for_state(exporter: &Exporter, state: State, limit: Duration)
             "not {state:?} within {limit:?}: {wrong:?}\n{}",
             exporter.stderr()
         );
+        // The last look is at the limit, not behind it.
+        sleep(PAUSE.min(limit.saturating_sub(begun.elapsed())));
     }
 }
 
@@ -130,6 +117,7 @@ pub(crate) fn wait_for_state_of(
             exporter.stderr(),
             server.log()
         );
+        sleep(PAUSE.min(limit.saturating_sub(since.elapsed())));
     }
 }
 
@@ -141,7 +129,7 @@ pub(crate) fn wrong_answers(exporter: &Exporter, state: State) -> Vec<String> {
         let expected = (state.status(*statuses), state.word().to_owned());
         (found != expected).then(|| format!("{path}: {found:?}, expected {expected:?}"))
     };
-    PATHS.iter().filter_map(wrong).collect()
+    HEALTH_PATHS.iter().filter_map(wrong).collect()
 }
 
 /// The status and the body of a path.
@@ -189,7 +177,7 @@ pub(crate) fn wait_for(exporter: &Exporter, what: &str, holds: impl Fn(&Page) ->
             page.value("pg_up", &[]),
             exporter.stderr()
         );
-        std::thread::sleep(Duration::from_millis(20));
+        sleep(PAUSE);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The server's own view of the exporter, and what the exporter's own pages say of a failure.
 
 use std::thread;
+use std::time::Duration;
 
 use pg_exporter_lab::{Cluster, Exporter, Page, wait_until};
 
@@ -55,6 +56,7 @@ pub(crate) fn while_primary<T: Send>(exporter: &Exporter, work: impl FnOnce() ->
             if is_last {
                 return work.join().unwrap();
             }
+            thread::sleep(Duration::from_millis(10));
         }
     })
 }

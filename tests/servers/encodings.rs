@@ -1,6 +1,8 @@
 //! Names in any encoding, or in none: databases, roles, tables, publications, users of a pooler. Everything is served, each
 //! database is connected to by its bytes, and two names are never one series.
 
+mod named;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -12,89 +14,9 @@ use pg_exporter_lab::{
     Cluster, Exporter, Page, Pgbouncer, majors, majors_among, newest_major, tool, wait_until,
 };
 
+use self::named::{DATABASES, Named, OF_ANY_FORM, OF_OTHER_SCRIPTS};
 use crate::layer::{Layer, patience};
 use crate::support::{PATIENCE, assert_healthy, exporter, failures, label_values};
-
-/// A database: its name, the name's label, its encoding, a table in it, and the table's label.
-struct Named {
-    name: &'static [u8],
-    label: &'static str,
-    encoding: &'static str,
-    table: &'static [u8],
-    table_label: &'static str,
-}
-
-const fn named(
-    name: &'static [u8],
-    label: &'static str,
-    encoding: &'static str,
-    table: &'static [u8],
-    table_label: &'static str,
-) -> Named {
-    Named {
-        name,
-        label,
-        encoding,
-        table,
-        table_label,
-    }
-}
-
-/// Names that one encoding would take for another's, that no encoding takes, and that differ by what is no UTF-8 alone.
-const DATABASES: [Named; 11] = [
-    named(b"ascii", "ascii", "SQL_ASCII", b"t\xffx", "t\u{fffd}x[ff]"),
-    named(b"latin1", "latin1", "LATIN1", b"th\xe9", "thé"),
-    named(b"win1251", "win1251", "WIN1251", b"\xe8\xec\xff", "имя"),
-    named(b"win1252", "win1252", "WIN1252", b"\x80uro", "€uro"),
-    named(b"euc_jp", "euc_jp", "EUC_JP", b"\xc6\xfc\xcb\xdc", "日本"),
-    named(b"euc_kr", "euc_kr", "EUC_KR", b"\xc7\xd1", "한"),
-    named(
-        b"caf\xe9",
-        "caf\u{fffd}[e9]",
-        "SQL_ASCII",
-        b"caf\xe9",
-        "caf\u{fffd}[e9]",
-    ),
-    named(b"caf\xe8", "caf\u{fffd}[e8]", "LATIN1", b"cr\xe8me", "crème"),
-    named("café".as_bytes(), "café", "UTF8", "café".as_bytes(), "café"),
-    named(
-        b"\xc7\xd1 50%/?&",
-        "\u{fffd}\u{fffd} 50%/?&[c7.d1]",
-        "EUC_KR",
-        b"a",
-        "a",
-    ),
-    named(
-        "caf\u{fffd}[e9]".as_bytes(),
-        "caf\u{fffd}[e9][efbfbd]",
-        "UTF8",
-        b"b",
-        "b",
-    ),
-];
-
-/// Encodings of other scripts, one that nothing is known of, and tables of one name but for the encoding that it is read in.
-const OF_OTHER_SCRIPTS: [Named; 7] = [
-    named(b"ascii", "ascii", "SQL_ASCII", b"\xa3", "\u{fffd}[a3]"),
-    named(b"koi8r", "koi8r", "KOI8R", b"\xc9\xcd\xd1", "имя"),
-    named(b"win866", "win866", "WIN866", b"\xa8\xac\xef", "имя"),
-    named(
-        b"l\xf3d\xbc",
-        "l\u{fffd}d\u{fffd}[f3.bc]",
-        "LATIN2",
-        b"\xa3\xf3d\xbc",
-        "Łódź",
-    ),
-    named(b"greek", "greek", "ISO_8859_7", b"\xe1\xe2", "αβ"),
-    named(b"euc_cn", "euc_cn", "EUC_CN", b"\xd6\xd0\xce\xc4", "中文"),
-    named(
-        b"euc_tw",
-        "euc_tw",
-        "EUC_TW",
-        b"\xc4\xe3",
-        "\u{fffd}\u{fffd}[c4.e3]",
-    ),
-];
 
 /// Every table that there is beside the system's, with the database's name as that database shows it; and the same for
 /// columns that are sent as text.
@@ -139,7 +61,15 @@ fn percent(name: &[u8]) -> String {
 /// psql in a database of any name. It hands texts on as they are.
 fn psql(port: u16, user: &[u8], database: &[u8]) -> Command {
     let mut psql = Command::new(tool("psql"));
-    let quoted = |name: &[u8]| [b"'", name, b"'"].concat();
+    let escaped = |name: &[u8]| {
+        name.iter()
+            .flat_map(|byte| match byte {
+                b'\'' | b'\\' => vec![b'\\', *byte],
+                byte => vec![*byte],
+            })
+            .collect::<Vec<u8>>()
+    };
+    let quoted = |name: &[u8]| [b"'", &*escaped(name), b"'"].concat();
     let place = [
         format!("host=127.0.0.1 port={port} client_encoding=SQL_ASCII user=").as_bytes(),
         &quoted(user),
@@ -167,6 +97,12 @@ fn run(cluster: &Cluster, database: &[u8], sql: &[u8]) {
     );
 }
 
+/// What stands in double quotes for a name.
+fn doubled(name: &[u8]) -> Vec<u8> {
+    let double = |byte: &u8| vec![*byte; if *byte == b'"' { 2 } else { 1 }];
+    name.iter().flat_map(double).collect()
+}
+
 fn create(cluster: &Cluster, databases: &[Named]) {
     cluster.psql("create database ascii encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'");
     for one in databases {
@@ -177,15 +113,17 @@ fn create(cluster: &Cluster, databases: &[Named]) {
                 "select format('create database %I encoding ''{encoding}'' template template0 lc_collate ''C'' lc_ctype ''C''', {expression}) \\gexec"
             ));
         }
+        let table = doubled(one.table);
         run(
             cluster,
             one.name,
-            &[b"create table \"", one.table, b"\" (a int)"].concat(),
+            &[b"create table \"", &*table, b"\" (a int)"].concat(),
         );
+        // Cut to 63 bytes, it may be cut within a character.
         run(
             cluster,
             one.name,
-            &[b"create publication \"p", one.table, b"\""].concat(),
+            &[b"create publication \"p", &*table, b"\""].concat(),
         );
     }
 }
@@ -268,15 +206,26 @@ fn names_are_bytes() {
 }
 
 /// From the URL's database each of the others is found, and each is reached by its name.
-#[test]
-fn names_of_other_scripts() {
-    let cluster = Cluster::start(newest_major());
-    create(&cluster, &OF_OTHER_SCRIPTS);
+fn are_reached_from_each_other(major: u32, databases: &[Named]) {
+    let cluster = Cluster::start(major);
+    create(&cluster, databases);
     let layer = Layer::new(&format!("{}{TABLES}", patience(&[])));
-    for one in OF_OTHER_SCRIPTS {
+    for one in databases {
         let place = format!("127.0.0.1:{}/{}", cluster.port(), percent(one.name));
         let url = format!("postgresql://postgres@{place}");
-        served(&url, "postgres,template0,template1", &layer, &OF_OTHER_SCRIPTS);
+        served(&url, "postgres,template0,template1", &layer, databases);
+    }
+}
+
+#[test]
+fn names_of_other_scripts() {
+    are_reached_from_each_other(newest_major(), &OF_OTHER_SCRIPTS);
+}
+
+#[test]
+fn names_of_any_form() {
+    for major in majors_among(&[10, 18]) {
+        are_reached_from_each_other(major, &OF_ANY_FORM);
     }
 }
 

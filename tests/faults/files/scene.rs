@@ -6,9 +6,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pg_exporter_lab::authority::named;
 use pg_exporter_lab::exporter::Builder;
-use pg_exporter_lab::{Cluster, Exporter, Folder, newest_major};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use pg_exporter_lab::{Authority, Cluster, Exporter, Folder, newest_major};
 
 use super::ROLE;
 use crate::support::{SOON, State, wait_for_page, wait_for_state};
@@ -34,26 +34,13 @@ impl Scene {
     }
 
     fn set_up(&self) {
-        let authority = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = params.self_signed(&authority).unwrap().pem();
-        let issuer = Issuer::new(params, authority);
-        let sign = || {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-            params.distinguished_name.push(DnType::CommonName, ROLE);
-            (
-                params.signed_by(&key, &issuer).unwrap().pem(),
-                key.serialize_pem(),
-            )
-        };
+        let authority = Authority::new("authority");
+        let sign = || authority.pair(&named(ROLE, &["127.0.0.1"]));
         let cluster = &self.cluster;
-        let (certificate, key) = sign();
-        cluster.write_file("server.crt", &certificate);
-        cluster.write_file("server.key", &key);
-        cluster.write_file("ca.crt", &root);
+        let pair = sign();
+        cluster.write_file("server.crt", &pair.certificate);
+        cluster.write_file("server.key", &pair.key);
+        cluster.write_file("ca.crt", &authority.certificate);
         cluster.set("ssl_ca_file", "ca.crt");
         cluster.set("ssl", "on");
         cluster.psql(&format!(
@@ -64,10 +51,10 @@ impl Scene {
         cluster.write_file("pg_hba.conf", rules);
         cluster.restart();
 
-        let (certificate, key) = sign();
-        self.folder.write_private("client.crt", &certificate);
-        self.folder.write_private("client.key", &key);
-        self.folder.write_private("root.crt", &root);
+        let pair = sign();
+        self.folder.write_private("client.crt", &pair.certificate);
+        self.folder.write_private("client.key", &pair.key);
+        self.folder.write_private("root.crt", &authority.certificate);
         let port = cluster.port();
         let at = |name: &str| self.path(name).display().to_string();
         self.folder.write_private(
@@ -90,9 +77,9 @@ impl Scene {
             "app.yml",
             "app:\n  query: SELECT 1 AS one\n  ttl: 0\n  metrics:\n    - one: { usage: GAUGE, description: One. }\n",
         );
-        let (certificate, key) = sign();
-        self.folder.write_private("web.crt", &certificate);
-        self.folder.write_private("web.key", &key);
+        let pair = sign();
+        self.folder.write_private("web.crt", &pair.certificate);
+        self.folder.write_private("web.key", &pair.key);
         self.folder.write_private(
             "web.yml",
             "http_server_config: { headers: { X-Frame-Options: deny } }\n",
