@@ -1,8 +1,9 @@
-//! Floods of one client without a password, over TLS: whoever asks for `/primary` beside them is answered, and what they make
-//! the server hold stays small.
+//! Floods of one client without a password, over TLS: whoever asks for `/primary` beside them is answered, the client itself and
+//! another one, and what they make the server hold stays small.
 //!
 //! Figures are of whichever build `PG_EXPORTER_TESTED` names, of the tests' own without it.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use pg_exporter_lab::Exporter;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -84,6 +85,8 @@ enum Kind {
     Bodies,
     /// Pings and changes of settings, which have to be answered, and nobody reads it.
     Pings,
+    /// A connection for each request, as `curl` in a loop makes them.
+    Visits,
     /// Handshakes, and nothing after them.
     Handshakes,
     /// Connections that send half of a handshake.
@@ -92,7 +95,7 @@ enum Kind {
     Plain,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::References,
     Kind::ReferencesAndRequests,
     Kind::Malformed,
@@ -103,6 +106,7 @@ const KINDS: [Kind; 13] = [
     Kind::Continuations,
     Kind::Bodies,
     Kind::Pings,
+    Kind::Visits,
     Kind::Handshakes,
     Kind::HalfHandshakes,
     Kind::Plain,
@@ -162,7 +166,14 @@ impl Kind {
                 let both = [frame(PING, 0, 0, &[7; 8]), frame(SETTINGS, 0, 0, &[])].concat();
                 (both.repeat(64), 1)
             }
-            Self::Handshakes | Self::HalfHandshakes | Self::Plain => (Vec::new(), 0),
+            Self::Visits | Self::Handshakes | Self::HalfHandshakes | Self::Plain => (Vec::new(), 0),
+        }
+    }
+
+    fn protocol(self) -> &'static str {
+        match self {
+            Self::Visits => "http/1.1",
+            _ => "h2",
         }
     }
 
@@ -199,7 +210,7 @@ impl Site {
         }
     }
 
-    fn client(&self, protocol: &'static str) -> Client {
+    fn client(&self, address: Ipv4Addr, protocol: &'static str) -> Client {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -209,6 +220,7 @@ impl Site {
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         Client {
+            address,
             port: self.exporter.port(),
             connector: TlsConnector::from(Arc::new(config)),
         }
@@ -217,13 +229,21 @@ impl Site {
 
 #[derive(Clone)]
 struct Client {
+    /// Where it connects from.
+    address: Ipv4Addr,
     port: u16,
     connector: TlsConnector,
 }
 
 impl Client {
+    async fn reach(&self) -> std::io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((self.address, 0).into())?;
+        socket.connect((Ipv4Addr::LOCALHOST, self.port).into()).await
+    }
+
     async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        let stream = self.reach().await?;
         stream.set_nodelay(true)?;
         self.connector
             .connect("localhost".try_into().unwrap(), stream)
@@ -233,7 +253,7 @@ impl Client {
     /// One connection of a flood, to its end.
     async fn attack(&self, kind: Kind, sent: &AtomicU64) -> std::io::Result<()> {
         if kind == Kind::HalfHandshakes {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            let mut stream = self.reach().await?;
             stream.write_all(&[0x16, 3, 1, 2, 0, 1, 0]).await?;
             stream.write_all(&[0; 200]).await?;
             sent.fetch_add(207, Ordering::Relaxed);
@@ -241,7 +261,7 @@ impl Client {
             return Ok(());
         }
         if kind == Kind::Plain {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            let mut stream = self.reach().await?;
             stream.write_all(b"GET /primary HTTP/1.1\r\n").await?;
             loop {
                 stream.write_all(&[b'x'; 16_384]).await?;
@@ -252,6 +272,10 @@ impl Client {
         if kind == Kind::Handshakes {
             sent.fetch_add(1000, Ordering::Relaxed);
             return Ok(());
+        }
+        if kind == Kind::Visits {
+            sent.fetch_add(1000, Ordering::Relaxed);
+            return ask(&mut stream).await.map(drop);
         }
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
         stream.write_all(&kind.settings()).await?;
@@ -280,6 +304,14 @@ impl Client {
             end = write => end,
         }
     }
+}
+
+/// Asks once, for an answer that ends with the connection.
+async fn ask(stream: &mut TlsStream<TcpStream>) -> std::io::Result<Vec<u8>> {
+    stream.write_all(b"GET /primary HTTP/1.0\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    Ok(answer)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -342,24 +374,45 @@ fn percentile(times: &[Duration], part: f64) -> Duration {
     times[place.min(times.len() - 1)]
 }
 
+/// The client that floods, and one that does not.
+const FLOODING: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const ANOTHER: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
 /// A flood of a kind, and what `/primary` took beside it.
 fn measure(site: &Site, kind: Kind, connections: usize, time: Duration) {
     let (sent, until) = (Arc::<AtomicU64>::default(), Instant::now() + time);
-    let (attacker, prober) = (site.client("h2"), site.client("http/1.1"));
-    let (kept, fresh) = thread::scope(|scope| {
+    let attacker = site.client(FLOODING, kind.protocol());
+    let probers = [
+        (FLOODING, true),
+        (FLOODING, false),
+        (ANOTHER, true),
+        (ANOTHER, false),
+    ];
+    let times: Vec<_> = thread::scope(|scope| {
         scope.spawn(|| flood(&attacker, kind, connections, until, &sent));
-        let kept = scope.spawn(|| probe(&prober, true, until));
-        let fresh = scope.spawn(|| probe(&prober, false, until));
-        (kept.join().unwrap(), fresh.join().unwrap())
+        let probe = |(address, is_kept)| {
+            let prober = site.client(address, "http/1.1");
+            scope.spawn(move || probe(&prober, is_kept, until))
+        };
+        let probes: Vec<_> = probers.into_iter().map(probe).collect();
+        probes.into_iter().map(|probe| probe.join().unwrap()).collect()
     });
-    let [p50, p99, most] = [0.5, 0.99, 1.0].map(|part| percentile(&kept, part));
-    let [new50, new99] = [0.5, 0.99].map(|part| percentile(&fresh, part));
     let rate = sent.load(Ordering::Relaxed) as f64 / time.as_secs_f64() / 1e6;
     let (now, peak) = (site.exporter.rss() >> 20, site.exporter.peak_rss() >> 20);
+    let told = probers.iter().zip(&times).map(|((address, is_kept), times)| {
+        let [p50, p99, most] = [0.5, 0.99, 1.0].map(|part| percentile(times, part));
+        let how = if *is_kept { "kept" } else { "new" };
+        let who = if *address == FLOODING {
+            "its own"
+        } else {
+            "another's"
+        };
+        format!("{who} {how} {p50:.1?}, {p99:.1?}, {most:.1?} of {}", times.len())
+    });
+    let told: Vec<_> = told.collect();
     eprintln!(
-        "{connections:>4} connections, {kind:?}: {rate:.1} MB/s; /primary on a kept connection p50 {p50:.1?}, p99 {p99:.1?}, \
-         at most {most:.1?}; on a new one p50 {new50:.1?}, p99 {new99:.1?} ({} probes); memory {now} MiB, peak {peak} MiB",
-        kept.len() + fresh.len(),
+        "{connections:>4} connections, {kind:?}: {rate:.1} MB/s; /primary p50, p99, longest: {}; memory {now} MiB, peak {peak} MiB",
+        told.join("; "),
     );
 }
 
@@ -367,15 +420,11 @@ fn measure(site: &Site, kind: Kind, connections: usize, time: Duration) {
 fn floods_of_one_client_leave_health_and_memory_alone() {
     let _turn = turn();
     let site = Site::start();
-    let prober = site.client("http/1.1");
+    let prober = site.client(ANOTHER, "http/1.1");
     pg_exporter_lab::wait_until("/primary answers 200", SOON, || {
         runtime().block_on(async {
             let mut stream = prober.connect().await.unwrap();
-            let ask = b"GET /primary HTTP/1.0\r\n\r\n";
-            stream.write_all(ask).await.unwrap();
-            let mut answer = Vec::new();
-            let _ = stream.read_to_end(&mut answer).await;
-            answer.starts_with(b"HTTP/1.0 200")
+            ask(&mut stream).await.unwrap().starts_with(b"HTTP/1.0 200")
         })
     });
     let only = std::env::var("PG_EXPORTER_FLOOD").unwrap_or_default();
