@@ -7,15 +7,16 @@
 //! - `Idle`: the answer is made, and the client takes it or has it. Moved by the handler.
 //! - `Blocked`: the client does not take it. Moved by the stream, back and forth, when bytes cannot leave and when they can.
 //!
-//! Over HTTP/2 requests run beside each other, and `Streams` counts them: answers in the making, and answers that are not
-//! taken yet. Bytes that come in between are as a rule no request's, so the stream moves nothing there.
+//! Over HTTP/2 requests run beside each other, and `Streams` counts answers in the making. Beside it stands since when each answer
+//! waits to be taken: one that is not taken in its time ends the connection, whatever else is asked meanwhile. Bytes that come in
+//! between are as a rule no request's, so the stream moves nothing there.
 //!
 //! `Farewell`: all is said; what the client still sends is read so that it sees the answer. Moved by the stream at its end.
 //!
 //! Who is over its time is closed by its own task (`connection`); who waits for its client may be closed by the accept
 //! loop, which needs room. All of them are on one thread.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tokio::time::Instant;
@@ -45,7 +46,6 @@ enum Phase {
     },
     Streams {
         making: usize,
-        sending: usize,
         /// When there was a first request; until then its time runs.
         asked: bool,
         since: Instant,
@@ -60,15 +60,23 @@ enum Phase {
 pub(super) struct Activity {
     phase: Cell<Phase>,
     answers: Cell<u64>,
+    /// Answers beside each other that are made and not taken: the number of each, and since when, the oldest first.
+    untaken: RefCell<Vec<(u64, Instant)>>,
 }
 
 /// An answer on its way, until it is taken or given up.
 #[derive(Debug)]
-pub(super) struct Sending(Rc<Activity>);
+pub(super) struct Sending {
+    activity: Rc<Activity>,
+    number: u64,
+}
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.0.streams(|_, sending| *sending = sending.saturating_sub(1));
+        let mut untaken = self.activity.untaken.borrow_mut();
+        untaken.retain(|(number, _)| *number != self.number);
+        drop(untaken);
+        self.activity.streams(|_| {});
     }
 }
 
@@ -79,6 +87,7 @@ impl Activity {
         Self {
             phase: Cell::new(Phase::Head { since }),
             answers: Cell::new(0),
+            untaken: RefCell::default(),
         }
     }
 
@@ -88,7 +97,6 @@ impl Activity {
         self.phase.set(if multiplexed {
             Phase::Streams {
                 making: 0,
-                sending: 0,
                 asked: false,
                 since,
             }
@@ -108,7 +116,7 @@ impl Activity {
     /// A request's head is complete: there is an answer to make.
     pub(super) fn asked(&self) {
         match self.phase.get() {
-            Phase::Streams { .. } => self.streams(|making, _| *making += 1),
+            Phase::Streams { .. } => self.streams(|making| *making += 1),
             _ => self.phase.set(Phase::Making { unread: false }),
         }
     }
@@ -145,7 +153,7 @@ impl Activity {
         self.answers.set(self.answers.get() + 1);
         let since = Instant::now();
         match self.phase.get() {
-            Phase::Streams { .. } => self.streams(|making, _| *making = making.saturating_sub(1)),
+            Phase::Streams { .. } => self.streams(|making| *making = making.saturating_sub(1)),
             Phase::Making { unread } => self.phase.set(Phase::Idle { since, unread }),
             Phase::Body { .. } => self.phase.set(Phase::Idle { since, unread: true }),
             _ => {}
@@ -158,8 +166,12 @@ impl Activity {
         let Phase::Streams { .. } = self.phase.get() else {
             return None;
         };
-        self.streams(|_, sending| *sending += 1);
-        Some(Sending(Rc::clone(self)))
+        self.streams(|_| {});
+        // No other answer was made since that one: `answered` comes behind it.
+        let number = self.answers.get();
+        self.untaken.borrow_mut().push((number, Instant::now()));
+        let activity = Rc::clone(self);
+        Some(Sending { activity, number })
     }
 
     /// Bytes of an answer were to leave.
@@ -182,6 +194,11 @@ impl Activity {
         }
     }
 
+    /// Since when the answer waits that waits longest to be taken beside others.
+    fn untaken_since(&self) -> Option<Instant> {
+        self.untaken.borrow().first().map(|(_, since)| *since)
+    }
+
     /// When the phase has lasted too long. An answer in the making is looked at again after the idle time.
     pub(super) fn due(&self, limits: &Limits) -> Instant {
         match self.phase.get() {
@@ -190,14 +207,12 @@ impl Activity {
             Phase::Blocked { since, .. } => since + limits.write,
             Phase::Farewell { since } => since + limits.farewell,
             Phase::Making { .. } | Phase::Body { .. } => Instant::now() + limits.idle,
-            Phase::Streams { making: 1.., .. } => Instant::now() + limits.idle,
-            Phase::Streams {
-                sending: 1.., since, ..
-            } => since + limits.write,
-            Phase::Streams {
-                asked: true, since, ..
-            } => since + limits.idle,
-            Phase::Streams { since, .. } => since + limits.head,
+            Phase::Streams { making, asked, since } => match self.untaken_since() {
+                Some(untaken) => untaken + limits.write,
+                None if making > 0 => Instant::now() + limits.idle,
+                None if asked => since + limits.idle,
+                None => since + limits.head,
+            },
         }
     }
 
@@ -206,30 +221,24 @@ impl Activity {
     pub(super) fn waiting_since(&self) -> Option<(u8, Instant)> {
         match self.phase.get() {
             Phase::Making { .. } | Phase::Streams { making: 1.., .. } => None,
-            Phase::Blocked { since, .. }
-            | Phase::Streams {
-                sending: 1.., since, ..
-            } => Some((1, since)),
+            Phase::Blocked { since, .. } => Some((1, since)),
+            Phase::Streams { since, .. } => Some(match self.untaken_since() {
+                Some(untaken) => (1, untaken),
+                None => (0, since),
+            }),
             Phase::Idle { since, .. }
             | Phase::Head { since }
             | Phase::Body { since }
-            | Phase::Farewell { since }
-            | Phase::Streams { since, .. } => Some((0, since)),
+            | Phase::Farewell { since } => Some((0, since)),
         }
     }
 
     /// Counts answers beside each other; what they do now begins anew.
-    fn streams(&self, count: impl FnOnce(&mut usize, &mut usize)) {
-        if let Phase::Streams {
-            mut making,
-            mut sending,
-            ..
-        } = self.phase.get()
-        {
-            count(&mut making, &mut sending);
+    fn streams(&self, count: impl FnOnce(&mut usize)) {
+        if let Phase::Streams { mut making, .. } = self.phase.get() {
+            count(&mut making);
             self.phase.set(Phase::Streams {
                 making,
-                sending,
                 asked: true,
                 since: Instant::now(),
             });

@@ -135,20 +135,43 @@ async fn requests_beside_each_other_are_counted() {
     let sending = activity.sending();
     activity.answered();
     assert_eq!(activity.waiting_since(), None, "the other is in the making");
+    let made = Instant::now();
     activity.answered();
-    let taken = Instant::now();
     pass(10).await;
     activity.wrote(false);
-    assert_eq!(
-        (left(&activity), activity.waiting_since()),
-        (20, Some((1, taken)))
-    );
+    assert_eq!((left(&activity), activity.waiting_since()), (20, Some((1, made))));
     drop(sending);
     assert_eq!(
         (left(&activity), activity.waiting_since()),
         (100, Some((0, Instant::now())))
     );
     assert!(!activity.ending());
+}
+
+/// Whatever is asked beside it, and taken.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_taken_keeps_its_time() {
+    let activity = Rc::new(Activity::new());
+    activity.begin(true);
+    let answer = || {
+        activity.asked();
+        let sending = activity.sending();
+        activity.answered();
+        sending
+    };
+    let first = answer();
+    pass(10).await;
+    let second = answer();
+    assert_eq!(left(&activity), 20);
+    drop(answer());
+    activity.asked();
+    assert_eq!(left(&activity), 20, "another is in the making");
+    activity.answered();
+    pass(15).await;
+    drop(first);
+    assert_eq!(left(&activity), 15, "that of the second");
+    drop(second);
+    assert_eq!(left(&activity), 100);
 }
 
 #[tokio::test(start_paused = true)]

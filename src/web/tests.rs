@@ -10,6 +10,7 @@
 
 mod crowd;
 mod health;
+mod http2;
 mod limits;
 mod pages;
 mod people;

@@ -12,7 +12,7 @@ use super::*;
 use crate::files::Files;
 
 /// Far enough from each other that a busy machine does not confuse them.
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         connections: 4,
         handshake: Duration::from_millis(500),
@@ -24,20 +24,20 @@ fn limits() -> Limits {
 }
 
 /// A server with a certificate of its own, and who trusts it.
-struct Secured {
+pub(super) struct Secured {
     server: Server,
     certificate: CertificateDer<'static>,
 }
 
 impl Secured {
-    fn start(page: Vec<Bytes>) -> Self {
+    pub(super) fn start(page: Vec<Bytes>) -> Self {
         Self::start_with(Told {
             page,
             ..Told::default()
         })
     }
 
-    fn start_with(backend: Told) -> Self {
+    pub(super) fn start_with(backend: Told) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let name = format!(
@@ -65,7 +65,7 @@ impl Secured {
         }
     }
 
-    async fn connect(&self, protocol: &str) -> TlsStream<TcpStream> {
+    pub(super) async fn connect(&self, protocol: &str) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -83,7 +83,7 @@ impl Secured {
     }
 
     /// A connection that speaks HTTP/2 so far.
-    async fn connect_http2(&self) -> TlsStream<TcpStream> {
+    pub(super) async fn connect_http2(&self) -> TlsStream<TcpStream> {
         let mut stream = self.connect("h2").await;
         stream
             .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -94,7 +94,7 @@ impl Secured {
     }
 
     /// Other clients do not notice.
-    async fn serves(&self) {
+    pub(super) async fn serves(&self) {
         let mut stream = self.connect("http/1.1").await;
         stream.write_all(b"GET /up HTTP/1.0\r\n\r\n").await.unwrap();
         let (bytes, _) = until_closed(&mut stream).await;
@@ -102,16 +102,16 @@ impl Secured {
     }
 }
 
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const HEADERS: u8 = 1;
+pub(super) const RST_STREAM: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
+pub(super) const GOAWAY: u8 = 7;
+pub(super) const CONTINUATION: u8 = 9;
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut bytes = vec![length[1], length[2], length[3], kind, flags];
     bytes.extend(stream.to_be_bytes());
@@ -120,19 +120,19 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The fields of a GET: method and scheme by their numbers, path and authority as text.
-fn get(path: &str) -> Vec<u8> {
+pub(super) fn get(path: &str) -> Vec<u8> {
     let mut fields = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
     fields.extend(path.as_bytes());
     fields.extend([0x01, 1, b'x']);
     fields
 }
 
-fn request(stream: u32, path: &str) -> Vec<u8> {
+pub(super) fn request(stream: u32, path: &str) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &get(path))
 }
 
 /// The kinds of the frames that came.
-fn kinds(mut bytes: &[u8]) -> Vec<u8> {
+pub(super) fn kinds(mut bytes: &[u8]) -> Vec<u8> {
     let mut kinds = Vec::new();
     while bytes.len() >= 9 {
         let length = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]) as usize;
@@ -245,6 +245,22 @@ async fn an_answer_that_is_not_taken_is_given_up() {
     assert!(bytes.len() >= 60_000 && bytes.len() < 1 << 20, "{}", bytes.len());
     assert!(about(time, limits().write), "{time:?}");
 
+    // Whatever is asked meanwhile.
+    let mut stream = secured.connect_http2().await;
+    stream.write_all(&request(1, "/metrics")).await.unwrap();
+    let (mut read, mut write) = tokio::io::split(stream);
+    let ask = async {
+        for number in 1.. {
+            tokio::time::sleep(limits().write / 5).await;
+            let _ = write.write_all(&request(2 * number + 1, "/up")).await;
+        }
+    };
+    let (_, time) = tokio::select! {
+        () = ask => unreachable!(),
+        end = until_closed(&mut read) => end,
+    };
+    assert!(about(time, limits().write), "{time:?}");
+
     let mut stream = secured.connect("http/1.1").await;
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
     tokio::time::sleep(limits().write + Duration::from_millis(1400)).await;
@@ -254,127 +270,6 @@ async fn an_answer_that_is_not_taken_is_given_up() {
             .counted()
             .contains("pg_exporter_http_connections 0\n")
     );
-}
-
-#[tokio::test(flavor = "local")]
-async fn resets_in_a_row_end_the_connection() {
-    let secured = Secured::start(Vec::new());
-    let mut stream = secured.connect_http2().await;
-    let mut flood = Vec::new();
-    for number in 0..2000 {
-        let id = 2 * number + 1;
-        flood.extend(request(id, "/up"));
-        flood.extend(frame(RST_STREAM, 0, id, &8_u32.to_be_bytes()));
-    }
-    let _ = stream.write_all(&flood).await;
-    let (bytes, time) = until_closed(&mut stream).await;
-    assert!(kinds(&bytes).contains(&GOAWAY), "{:?}", kinds(&bytes));
-    assert!(time < limits().head, "not for its idleness: {time:?}");
-    secured.serves().await;
-}
-
-/// Blocks of 16 KB that refer 16,000 times to `:path`: each byte of theirs is a field. They wait for each other, and nobody
-/// waits for them.
-#[tokio::test(flavor = "local")]
-async fn who_only_errs_has_no_more_than_a_share() {
-    let secured = Secured::start(Vec::new());
-    let table: [Vec<u8>; 3] = [
-        vec![0x84; 16_000],
-        // `:status` in a request; many small requests without a method.
-        vec![0x88; 16_000],
-        vec![0x84; 100],
-    ];
-    for fields in table {
-        let block = |number: u32| frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 1, &fields);
-        let all: Vec<u8> = (0..150).flat_map(block).collect();
-        let mut stream = secured.connect_http2().await;
-        // Not before: the first request has its time, too.
-        let mut kept = secured.connect("http/1.1").await;
-        let (mut read, mut write) = tokio::io::split(&mut stream);
-        let attack = async {
-            // It may be closed before all is sent.
-            let _ = write.write_all(&all).await;
-            let mut bytes = Vec::new();
-            let read = read.read_to_end(&mut bytes);
-            let _ = tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
-            bytes
-        };
-        let mut attack = std::pin::pin!(attack);
-        let mut answered = 0;
-        let bytes = loop {
-            let probe = async {
-                kept.write_all(b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n")
-                    .await
-                    .unwrap();
-                let mut answer = [0; 512];
-                let read = kept.read(&mut answer).await.unwrap();
-                assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            };
-            tokio::select! {
-                biased;
-                bytes = &mut attack => break bytes,
-                () = probe => answered += 1,
-            }
-        };
-        let resets = kinds(&bytes).iter().filter(|kind| **kind == RST_STREAM).count();
-        assert!(resets > 0 && answered > 0, "{resets} resets, {answered} answers");
-        secured.serves().await;
-    }
-}
-
-/// Each of them alone may be refused; a client that goes on is not heard.
-#[tokio::test(flavor = "local")]
-async fn malformed_requests_without_end_end_the_connection() {
-    let secured = Secured::start(Vec::new());
-    let mut stream = secured.connect_http2().await;
-    let flood = |number: u32| frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 1, &[0x84]);
-    let all: Vec<u8> = (0..2000).flat_map(flood).collect();
-    let _ = stream.write_all(&all).await;
-    let (bytes, _) = until_closed(&mut stream).await;
-    let resets = kinds(&bytes).iter().filter(|kind| **kind == RST_STREAM).count();
-    assert!(resets <= 400, "{resets} resets");
-    assert!(kinds(&bytes).contains(&GOAWAY), "{:?}", kinds(&bytes));
-    secured.serves().await;
-}
-
-#[tokio::test(flavor = "local")]
-async fn endless_fields_end_the_connection() {
-    let secured = Secured::start(Vec::new());
-    let mut stream = secured.connect_http2().await;
-    // Fields that are never complete.
-    let mut flood = frame(HEADERS, END_STREAM, 1, &get("/up"));
-    for _ in 0..200 {
-        let mut field = vec![0x00, 1, b'a', 0x7f, 0x81, 0x7c];
-        field.extend(vec![b'b'; 16_000]);
-        flood.extend(frame(CONTINUATION, 0, 1, &field));
-    }
-    let _ = stream.write_all(&flood).await;
-    let (bytes, time) = until_closed(&mut stream).await;
-    assert!(
-        !kinds(&bytes).contains(&HEADERS),
-        "no answer: {:?}",
-        kinds(&bytes)
-    );
-    assert!(time < limits().head, "not for its slowness: {time:?}");
-    secured.serves().await;
-}
-
-#[tokio::test(flavor = "local")]
-async fn more_requests_at_once_than_are_served_are_refused_and_the_others_answered() {
-    let secured = Secured::start(Vec::new());
-    let mut stream = secured.connect_http2().await;
-    let all: Vec<u8> = (0..200)
-        .flat_map(|number| request(2 * number + 1, "/up"))
-        .collect();
-    stream.write_all(&all).await.unwrap();
-    let (bytes, _) = until_closed(&mut stream).await;
-    let kinds = kinds(&bytes);
-    let count = |wanted: u8| kinds.iter().filter(|kind| **kind == wanted).count();
-    assert!(count(HEADERS) >= 32, "{kinds:?}");
-    assert!(count(RST_STREAM) > 0, "{kinds:?}");
-    assert_eq!(count(HEADERS) + count(RST_STREAM), 200, "{kinds:?}");
-    secured.serves().await;
 }
 
 #[tokio::test(flavor = "local")]
