@@ -168,15 +168,17 @@ impl Failure {
     /// password, `pg_hba`, no more connections.
     #[must_use]
     pub fn concerns_all_databases(&self) -> bool {
-        self.sqlstate
+        let is_refusal = self
+            .sqlstate
             .as_deref()
-            .is_some_and(|code| code.starts_with("28") || code == "53300")
+            .is_some_and(|code| code.starts_with("28"));
+        is_refusal || self.is_full()
     }
 
     /// Whether the server, or the role, has no connection left.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.sqlstate.as_deref() == Some("53300")
+        self.sqlstate.as_deref() == Some("53300") && self.concerns != Concerns::Database
     }
 
     /// Whether a start-up option cannot be read: before 9.5 none can hold a space.

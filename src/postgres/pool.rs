@@ -24,6 +24,8 @@ pub struct Pool {
     idle: RefCell<BTreeMap<String, Idle>>,
     /// Whether sessions of discovered databases are not kept between scrapes.
     drops_discovered: Cell<bool>,
+    /// Whether the server had no more of late than there were.
+    is_full: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl Pool {
             permits,
             idle: RefCell::default(),
             drops_discovered: Cell::default(),
+            is_full: Cell::default(),
         }
     }
 
@@ -76,6 +79,23 @@ impl Pool {
                 break;
             }
         }
+    }
+
+    /// The server, or the role, has no connection left beside those that are open: there are no more from now on. Whether there are any,
+    /// so that one may make room.
+    pub fn fit(&self) -> bool {
+        let open = self.open();
+        let all = open + self.permits.of_probe();
+        if all < self.permits.cap() {
+            self.set_cap(all);
+        }
+        self.is_full.set(true);
+        open > 0
+    }
+
+    /// Whether that happened since the last time that somebody asked so.
+    pub fn was_full(&self) -> bool {
+        self.is_full.take()
     }
 
     /// The idle session of a database, if it has one that is of use.

@@ -76,21 +76,21 @@ impl From<&DbError> for Failure {
             position,
             // The routine's name, as the message depends on lc_messages.
             is_result_changed: error.routine() == Some("RevalidateCachedQuery"),
-            concerns: match is_our_own(code, error.routine()) {
-                true => Concerns::Us,
-                false => Concerns::Anybody,
-            },
+            concerns: concerns(code, error.routine()),
         }
     }
 }
 
-/// Whether a connect that failed so says nothing about others. A file system that has gone read-only is told as 42501, too:
-/// the routine tells them apart, whatever the language.
-fn is_our_own(code: &str, routine: Option<&str>) -> bool {
+/// Whom a connect that failed so concerns. The routine tells a limit of the database from those of the role and of the server, and a
+/// privilege from a file system that has gone read-only, which is told as 42501, too: whatever the language.
+fn concerns(code: &str, routine: Option<&str>) -> Concerns {
+    let is_of_database = routine == Some("CheckMyDatabase");
     match code {
-        "3D000" | "53300" => true,
-        "42501" | "55000" => routine == Some("CheckMyDatabase"),
-        code => code.starts_with("28"),
+        "53300" if is_of_database => Concerns::Database,
+        "3D000" | "53300" => Concerns::Us,
+        "42501" | "55000" if is_of_database => Concerns::Us,
+        code if code.starts_with("28") => Concerns::Us,
+        _ => Concerns::Anybody,
     }
 }
 

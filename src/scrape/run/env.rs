@@ -37,6 +37,8 @@ pub struct Env<'a> {
     pub selection: &'a Selection,
     /// The connections.
     pub pool: &'a Pool,
+    /// Whether they may become fewer, where the server has no more: nobody has said how many are ours.
+    pub fits: bool,
     /// Why no connection is opened: the URL's database was refused for a reason that concerns all of them.
     pub refused: Option<Failure>,
     /// What the probe says of the target.

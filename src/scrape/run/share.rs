@@ -96,7 +96,8 @@ impl Share {
         }
     }
 
-    fn is_denied(&self) -> bool {
+    /// Whether the role may not know the server's room.
+    pub(in crate::scrape) fn is_denied(&self) -> bool {
         self.asked.get().is_some_and(|asked| asked > Instant::now())
     }
 
@@ -113,7 +114,8 @@ impl Share {
         let pause = if needed <= self.least { LONG_PAUSE } else { PAUSE };
         let has_passed = |asked: Instant| asked.elapsed() >= pause;
         let has_opened = needed > self.least && pool.open() > self.open.get();
-        if needed > FEWEST && (has_opened || self.asked.get().is_none_or(has_passed)) {
+        let was_full = pool.was_full();
+        if needed > FEWEST && (was_full || has_opened || self.asked.get().is_none_or(has_passed)) {
             self.ask(databases, pool, true).await;
         }
     }

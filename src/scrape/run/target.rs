@@ -154,6 +154,7 @@ impl Target {
             live: &live,
             selection,
             pool: &self.pool,
+            fits: self.share.as_ref().is_some_and(|share| !share.is_denied()),
             refused: None,
             health: &self.surroundings.health,
             grace: self.endpoint.connect_timeout,

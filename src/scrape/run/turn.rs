@@ -10,6 +10,9 @@ use crate::postgres::facts;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::session::Session;
 
+/// Tries to connect after the first one, where the server is full: others of ours may have been refused at the same moment.
+const MORE_TRIES: u32 = 3;
+
 /// A whole turn; none, and no error, while someone wants the database for themselves, and when the run's time is over. A
 /// database that would have to be connected to, and in which nothing is due, is served from the cache: `main` is what the
 /// server said of itself in this run.
@@ -73,11 +76,7 @@ pub(in crate::scrape) async fn begin(database: &Database, env: &Env<'_>) -> Resu
     if let Some(failure) = database.state.borrow().access.obstacle(is_up()) {
         return Err(failure);
     }
-    let opened = env
-        .pool
-        .open_session(&database.endpoint, env.end().into_std())
-        .await;
-    let answer = match opened {
+    let answer = match open(database, env).await {
         Ok(session) => learn(database, session, env).await,
         Err(Some(failure)) => Err(failure),
         Err(None) => {
@@ -94,6 +93,21 @@ pub(in crate::scrape) async fn begin(database: &Database, env: &Env<'_>) -> Resu
         Err(failure) => access.failed(failure.clone(), is_up()),
     }
     answer
+}
+
+/// Opens a session. Where the server has no connection left beside ours, and nobody has said how many are ours, they are as many as
+/// there are now: one of them makes room.
+async fn open(database: &Database, env: &Env<'_>) -> Result<Session, Option<Failure>> {
+    let open = || env.pool.open_session(&database.endpoint, env.end().into_std());
+    let mut opened = open().await;
+    for _ in 0..MORE_TRIES {
+        let is_full = matches!(&opened, Err(Some(failure)) if failure.is_full());
+        if !is_full || !env.fits || !env.pool.fit() {
+            break;
+        }
+        opened = open().await;
+    }
+    opened
 }
 
 async fn learn(database: &Database, mut session: Session, env: &Env<'_>) -> Result<Session, Failure> {

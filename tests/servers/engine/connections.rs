@@ -198,7 +198,7 @@ fn what_others_need_is_left_to_them() {
 #[test]
 fn a_role_that_is_limited_keeps_within_its_limit() {
     let (cluster, _) = of_twenty();
-    for limit in [10, 5] {
+    for limit in [10, 5, 4] {
         within_its_limit(&cluster, limit);
     }
 }
@@ -215,9 +215,6 @@ fn within_its_limit(cluster: &Cluster, limit: u32) {
         .arg(layer.path());
     let exporter = exporter.start();
     // The first is made before the limit is known.
-    if limit < 8 {
-        let _ = exporter.scrape();
-    }
     for _ in 0..3 {
         let page = exporter.scrape();
         assert_eq!(label_values(&page, "named_one", "datname").len(), 21);
@@ -230,6 +227,31 @@ fn within_its_limit(cluster: &Cluster, limit: u32) {
     drop(exporter);
     cluster.wait_for("select count(*) from pg_stat_activity where usename = 'few'", "0");
     cluster.psql("drop role few");
+}
+
+/// No session of another database makes room for one that lets no more of us in.
+#[test]
+fn a_database_that_is_full_costs_itself() {
+    let (cluster, _) = of_twenty();
+    cluster.psql("create role few login in role pg_monitor");
+    for name in ["db07", "db20"] {
+        cluster.psql(&format!("alter database {name} connection limit 0"));
+    }
+    let url = cluster.url("postgres").replace("postgres@", "few@");
+    let layer = super::Layer::new(NAMED);
+    let exporter = super::exporter(&url).arg("--no-builtin");
+    let exporter = exporter.arg("--config").arg(layer.path()).start();
+    // At first there are more databases than connections.
+    (0..2).for_each(|_| drop(exporter.scrape()));
+    let kept =
+        "select pid, datname from pg_stat_activity where usename = 'few' and datname like 'db%' order by 1";
+    let before = cluster.psql(kept);
+    for _ in 0..5 {
+        let page = exporter.scrape();
+        assert_eq!(label_values(&page, "named_one", "datname").len(), 19);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    assert_eq!(cluster.psql(kept), before);
 }
 
 #[test]
