@@ -2,7 +2,8 @@
 //!
 //! A door is tried again and again, one try at a time. A try is *due* after the interval, or at once after one that failed;
 //! then *under way*; *overdue* once it has taken longer than a client would wait. The door is shut while a try is overdue,
-//! or when as many as are tolerated have failed in a row. One that is answered opens it.
+//! or when as many as are tolerated have failed in a row. One that is answered opens it. One for which there was no place changes
+//! nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use super::snapshot::State;
 use super::told::{News, Told};
 use crate::postgres::deadline::within;
-use crate::postgres::failure::{Failure, Reason};
+use crate::postgres::failure::Failure;
 
 /// Failures in a row that shut the door: one may be a matter of the moment.
 const TOLERATED: u32 = 2;
@@ -150,9 +151,13 @@ impl Door {
         // From its beginning, and a little less: who asks at each tick would otherwise pass over one after the other.
         let mut due = since + self.every.mul_f64(0.9);
         match end {
-            // There was no connection to try with: nothing is known that was not before.
-            Err(failure) if failure.is_our_own() && failure.reason == Reason::Timeout => {
-                self.is_refused = true;
+            // Nothing is known that was not before: what was shut stays so.
+            Err(failure) if failure.is_for_want_of_a_place() => {
+                self.refuses(Some(&failure));
+                if was_overdue {
+                    self.failures = TOLERATED;
+                    self.last = Some(self.silent());
+                }
             }
             Err(failure) if failure.is_our_own() => {
                 self.refuses(Some(&failure));
@@ -205,11 +210,15 @@ impl Door {
             return None;
         }
         match &self.phase {
-            Phase::UnderWay { since, .. } if since.elapsed() >= self.limit() => Some(Shut {
-                state: State::Down,
-                reason: format!("a new connection got no answer within {:.1?}", self.limit()).into(),
-            }),
+            Phase::UnderWay { since, .. } if since.elapsed() >= self.limit() => Some(self.silent()),
             _ => self.last.clone().filter(|_| self.failures >= TOLERATED),
+        }
+    }
+
+    fn silent(&self) -> Shut {
+        Shut {
+            state: State::Down,
+            reason: format!("a new connection got no answer within {:.1?}", self.limit()).into(),
         }
     }
 }

@@ -131,19 +131,48 @@ async fn it_was_opened_when_somebody_got_in() {
     assert!(!door.was_opened_within(lately), "who is refused has not got in");
 }
 
-/// What hangs holds the connections that there are for the probe.
+/// What hangs holds the connections that there are for the probe, or all that the server has.
 #[tokio::test(start_paused = true)]
-async fn that_there_is_no_connection_to_try_with_opens_nothing() {
-    let no_connection = || Err(Failure::timeout("no connection was free").of_our_own());
-    let mut door = Door::new(Duration::ZERO, LIMIT);
-    assert_eq!(tick(&mut door, no_connection()).await, None, "nor does it shut");
-    for _ in 0..2 {
+async fn that_there_is_no_place_opens_nothing() {
+    let no_place = [
+        Failure::timeout("no connection was free").for_want_of_a_place(),
+        Failure::connection("too many clients").for_want_of_a_place(),
+    ];
+    for no_place in no_place {
+        let no_place = || Err(no_place.clone());
+        let mut door = Door::new(Duration::ZERO, LIMIT);
+        for _ in 0..5 {
+            assert_eq!(tick(&mut door, no_place()).await, None, "nor does it shut");
+            assert!(door.is_refused(), "the session that there is is not given up");
+        }
         tick(&mut door, refused()).await;
+        assert_eq!(tick(&mut door, no_place()).await, None, "one failure is tolerated");
+        assert!(
+            tick(&mut door, refused()).await.is_some(),
+            "and is not forgotten meanwhile"
+        );
+        for _ in 0..5 {
+            assert!(tick(&mut door, no_place()).await.is_some());
+        }
+        assert_eq!(tick(&mut door, Ok(())).await, None);
+        assert!(!door.is_refused());
     }
-    for _ in 0..5 {
-        assert!(tick(&mut door, no_connection()).await.is_some());
+}
+
+/// Its place was the last one, and somebody else has it by now.
+#[tokio::test(start_paused = true)]
+async fn who_hung_and_then_found_no_place_leaves_it_shut() {
+    let mut door = Door::new(EVERY, LIMIT);
+    let mut open = Vec::new();
+    for second in 0..60 {
+        advance(Duration::from_secs(1)).await;
+        let no_place = || Err(Failure::connection("too many clients").for_want_of_a_place());
+        let hangs = if second < 10 { LIMIT * 2 } else { Duration::ZERO };
+        door.attempt(|| tokio::time::sleep(hangs).map(move |()| no_place()));
+        tokio::task::yield_now().await;
+        open.extend(door.shut().is_none().then_some(second));
     }
-    assert_eq!(tick(&mut door, Ok(())).await, None);
+    assert!(open.iter().all(|second| *second < 8), "{open:?}");
 }
 
 #[tokio::test(start_paused = true)]

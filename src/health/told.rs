@@ -78,7 +78,7 @@ mod tests {
         assert!(lines(now_and_then).await <= 2 * 6);
         let beside_nothing = |number: usize| match number % 2 {
             0 => Some(cause("a limit")),
-            _ => Some(Failure::timeout("no connection was free to try with").of_our_own()),
+            _ => Some(Failure::timeout("no connection was free to try with").for_want_of_a_place()),
         };
         assert_eq!(lines(beside_nothing).await, 1);
         let always_another = |number: usize| Some(cause(&format!("client port {number}")));

@@ -37,6 +37,8 @@ pub enum Concerns {
     UsByAnyTransport,
     /// Our database alone: the role may be let into others.
     Database,
+    /// Whoever connects just now, as there is no place: what would become of others if there were is not known.
+    WhoeverIsLate,
 }
 
 impl Failure {
@@ -61,6 +63,15 @@ impl Failure {
         }
     }
 
+    /// The same, as there was no place for another connection.
+    #[must_use]
+    pub(crate) fn for_want_of_a_place(self) -> Self {
+        Self {
+            concerns: Concerns::WhoeverIsLate,
+            ..self
+        }
+    }
+
     /// The same, of one database: the others are well for all that is known.
     #[must_use]
     pub(in crate::postgres) fn of_database(self) -> Self {
@@ -81,6 +92,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn is_our_own(&self) -> bool {
         self.concerns != Concerns::Anybody
+    }
+
+    /// Whether a connect failed because there was no place for it, among those that we may have or on the server. Where
+    /// storage hangs all places are soon taken by those who wait for it, too.
+    #[must_use]
+    pub(crate) fn is_for_want_of_a_place(&self) -> bool {
+        self.concerns == Concerns::WhoeverIsLate
     }
 
     /// The statement or the scrape ran out of time on this side.

@@ -153,7 +153,7 @@ async fn answers(mut socket: impl AsyncRead + AsyncWrite + Unpin, knock: Knock) 
 }
 
 fn no_permit() -> Failure {
-    Failure::timeout("no connection was free to try with").of_our_own()
+    Failure::timeout("no connection was free to try with").for_want_of_a_place()
 }
 
 fn unknown() -> Failure {

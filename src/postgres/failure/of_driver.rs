@@ -81,15 +81,15 @@ impl From<&DbError> for Failure {
     }
 }
 
-/// Whom a connect that failed so concerns. The routine tells a limit of the database from those of the role and of the server, and a
+/// Whom a connect that failed so concerns. The routine tells the limits of a database and of a role from that of the server, and a
 /// privilege from a file system that has gone read-only, which is told as 42501, too: whatever the language.
 fn concerns(code: &str, routine: Option<&str>) -> Concerns {
-    let is_of_database = routine == Some("CheckMyDatabase");
-    match code {
-        "53300" if is_of_database => Concerns::Database,
-        "3D000" | "53300" => Concerns::Us,
-        "42501" | "55000" if is_of_database => Concerns::Us,
-        code if code.starts_with("28") => Concerns::Us,
+    match (code, routine) {
+        ("53300", Some("CheckMyDatabase")) => Concerns::Database,
+        ("53300", Some("InitializeSessionUserId")) => Concerns::Us,
+        ("53300", _) => Concerns::WhoeverIsLate,
+        ("42501" | "55000", Some("CheckMyDatabase")) | ("3D000", _) => Concerns::Us,
+        _ if code.starts_with("28") => Concerns::Us,
         _ => Concerns::Anybody,
     }
 }
@@ -131,6 +131,30 @@ fn one_line(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whom_a_refusal_concerns() {
+        let table = [
+            ("53300", Some("InitializeSessionUserId"), Concerns::Us),
+            ("53300", Some("CheckMyDatabase"), Concerns::Database),
+            ("53300", Some("InitProcess"), Concerns::WhoeverIsLate),
+            ("53300", Some("InitPostgres"), Concerns::WhoeverIsLate),
+            ("53300", Some("ProcessStartupPacket"), Concerns::WhoeverIsLate),
+            ("53300", None, Concerns::WhoeverIsLate),
+            ("42501", Some("CheckMyDatabase"), Concerns::Us),
+            ("42501", Some("load_relmap_file"), Concerns::Anybody),
+            ("55000", Some("CheckMyDatabase"), Concerns::Us),
+            ("55000", None, Concerns::Anybody),
+            ("28P01", Some("auth_failed"), Concerns::Us),
+            ("28000", None, Concerns::Us),
+            ("3D000", Some("InitPostgres"), Concerns::Us),
+            ("57P03", Some("ProcessStartupPacket"), Concerns::Anybody),
+            ("58P01", None, Concerns::Anybody),
+        ];
+        for (code, routine, expected) in table {
+            assert_eq!(concerns(code, routine), expected, "{code} {routine:?}");
+        }
+    }
 
     #[test]
     fn sqlstates_become_reasons() {
