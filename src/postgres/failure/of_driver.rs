@@ -76,18 +76,21 @@ impl From<&DbError> for Failure {
             position,
             // The routine's name, as the message depends on lc_messages.
             is_result_changed: error.routine() == Some("RevalidateCachedQuery"),
-            concerns: concerns(code, error.routine()),
+            concerns: concerns(code, error.routine(), error.detail()),
         }
     }
 }
 
 /// Whom a connect that failed so concerns. The routine tells the limits of a database and of a role from that of the server, and a
-/// privilege from a file system that has gone read-only, which is told as 42501, too: whatever the language.
-fn concerns(code: &str, routine: Option<&str>) -> Concerns {
+/// privilege from a file system that has gone read-only, which is told as 42501, too: whatever the language. A database whose folder
+/// is missing is told by the code of one that does not exist: then the detail holds the folder's path.
+fn concerns(code: &str, routine: Option<&str>, detail: Option<&str>) -> Concerns {
+    let names_folder = |detail: &str| ["base/", "pg_tblspc/"].iter().any(|path| detail.contains(path));
     match (code, routine) {
         ("53300", Some("CheckMyDatabase")) => Concerns::Database,
         ("53300", Some("InitializeSessionUserId")) => Concerns::Us,
         ("53300", _) => Concerns::WhoeverIsLate,
+        ("3D000", _) if detail.is_some_and(names_folder) => Concerns::Anybody,
         ("42501" | "55000", Some("CheckMyDatabase")) | ("3D000", _) => Concerns::Us,
         _ if code.starts_with("28") => Concerns::Us,
         _ => Concerns::Anybody,
@@ -152,8 +155,17 @@ mod tests {
             ("58P01", None, Concerns::Anybody),
         ];
         for (code, routine, expected) in table {
-            assert_eq!(concerns(code, routine), expected, "{code} {routine:?}");
+            assert_eq!(concerns(code, routine, None), expected, "{code} {routine:?}");
         }
+        let of_missing = |detail: &str| concerns("3D000", Some("InitPostgres"), Some(detail));
+        for folder in ["base/5", "pg_tblspc/16385/PG_18_202506291/16386"] {
+            let detail = format!("The database subdirectory \"{folder}\" is missing.");
+            assert_eq!(of_missing(&detail), Concerns::Anybody, "{detail}");
+        }
+        assert_eq!(
+            of_missing("It seems to have just been dropped or renamed."),
+            Concerns::Us
+        );
     }
 
     #[test]
