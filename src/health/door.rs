@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::snapshot::State;
 use super::told::{News, Told};
 use crate::postgres::deadline::within;
-use crate::postgres::failure::Failure;
+use crate::postgres::failure::{Failure, Reason};
 
 /// Failures in a row that shut the door: one may be a matter of the moment.
 const TOLERATED: u32 = 2;
@@ -41,11 +41,24 @@ pub(super) struct Door {
     last: Option<Shut>,
     /// When somebody was let in last.
     opened: Option<Instant>,
-    /// Whether a try was ever answered: until then nobody knows whether it can be.
-    is_proven: bool,
+    /// What is known of whether a try can be answered.
+    answers: Answers,
     /// Whether the last try was refused for a reason that concerns us alone.
     is_refused: bool,
     told: Told,
+}
+
+/// Whether tries can be answered: of some nobody knows whether the server understands them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    /// One was.
+    Have,
+    /// One was, over another session to the same place.
+    Had,
+    /// Not yet.
+    Unknown,
+    /// They cannot: one was understood by nobody.
+    Never,
 }
 
 #[derive(Debug)]
@@ -72,22 +85,50 @@ impl Door {
             failures: 0,
             last: None,
             opened: None,
-            is_proven: true,
+            answers: Answers::Have,
             is_refused: false,
             told: Told::default(),
         }
     }
 
-    /// A door of which nobody knows yet whether it ever opens.
-    pub(super) fn unproven(every: Duration, limit: Duration) -> Self {
+    /// One that is tried at once: a knock, of which nobody knows whether it is understood, unless one was answered at this place
+    /// over the session before.
+    pub(super) fn of_knocks(every: Duration, limit: Duration, was_answered: bool) -> Self {
         let mut door = Self::new(every, limit);
-        door.is_proven = false;
+        door.answers = match was_answered {
+            true => Answers::Had,
+            false => Answers::Unknown,
+        };
+        door.hurry();
         door
     }
 
-    /// Whether trying is of no use: the first try failed.
+    /// Whether a try was answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answers == Answers::Have
+    }
+
+    /// Whether trying is of no use: what was tried first is not understood.
     pub(super) fn is_of_no_use(&self) -> bool {
-        !self.is_proven && self.failures > 0
+        self.answers == Answers::Never
+    }
+
+    /// Whether it fails, or nobody answers, and it may be that nobody understands it.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        !self.has_answered() && (self.failures > 0 || self.is_overdue())
+    }
+
+    /// The next try is due now, unless one is under way.
+    pub(super) fn hurry(&mut self) {
+        if let Phase::Idle { due } = &mut self.phase {
+            *due = Instant::now();
+        }
+    }
+
+    /// From the next try on it is tried so often.
+    pub(super) fn try_each(&mut self, every: Duration) {
+        self.every = every;
+        self.hurry();
     }
 
     /// Whether it lets others in, but not us: a password, a rule, a limit.
@@ -95,10 +136,10 @@ impl Door {
         self.is_refused
     }
 
-    /// Whether somebody was let in, and has got in, within that time.
-    pub(super) fn was_opened_within(&mut self, time: Duration) -> bool {
+    /// How long ago somebody was let in last, and has got in.
+    pub(super) fn since_opened(&mut self) -> Option<Duration> {
         self.look();
-        self.opened.is_some_and(|opened| opened.elapsed() <= time)
+        self.opened.map(|opened| opened.elapsed())
     }
 
     /// The way to the server takes so long just now, by what was asked over it last.
@@ -147,7 +188,7 @@ impl Door {
     }
 
     fn ended(&mut self, since: Instant, end: Result<(), Failure>) {
-        let was_overdue = since.elapsed() >= self.limit();
+        let was_overdue = self.is_late(since);
         // From its beginning, and a little less: who asks at each tick would otherwise pass over one after the other.
         let mut due = since + self.every.mul_f64(0.9);
         match end {
@@ -172,6 +213,10 @@ impl Door {
                 // The door was shut meanwhile, and is not open for the next try.
                 let failures = if was_overdue { TOLERATED } else { 1 };
                 self.failures = self.failures.saturating_add(failures);
+                // Silence tells of the server, whatever it understands.
+                if self.answers == Answers::Unknown && failure.reason != Reason::Timeout {
+                    self.answers = Answers::Never;
+                }
                 let state = if failure.is_starting() {
                     State::Starting
                 } else {
@@ -186,7 +231,7 @@ impl Door {
     }
 
     fn opens(&mut self) {
-        self.is_proven = true;
+        self.answers = Answers::Have;
         self.failures = 0;
         self.last = None;
     }
@@ -206,13 +251,20 @@ impl Door {
     /// Why nobody is let in; none when somebody is, or it is not known yet.
     pub(super) fn shut(&mut self) -> Option<Shut> {
         self.look();
-        if !self.is_proven {
-            return None;
+        match self.answers {
+            Answers::Unknown | Answers::Never => None,
+            Answers::Have | Answers::Had if self.is_overdue() => Some(self.silent()),
+            Answers::Have | Answers::Had => self.last.clone().filter(|_| self.failures >= TOLERATED),
         }
-        match &self.phase {
-            Phase::UnderWay { since, .. } if since.elapsed() >= self.limit() => Some(self.silent()),
-            _ => self.last.clone().filter(|_| self.failures >= TOLERATED),
-        }
+    }
+
+    fn is_overdue(&self) -> bool {
+        matches!(self.phase, Phase::UnderWay { since, .. } if self.is_late(since))
+    }
+
+    /// Whether a try that began then takes too long.
+    fn is_late(&self, since: Instant) -> bool {
+        since.elapsed() >= self.limit()
     }
 
     fn silent(&self) -> Shut {

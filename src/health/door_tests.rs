@@ -122,13 +122,16 @@ async fn it_stays_shut_from_one_try_that_hangs_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn it_was_opened_when_somebody_got_in() {
     let mut door = Door::new(Duration::ZERO, LIMIT);
-    let lately = Duration::from_secs(2);
-    assert!(!door.was_opened_within(lately));
+    assert_eq!(door.since_opened(), None);
     tick(&mut door, Ok(())).await;
-    assert!(door.was_opened_within(lately));
-    advance(lately * 2).await;
+    assert_eq!(door.since_opened(), Some(Duration::ZERO));
     tick(&mut door, Err(Failure::connection("a limit").of_our_own())).await;
-    assert!(!door.was_opened_within(lately), "who is refused has not got in");
+    let since = door.since_opened();
+    assert_eq!(
+        since,
+        Some(Duration::from_secs(1)),
+        "who is refused has not got in"
+    );
 }
 
 /// What hangs holds the connections that there are for the probe, or all that the server has.
@@ -146,7 +149,11 @@ async fn that_there_is_no_place_opens_nothing() {
             assert!(door.is_refused(), "the session that there is is not given up");
         }
         tick(&mut door, refused()).await;
-        assert_eq!(tick(&mut door, no_place()).await, None, "one failure is tolerated");
+        assert_eq!(
+            tick(&mut door, no_place()).await,
+            None,
+            "one failure is tolerated"
+        );
         assert!(
             tick(&mut door, refused()).await.is_some(),
             "and is not forgotten meanwhile"
@@ -175,17 +182,65 @@ async fn who_hung_and_then_found_no_place_leaves_it_shut() {
     assert!(open.iter().all(|second| *second < 8), "{open:?}");
 }
 
+/// Some peers do not know what a knock is.
 #[tokio::test(start_paused = true)]
-async fn one_that_never_opened_says_nothing() {
-    let mut door = Door::unproven(Duration::ZERO, LIMIT);
+async fn a_knock_that_was_never_answered_says_nothing() {
+    let mut door = Door::of_knocks(Duration::ZERO, LIMIT, false);
     assert!(!door.is_of_no_use());
     assert_eq!(tick(&mut door, refused()).await, None);
     assert_eq!(tick(&mut door, refused()).await, None);
     assert!(door.is_of_no_use());
-    let mut door = Door::unproven(Duration::ZERO, LIMIT);
+    let mut door = Door::of_knocks(Duration::ZERO, LIMIT, false);
     assert_eq!(tick(&mut door, Ok(())).await, None);
     assert_eq!(tick(&mut door, refused()).await, None);
     assert!(tick(&mut door, refused()).await.is_some() && !door.is_of_no_use());
+}
+
+/// A peer that is frozen says nothing to what it would understand.
+#[tokio::test(start_paused = true)]
+async fn that_nobody_answers_the_first_knock_does_not_make_it_useless() {
+    let mut door = Door::of_knocks(Duration::ZERO, LIMIT, false);
+    for _ in 0..3 {
+        let silent = Err(Failure::timeout("the server does not take new connections"));
+        assert_eq!(tick(&mut door, silent).await, None);
+        assert!(door.is_in_doubt() && !door.is_of_no_use());
+    }
+    tick(&mut door, Ok(())).await;
+    assert!(door.has_answered() && !door.is_in_doubt());
+}
+
+/// What was answered over the session before counts, from the first knock on.
+#[tokio::test(start_paused = true)]
+async fn a_knock_that_was_answered_before_is_believed() {
+    let mut door = Door::of_knocks(EVERY, LIMIT, true);
+    door.attempt(pending);
+    advance(LIMIT).await;
+    assert!(door.shut().is_some() && door.is_in_doubt() && !door.is_of_no_use());
+    let mut door = Door::of_knocks(Duration::ZERO, LIMIT, true);
+    assert_eq!(tick(&mut door, refused()).await, None);
+    assert!(tick(&mut door, refused()).await.is_some() && door.is_in_doubt());
+    assert_eq!(tick(&mut door, Ok(())).await, None);
+    assert!(!door.is_in_doubt());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_can_be_tried_sooner_and_more_often() {
+    let mut door = Door::new(EVERY, LIMIT);
+    let mut tries = 0;
+    for second in 0..20 {
+        match second {
+            2 => door.hurry(),
+            12 => door.try_each(Duration::from_secs(1)),
+            _ => {}
+        }
+        door.attempt(|| {
+            tries += 1;
+            ready(Ok(()))
+        });
+        door.settle().await;
+        advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(tries, 2 + 8, "at 2, 7, and from 12 on");
 }
 
 #[tokio::test(start_paused = true)]

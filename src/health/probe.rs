@@ -15,7 +15,7 @@ use super::question::Question;
 use super::snapshot::{Health, Lag, Snapshot, State};
 use crate::catalog::facts::Kind;
 use crate::postgres::backoff::Backoff;
-use crate::postgres::connect::{Endpoint, Knock};
+use crate::postgres::connect::{Doorway, Endpoint, Knock};
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::session::Session;
@@ -94,6 +94,8 @@ struct Probe {
     beside: Endpoint,
     manner: Manner,
     kept: Option<Kept>,
+    /// Where a knock was answered over this session, or the one before: the next is believed there from its first knock on.
+    answered: Option<Doorway>,
 }
 
 struct Kept {
@@ -111,6 +113,7 @@ impl Probe {
             endpoint,
             manner,
             kept: None,
+            answered: None,
         }
     }
 
@@ -131,7 +134,9 @@ impl Probe {
         // Unlike a statement, a connect may have several hosts to try.
         let deadline = Instant::now() + self.endpoint.longest_connect();
         let session = self.endpoint.connect(deadline).await?;
-        let kept = self.keep(session).await?;
+        let mut kept = self.keep(session).await?;
+        // Nobody is told that it is up before somebody has knocked.
+        self.knock(&mut kept);
         let answer = self.ask(kept).await?;
         self.write_over_kept(answer.0).await?;
         Ok(answer)
@@ -141,7 +146,7 @@ impl Probe {
         let is_due = self.makes_way(kept) && kept.since.elapsed() >= self.manner.connect_interval;
         // Just now somebody was let in: else there may be none after it, or one that knows less (that writes hang).
         let lately = 2 * self.manner.interval;
-        let has_next = |door: &mut Door| door.was_opened_within(lately);
+        let has_next = |door: &mut Door| door.since_opened().is_some_and(|since| since <= lately);
         let is_alone = self.endpoint.info.hosts().len() == 1;
         let is_last = is_alone && !kept.connect.as_mut().is_none_or(has_next);
         let is_refused = kept.connect.as_ref().is_some_and(Door::is_refused);
@@ -183,7 +188,7 @@ impl Probe {
 
     /// What can be tried beside a session. A pooler lets clients in whatever its server does, and has no door of its own
     /// that its session would not show.
-    async fn keep(&self, mut session: Session) -> Result<Kept, Failure> {
+    async fn keep(&mut self, mut session: Session) -> Result<Kept, Failure> {
         let limit = self.endpoint.connect_timeout;
         let has_door = session.kind() == Kind::Postgres;
         let knock = match has_door && self.endpoint.can_knock() {
@@ -198,20 +203,21 @@ impl Probe {
             Some(_) => self.manner.connect_interval,
             None => self.manner.interval.min(self.manner.connect_interval),
         };
+        let doorway = knock.and_then(|knock| self.endpoint.doorway(knock));
+        let was_answered = self.answered.take().is_some_and(|before| Some(before) == doorway);
         // A connect gives up by itself, and a write may take as long again.
         let longest = limit.saturating_mul(6);
         Ok(Kept {
             session,
             since: Instant::now(),
             question: Question::default(),
-            knock: knock.map(|knock| (knock, Door::unproven(KNOCK_INTERVAL, limit))),
+            knock: knock.map(|knock| (knock, Door::of_knocks(KNOCK_INTERVAL, limit, was_answered))),
             connect: (has_door && self.manner.has_two).then(|| Door::new(connect_interval, longest)),
         })
     }
 
     /// Begins a knock, if one is due.
     fn knock(&self, kept: &mut Kept) {
-        kept.knock = kept.knock.take().filter(|(_, door)| !door.is_of_no_use());
         if let Some((knock, door)) = &mut kept.knock {
             let knock = *knock;
             door.attempt(|| {
@@ -258,6 +264,7 @@ impl Probe {
             door.delayed_by(delay * 2);
             door.settle().await;
         }
+        self.weigh(&mut kept);
         if let Some(door) = &mut kept.connect {
             door.delayed_by(delay * 7);
             let writes = self.manner.writes && state == State::Primary;
@@ -265,6 +272,28 @@ impl Probe {
         }
         self.kept = Some(kept);
         Ok((state, lag))
+    }
+
+    /// Whether knocks are of use: where none was answered yet a whole connection tells, and stands in for them if it gets in.
+    fn weigh(&mut self, kept: &mut Kept) {
+        let Some((knock, door)) = &kept.knock else {
+            return;
+        };
+        if door.has_answered() {
+            self.answered = self.answered.take().or_else(|| self.endpoint.doorway(*knock));
+            return;
+        }
+        // Whoever answers both does so within that.
+        let limit = self.endpoint.connect_timeout;
+        let opened = kept.connect.as_mut().and_then(Door::since_opened);
+        let is_let_in = opened.is_some_and(|since| since >= limit);
+        if door.is_of_no_use() || (door.is_in_doubt() && is_let_in) {
+            kept.knock = None;
+            let every = self.manner.interval.min(self.manner.connect_interval);
+            kept.connect.iter_mut().for_each(|door| door.try_each(every));
+        } else if door.is_in_doubt() {
+            kept.connect.iter_mut().for_each(Door::hurry);
+        }
     }
 
     /// Why nobody is let in, if that is so.

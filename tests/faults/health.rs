@@ -8,12 +8,11 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
 
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, answer, assert_reason, assert_recovers, builder, cluster, count, exporter_of,
-    wait_for_page, wait_for_state, wrong_answers,
+    HEALTH_LIMIT, SOON, State, answer, assert_reason, builder, cluster, count, exporter_of, wait_for_page,
+    wait_for_state, wrong_answers,
 };
 
 /// Within how long storage that fails shows.
@@ -187,32 +186,6 @@ fn the_number_of_a_version_decides_and_not_its_text() {
                     answer(&exporter, "/replica?lag=1h").0 == 200
                 });
             }
-        }
-    }
-}
-
-/// The postmaster alone is frozen: old sessions answer, nobody else gets in.
-#[test]
-fn a_frozen_postmaster_is_down() {
-    for major in [majors()[0], 14, newest_major()] {
-        for by_socket in [false, true] {
-            let server = Cluster::start(major);
-            let url = if by_socket {
-                format!(
-                    "host={} port={} user=postgres dbname=postgres",
-                    server.socket_folder().display(),
-                    server.port()
-                )
-            } else {
-                server.url("postgres")
-            };
-            let exporter = exporter_of(&url);
-            // It knocks by now.
-            assert_stays(&exporter, State::Primary);
-            signal(server.pid(), Signal::STOP).unwrap();
-            wait_for_state(&exporter, State::Down, HEALTH_LIMIT);
-            signal(server.pid(), Signal::CONT).unwrap();
-            assert_recovers(&exporter, State::Primary);
         }
     }
 }

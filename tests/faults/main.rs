@@ -19,6 +19,7 @@ mod crash;
 mod crowd;
 mod databases;
 mod documented;
+mod door;
 mod fake;
 mod files;
 mod firewall;

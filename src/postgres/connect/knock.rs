@@ -51,6 +51,10 @@ impl Knock {
     }
 }
 
+/// A knock and the server that it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doorway(Address, Knock);
+
 impl Endpoint {
     /// The same for the probe, with a memory of its own of what answered last.
     #[must_use]
@@ -65,6 +69,12 @@ impl Endpoint {
     #[must_use]
     pub fn can_knock(&self) -> bool {
         self.info.tls().negotiation != SslNegotiation::Direct
+    }
+
+    /// What that knock is at the server that answered last.
+    #[must_use]
+    pub fn doorway(&self, knock: Knock) -> Option<Doorway> {
+        self.last_good().map(|good| Doorway(good.address, knock))
     }
 
     /// Knocks at the server that answered last: ready with the first byte of its answer, or with that to another's knock of just now.

@@ -16,7 +16,7 @@ mod tests;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub use knock::Knock;
+pub use knock::{Doorway, Knock};
 pub use pace::Pace;
 
 use attributes::passes;

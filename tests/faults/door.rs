@@ -1,0 +1,82 @@
+//! Whether anybody gets in: by knocks and by whole connections, while an old session goes on answering.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pg_exporter_lab::process::{Signal, signal};
+use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
+
+use crate::support::{
+    HEALTH_LIMIT, SOON, State, answer, assert_recovers, builder, cluster, exporter_of, wait_for_state,
+    wrong_answers,
+};
+
+/// The state stays for some probes.
+#[track_caller]
+fn assert_stays(exporter: &Exporter, state: State, time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        let wrong = wrong_answers(exporter, state);
+        assert!(wrong.is_empty(), "{wrong:?}\n{}", exporter.stderr());
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Freezes the postmaster until that shows.
+#[track_caller]
+fn freeze(server: &Cluster, exporter: &Exporter) {
+    signal(server.pid(), Signal::STOP).unwrap();
+    let took = wait_for_state(exporter, State::Down, HEALTH_LIMIT);
+    eprintln!("down after {took:.1?}");
+    signal(server.pid(), Signal::CONT).unwrap();
+    assert_recovers(exporter, State::Primary);
+}
+
+/// The postmaster alone is frozen: old sessions answer, nobody else gets in. At once after the first answer, and later.
+#[test]
+fn a_frozen_postmaster_is_down() {
+    for major in [majors()[0], 14, newest_major()] {
+        for by_socket in [false, true] {
+            let server = Cluster::start(major);
+            let url = if by_socket {
+                format!(
+                    "host={} port={} user=postgres dbname=postgres",
+                    server.socket_folder().display(),
+                    server.port()
+                )
+            } else {
+                server.url("postgres")
+            };
+            let exporter = builder(&url).start();
+            wait_until("it is up", SOON, || answer(&exporter, "/primary").0 == 200);
+            freeze(&server, &exporter);
+            assert_stays(&exporter, State::Primary, Duration::from_secs(4));
+            freeze(&server, &exporter);
+        }
+    }
+}
+
+/// The session of the probe has just been replaced: it was ended, the server was started again, it crashed.
+#[test]
+fn a_postmaster_that_freezes_behind_a_new_session_is_down() {
+    let server = cluster();
+    let exporter = exporter_of(&server.url("postgres"));
+    let ours = "from pg_stat_activity where application_name = 'pg_exporter'";
+    let end = || drop(server.psql(&format!("select pg_terminate_backend(pid) {ours}")));
+    let restart = || server.restart();
+    let crash = || {
+        server.kill9();
+        server.start_again();
+    };
+    let replaces: [(&str, &dyn Fn()); 3] = [("ended", &end), ("restarted", &restart), ("crashed", &crash)];
+    for (what, replace) in replaces {
+        eprint!("{what}: ");
+        let old = server.psql(&format!(
+            "select coalesce(string_agg(pid::text, ','), '0') {ours}"
+        ));
+        replace();
+        server.wait_for(&format!("select count(*) > 0 {ours} and pid not in ({old})"), "t");
+        wait_until("it is up", SOON, || answer(&exporter, "/primary").0 == 200);
+        freeze(&server, &exporter);
+    }
+}
