@@ -34,6 +34,14 @@ pub(super) struct Door {
     every: Duration,
     /// What a try may take, but for the delay.
     limit: Duration,
+    /// The same where the last one that got in took long, too.
+    most: Duration,
+    /// What tries may take together, from the beginning of the first that failed.
+    together: Duration,
+    /// What the last that got in took.
+    took: Duration,
+    /// When the first of those that failed in a row began.
+    failing_since: Option<Instant>,
     /// What the way to the server adds just now.
     delay: Duration,
     phase: Phase,
@@ -78,6 +86,10 @@ impl Door {
         Self {
             every,
             limit,
+            most: limit,
+            together: Duration::MAX,
+            took: Duration::ZERO,
+            failing_since: None,
             delay: Duration::ZERO,
             phase: Phase::Idle {
                 due: Instant::now() + every,
@@ -101,6 +113,14 @@ impl Door {
         };
         door.hurry();
         door
+    }
+
+    /// The same, which is shut when tries have failed for so long together, whether that is once or often, unless getting in
+    /// takes that long.
+    pub(super) fn together(mut self, together: Duration, took: Duration) -> Self {
+        self.limit = self.limit.min(together);
+        (self.together, self.took) = (together, took);
+        self
     }
 
     /// Whether a try was answered.
@@ -148,7 +168,12 @@ impl Door {
     }
 
     fn limit(&self) -> Duration {
-        self.limit + self.delay
+        self.limit.max(self.usual()) + self.delay
+    }
+
+    /// What a try may take where the last one took as long.
+    fn usual(&self) -> Duration {
+        (self.took * 2).min(self.most)
     }
 
     /// Begins a try, if one is due and none is under way.
@@ -195,6 +220,7 @@ impl Door {
             // Nothing is known that was not before: what was shut stays so.
             Err(failure) if failure.is_for_want_of_a_place() => {
                 self.refuses(Some(&failure));
+                self.failing_since = None;
                 if was_overdue {
                     self.failures = TOLERATED;
                     self.last = Some(self.silent());
@@ -208,10 +234,12 @@ impl Door {
                 self.refuses(None);
                 self.opens();
                 self.opened = Some(Instant::now());
+                self.took = since.elapsed();
             }
             Err(failure) => {
                 // The door was shut meanwhile, and is not open for the next try.
                 let failures = if was_overdue { TOLERATED } else { 1 };
+                self.failing_since.get_or_insert(since);
                 self.failures = self.failures.saturating_add(failures);
                 // Silence tells of the server, whatever it understands.
                 if self.answers == Answers::Unknown && failure.reason != Reason::Timeout {
@@ -233,6 +261,7 @@ impl Door {
     fn opens(&mut self) {
         self.answers = Answers::Have;
         self.failures = 0;
+        self.failing_since = None;
         self.last = None;
     }
 
@@ -262,9 +291,11 @@ impl Door {
         matches!(self.phase, Phase::UnderWay { since, .. } if self.is_late(since))
     }
 
-    /// Whether a try that began then takes too long.
+    /// Whether a try that began then takes too long, by itself or with those before it.
     fn is_late(&self, since: Instant) -> bool {
-        since.elapsed() >= self.limit()
+        let together = self.together.max(self.usual()).saturating_add(self.delay);
+        let fails_long = |begun: Instant| begun.elapsed() >= together;
+        since.elapsed() >= self.limit() || self.failing_since.is_some_and(fails_long)
     }
 
     fn silent(&self) -> Shut {

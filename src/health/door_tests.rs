@@ -119,6 +119,42 @@ async fn it_stays_shut_from_one_try_that_hangs_to_the_next() {
     assert!(open.iter().all(|second| *second < 8), "{open:?}");
 }
 
+/// Seconds at which it is open, where tries end after so long.
+async fn open(door: &mut Door, seconds: u64, takes: Duration, end: Result<(), Failure>) -> Vec<u64> {
+    let mut open = Vec::new();
+    for second in 0..seconds {
+        advance(Duration::from_secs(1)).await;
+        let end = end.clone();
+        door.attempt(|| tokio::time::sleep(takes).map(move |()| end));
+        tokio::task::yield_now().await;
+        open.extend(door.shut().is_none().then_some(second));
+    }
+    open
+}
+
+/// The longer a try may take, the longer it takes to fail: it shows in time all the same, by the first or by the second.
+#[tokio::test(start_paused = true)]
+async fn tries_that_take_long_to_fail_have_a_bound_together() {
+    for timeout in [1, 2, 3, 5, 7, 8, 10, 60] {
+        let mut door = Door::new(EVERY, 6 * Duration::from_secs(timeout));
+        door = door.together(Duration::from_secs(7), Duration::from_millis(5));
+        let silent = Err(Failure::timeout("silent"));
+        let open = open(&mut door, 60, Duration::from_secs(timeout), silent).await;
+        assert!(open.iter().all(|second| *second < 14), "{timeout}: {open:?}");
+    }
+}
+
+/// Where logging in takes long, as it always does, it is no failure.
+#[tokio::test(start_paused = true)]
+async fn what_usually_takes_long_may() {
+    let slow = Duration::from_secs(9);
+    let mut door = Door::new(EVERY, 6 * slow).together(Duration::from_secs(7), slow);
+    assert_eq!(open(&mut door, 60, slow, Ok(())).await.len(), 60);
+    // One that became slow counts as shut once.
+    let mut door = Door::new(EVERY, 6 * slow).together(Duration::from_secs(7), Duration::ZERO);
+    assert!((57..60).contains(&open(&mut door, 60, slow, Ok(())).await.len()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_was_opened_when_somebody_got_in() {
     let mut door = Door::new(Duration::ZERO, LIMIT);

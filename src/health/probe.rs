@@ -26,6 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// For how long a knock is waited for before another takes its place.
 const KNOCK_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Within how long storage that lets nobody in is to show, and two seconds less: on a busy machine ticks come late.
+const SHOWS_WITHIN: Duration = Duration::from_secs(13);
+
+/// What a whole connection may take whatever the intervals are.
+const LEAST: Duration = Duration::from_secs(6);
+
 /// The least time between two knocks.
 const KNOCK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -133,8 +139,9 @@ impl Probe {
         }
         // Unlike a statement, a connect may have several hosts to try.
         let deadline = Instant::now() + self.endpoint.longest_connect();
+        let begun = Instant::now();
         let session = self.endpoint.connect(deadline).await?;
-        let mut kept = self.keep(session).await?;
+        let mut kept = self.keep(session, begun.elapsed()).await?;
         // Nobody is told that it is up before somebody has knocked.
         self.knock(&mut kept);
         let answer = self.ask(kept).await?;
@@ -188,7 +195,7 @@ impl Probe {
 
     /// What can be tried beside a session. A pooler lets clients in whatever its server does, and has no door of its own
     /// that its session would not show.
-    async fn keep(&mut self, mut session: Session) -> Result<Kept, Failure> {
+    async fn keep(&mut self, mut session: Session, took: Duration) -> Result<Kept, Failure> {
         let limit = self.endpoint.connect_timeout;
         let has_door = session.kind() == Kind::Postgres;
         let knock = match has_door && self.endpoint.can_knock() {
@@ -207,12 +214,15 @@ impl Probe {
         let was_answered = self.answered.take().is_some_and(|before| Some(before) == doorway);
         // A connect gives up by itself, and a write may take as long again.
         let longest = limit.saturating_mul(6);
+        // It shows by a tick at the latest that begins behind a try that began an interval after the last that got in.
+        let together = SHOWS_WITHIN.saturating_sub(connect_interval + self.manner.interval);
+        let door = || Door::new(connect_interval, longest).together(together.max(LEAST), took);
         Ok(Kept {
             session,
             since: Instant::now(),
             question: Question::default(),
             knock: knock.map(|knock| (knock, Door::of_knocks(KNOCK_INTERVAL, limit, was_answered))),
-            connect: (has_door && self.manner.has_two).then(|| Door::new(connect_interval, longest)),
+            connect: (has_door && self.manner.has_two).then(door),
         })
     }
 

@@ -7,8 +7,8 @@ use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
 
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, answer, assert_recovers, builder, cluster, exporter_of, wait_for_state,
-    wrong_answers,
+    HEALTH_LIMIT, HungStorage, SOON, STORAGE_LIMIT, State, answer, assert_recovers, builder, cluster,
+    exporter_of, wait_for_state, wrong_answers,
 };
 
 /// The state stays for some probes.
@@ -78,5 +78,32 @@ fn a_postmaster_that_freezes_behind_a_new_session_is_down() {
         server.wait_for(&format!("select count(*) > 0 {ours} and pid not in ({old})"), "t");
         wait_until("it is up", SOON, || answer(&exporter, "/primary").0 == 200);
         freeze(&server, &exporter);
+    }
+}
+
+/// However long a connect may take by the connection string, hung storage shows in time.
+#[test]
+fn storage_that_hangs_shows_whatever_the_connect_timeout() {
+    let cluster = cluster();
+    let exporters = [2, 3, 5, 7, 10].map(|seconds| {
+        let url = format!("{}?connect_timeout={seconds}", cluster.url("postgres"));
+        (seconds, exporter_of(&url))
+    });
+    let (begun, hung) = (Instant::now(), HungStorage::of(&cluster));
+    let mut down = Vec::new();
+    while down.len() < exporters.len() && begun.elapsed() < STORAGE_LIMIT {
+        for (seconds, exporter) in &exporters {
+            let is_new = down.iter().all(|(known, _)| known != seconds);
+            if is_new && answer(exporter, "/primary").0 == 503 {
+                down.push((*seconds, begun.elapsed()));
+            }
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    eprintln!("down, by connect_timeout: {down:.1?}");
+    assert_eq!(down.len(), exporters.len(), "{down:?}");
+    drop(hung);
+    for (_, exporter) in &exporters {
+        wait_for_state(exporter, State::Primary, SOON);
     }
 }

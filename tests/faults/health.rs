@@ -1,10 +1,9 @@
 //! Health that is true where functions are denied, versions are called oddly, nobody is let in.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,9 +13,6 @@ use crate::support::{
     HEALTH_LIMIT, SOON, State, answer, assert_reason, builder, cluster, count, exporter_of, wait_for_page,
     wait_for_state, wrong_answers,
 };
-
-/// Within how long storage that fails shows.
-const STORAGE_LIMIT: Duration = Duration::from_secs(15);
 
 /// What the probe asks beside the role.
 const FUNCTIONS: [&str; 5] = [
@@ -225,51 +221,29 @@ fn storage_that_lets_nobody_in_is_down() {
     let exporter = exporter_of(&cluster.url("postgres"));
     let file = cluster.data().join("global/pg_filenode.map");
     let aside = cluster.data().join("global/aside");
-    let break_by = |how: &dyn Fn(&Path), heal: &dyn Fn(&Path), reason: &str| {
-        let before = descriptors(&exporter);
-        how(&file);
+    let before = descriptors(&exporter);
+    let while_broken = |heal: &dyn Fn(), reason: &str| {
         wait_for_state(&exporter, State::Down, STORAGE_LIMIT);
         assert_reason(&exporter, reason);
         // Whoever hangs does so alone.
         thread::sleep(Duration::from_secs(8));
         let now = descriptors(&exporter);
         assert!(now <= before + 3, "{before} descriptors, then {now}");
-        heal(&file);
+        heal();
         wait_for_state(&exporter, State::Primary, SOON);
     };
-    let back = |file: &Path| fs::rename(&aside, file).unwrap();
-    break_by(
-        &|file| fs::rename(file, &aside).unwrap(),
-        &back,
-        "pg_filenode.map",
-    );
-    break_by(
-        &|file| {
-            fs::rename(file, &aside).unwrap();
-            fs::create_dir(file).unwrap();
-        },
-        &|file| {
-            fs::remove_dir(file).unwrap();
-            back(file);
-        },
-        "pg_filenode.map",
-    );
-    // The pipe has a reader and no writer until it is healed.
-    let pipe = |file: &Path| {
-        fs::rename(file, &aside).unwrap();
-        assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
-        let mode = Command::new("chmod").arg("666").arg(file).status().unwrap();
-        assert!(mode.success());
+    let back = || fs::rename(&aside, &file).unwrap();
+    fs::rename(&file, &aside).unwrap();
+    while_broken(&back, "pg_filenode.map");
+    fs::rename(&file, &aside).unwrap();
+    fs::create_dir(&file).unwrap();
+    let no_folder = || {
+        fs::remove_dir(&file).unwrap();
+        back();
     };
-    let release = |file: &Path| {
-        let waiting: PathBuf = file.with_extension("waiting");
-        fs::rename(file, &waiting).unwrap();
-        back(file);
-        // Those that hang get nothing, and end.
-        drop(fs::File::options().write(true).read(true).open(&waiting).unwrap());
-        fs::remove_file(&waiting).unwrap();
-    };
-    break_by(&pipe, &release, "did not answer");
+    while_broken(&no_folder, "pg_filenode.map");
+    let hung = Cell::new(Some(HungStorage::of(&cluster)));
+    while_broken(&|| drop(hung.take()), "did not answer");
 }
 
 /// Whoever may not connect, by a rule or a limit of its own, says nothing about the server.

@@ -1,5 +1,8 @@
 //! What the scenarios share: an exporter, the state that it must report, pages with their time.
 
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,11 +17,39 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// How long a target may be gone until every health path says so.
 pub(crate) const HEALTH_LIMIT: Duration = Duration::from_secs(3);
 
+/// Within how long storage shows that fails or hangs.
+pub(crate) const STORAGE_LIMIT: Duration = Duration::from_secs(15);
+
 /// Between two looks at the health paths: to look without a pause would take a processor from what is looked at.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How many statements wait in `pg_sleep`, as that of [`Layer::slow`] does.
 pub(crate) const SLEEPING: &str = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+
+/// A file that every new connection reads never comes, as on storage that hangs, until this is dropped.
+pub(crate) struct HungStorage(PathBuf);
+
+impl HungStorage {
+    pub(crate) fn of(cluster: &Cluster) -> Self {
+        let file = cluster.data().join("global/pg_filenode.map");
+        fs::rename(&file, file.with_extension("aside")).unwrap();
+        // A pipe that has readers and no writer.
+        let made = Command::new("mkfifo").args(["-m", "666"]).arg(&file).status();
+        assert!(made.unwrap().success());
+        Self(file)
+    }
+}
+
+impl Drop for HungStorage {
+    fn drop(&mut self) {
+        let waiting = self.0.with_extension("waiting");
+        fs::rename(&self.0, &waiting).unwrap();
+        fs::rename(self.0.with_extension("aside"), &self.0).unwrap();
+        // Those that hang get nothing, and end.
+        drop(fs::File::options().write(true).read(true).open(&waiting).unwrap());
+        fs::remove_file(&waiting).unwrap();
+    }
+}
 
 /// What the health paths tell of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,6 @@
 //! Faults in no order, the same in each run.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use pg_exporter_lab::process::{Signal, signal};
@@ -12,6 +9,7 @@ use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Mode, Session};
 use super::clients::{Crowd, Kind};
 use super::scrapes::Scrapes;
 use super::unread::Log;
+use crate::support::HungStorage;
 
 /// A sequence that looks random.
 pub(super) struct Random(u64);
@@ -50,8 +48,7 @@ pub(super) struct Faults<'a> {
     holder: Option<Session>,
     crowd: Option<Crowd>,
     frozen: Frozen,
-    /// What stands in the place of a file that every new connection reads.
-    pipe: Option<PathBuf>,
+    hung: Option<HungStorage>,
     refuses: bool,
     counts: BTreeMap<&'static str, u32>,
 }
@@ -75,7 +72,7 @@ impl<'a> Faults<'a> {
             holder: None,
             crowd: None,
             frozen: Frozen::Nothing,
-            pipe: None,
+            hung: None,
             refuses: false,
             counts: BTreeMap::new(),
         }
@@ -140,7 +137,7 @@ impl<'a> Faults<'a> {
                 cluster.psql("drop database if exists guest");
                 cluster.psql("create database guest");
             }
-            "hung storage" => self.hang_storage(),
+            "hung storage" => self.hung = Some(HungStorage::of(cluster)),
             "refused login" => {
                 cluster.psql("alter role soak nologin");
                 cluster.psql(&format!("select pg_terminate_backend(pid) {OURS}"));
@@ -152,21 +149,6 @@ impl<'a> Faults<'a> {
             "half requests" => self.crowd = Some(Crowd::start(exporter.port(), Kind::Halves, 200)),
             _ => self.crowd = Some(Crowd::start(exporter.port(), Kind::Reloads, 4)),
         }
-    }
-
-    /// A file that every new connection reads never comes, as on storage that hangs.
-    fn hang_storage(&mut self) {
-        let file = self.scene.cluster.data().join("global/pg_filenode.map");
-        fs::rename(&file, file.with_extension("aside")).unwrap();
-        assert!(
-            Command::new("mkfifo")
-                .args(["-m", "666"])
-                .arg(&file)
-                .status()
-                .unwrap()
-                .success()
-        );
-        self.pipe = Some(file);
     }
 
     /// Ends the fault.
@@ -183,14 +165,7 @@ impl<'a> Faults<'a> {
             Frozen::Postmaster => signal(cluster.pid(), Signal::CONT).unwrap(),
             Frozen::Exporter => exporter.signal(Signal::CONT),
         }
-        if let Some(file) = self.pipe.take() {
-            let waiting = file.with_extension("waiting");
-            fs::rename(&file, &waiting).unwrap();
-            fs::rename(file.with_extension("aside"), &file).unwrap();
-            // Those that hang get nothing, and end.
-            drop(fs::File::options().write(true).read(true).open(&waiting).unwrap());
-            fs::remove_file(&waiting).unwrap();
-        }
+        self.hung = None;
         self.holder = None;
         self.crowd = None;
         if std::mem::take(&mut self.refuses) {
