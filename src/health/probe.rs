@@ -100,6 +100,7 @@ struct Probe {
     beside: Endpoint,
     manner: Manner,
     kept: Option<Kept>,
+    question: Question,
     /// Where a knock was answered over this session, or the one before: the next is believed there from its first knock on.
     answered: Option<Doorway>,
 }
@@ -107,7 +108,6 @@ struct Probe {
 struct Kept {
     session: Session,
     since: Instant,
-    question: Question,
     knock: Option<(Knock, Door)>,
     connect: Option<Door>,
 }
@@ -119,6 +119,7 @@ impl Probe {
             endpoint,
             manner,
             kept: None,
+            question: Question::default(),
             answered: None,
         }
     }
@@ -126,7 +127,9 @@ impl Probe {
     /// Asks the kept session or, if that is gone or too old, a new one; knocks meanwhile.
     async fn turn(&mut self) -> Result<(State, Lag), Failure> {
         if let Some(mut kept) = self.kept.take().filter(|kept| !kept.session.is_closed()) {
-            if self.is_over(&mut kept) {
+            if self.question.is_unfinished() {
+                kept.session.abandon();
+            } else if self.is_over(&mut kept) {
                 kept.session.close().await;
             } else {
                 self.knock(&mut kept);
@@ -196,6 +199,7 @@ impl Probe {
     /// What can be tried beside a session. A pooler lets clients in whatever its server does, and has no door of its own
     /// that its session would not show.
     async fn keep(&mut self, mut session: Session, took: Duration) -> Result<Kept, Failure> {
+        self.question.begin();
         let limit = self.endpoint.connect_timeout;
         let has_door = session.kind() == Kind::Postgres;
         let knock = match has_door && self.endpoint.can_knock() {
@@ -220,7 +224,6 @@ impl Probe {
         Ok(Kept {
             session,
             since: Instant::now(),
-            question: Question::default(),
             knock: knock.map(|knock| (knock, Door::of_knocks(KNOCK_INTERVAL, limit, was_answered))),
             connect: (has_door && self.manner.has_two).then(door),
         })
@@ -242,18 +245,8 @@ impl Probe {
     }
 
     async fn ask(&mut self, mut kept: Kept) -> Result<(State, Lag), Failure> {
-        let limit = self.endpoint.connect_timeout;
         let asked = Instant::now();
-        let answer = match self
-            .endpoint
-            .traffic()
-            .outlast(limit, query(&mut kept, limit))
-            .await
-        {
-            Ok(answer) => answer,
-            Err(_) => Err(Failure::timeout("the probe was not answered in time")),
-        };
-        let (state, lag) = match answer {
+        let (state, lag) = match self.query(&mut kept.session).await {
             Ok(answer) => answer,
             Err(failure) => {
                 self.endpoint.notice(&failure);
@@ -282,6 +275,16 @@ impl Probe {
         }
         self.kept = Some(kept);
         Ok((state, lag))
+    }
+
+    async fn query(&mut self, session: &mut Session) -> Result<(State, Lag), Failure> {
+        let (limit, traffic) = (self.endpoint.connect_timeout, self.endpoint.traffic());
+        if session.kind() == Kind::Pgbouncer {
+            let pong = traffic.outlast(limit, session.ping()).await;
+            pong.unwrap_or_else(|_| Err(Failure::timeout("the probe was not answered in time")))?;
+            return Ok((State::Primary, Lag::NONE));
+        }
+        self.question.ask(session, limit, traffic).await
     }
 
     /// Whether knocks are of use: where none was answered yet a whole connection tells, and stands in for them if it gets in.
@@ -322,14 +325,6 @@ fn is_direct(kept: &Kept) -> bool {
 
 fn no_write() -> Failure {
     Failure::timeout("a write got no answer")
-}
-
-async fn query(kept: &mut Kept, limit: Duration) -> Result<(State, Lag), Failure> {
-    if kept.session.kind() == Kind::Pgbouncer {
-        kept.session.ping().await?;
-        return Ok((State::Primary, Lag::NONE));
-    }
-    kept.question.ask(&mut kept.session, limit).await
 }
 
 /// A whole new connection, which may write.

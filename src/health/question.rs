@@ -4,20 +4,39 @@
 //! part by a statement of its own in the same round trip. A part that is refused is *held back* for [`HELD_BACK`] or until
 //! the session is replaced: repeating it each second would only fill the server's log. One that fails in a way that nobody knows is
 //! held back for [`ODD`].
+//!
+//! A part that hangs does not keep the role: it is *silent*. If the server does not end it in time, its session is given up. It
+//! is not asked for for a while, which is longer each time, over other sessions neither.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::replay::{Receiver, Replay, position};
 use super::snapshot::{Lag, State};
+use crate::postgres::deadline::{TooLate, Traffic};
 use crate::postgres::failure::{Failure, Reason};
-use crate::postgres::optional_rows::OneRow;
-use crate::postgres::session::{Session, StatementKey};
+use crate::postgres::optional_rows::{OneRow, Rows};
+use crate::postgres::session::{Gone, Session, StatementKey};
 
 /// For how long a part that was refused is not asked for.
 const HELD_BACK: Duration = Duration::from_secs(300);
 
 /// The same of a part that fails for no reason that says how long: a service may raise whatever it likes.
 const ODD: Duration = Duration::from_secs(15);
+
+/// For how long the parts are waited for once the role is there, where the limit is not shorter.
+const REST: Duration = Duration::from_secs(1);
+
+/// And what the server may take to say that it has cancelled one at the limit.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
+/// For how long a part that hung is not asked for the first time, and at the most.
+const SILENT: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+
+/// For how long it is not, at the most, while the server is still at it.
+const STUCK: Duration = Duration::from_secs(600);
 
 /// The first version that tells of the WAL receiver.
 const HAS_RECEIVER: u32 = 90_600;
@@ -81,34 +100,60 @@ impl Part {
     }
 }
 
-/// What is known of the session's server from the questions before.
+/// What is known of the server from the questions before.
 #[derive(Debug, Default)]
 pub(super) struct Question {
     was_in_recovery: bool,
     held_back: Vec<(Part, Instant)>,
+    silent: Vec<Silent>,
+    /// Whether the session was left with a part that it had not answered.
+    is_unfinished: bool,
+}
+
+/// A part that hung.
+#[derive(Debug)]
+struct Silent {
+    part: Part,
+    since: Instant,
+    /// How often in a row.
+    times: u32,
+    /// Of the session that was left at it.
+    gone: Option<Gone>,
 }
 
 impl Question {
-    /// Asks a PostgreSQL server. The caller bounds it.
+    /// The session was replaced: what it was refused may be allowed by now.
+    pub(super) fn begin(&mut self) {
+        self.held_back.clear();
+        self.is_unfinished = false;
+    }
+
+    /// Whether the session is at a part still, and is to be given up.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.is_unfinished
+    }
+
+    /// Asks a PostgreSQL server: ready with the role, and a little later with what has come of the rest by then.
     ///
     /// # Errors
-    /// When the role is not told. Nothing else is one.
+    /// When the role is not told within the limit. Nothing else is one.
     pub(super) async fn ask(
         &mut self,
         session: &mut Session,
         limit: Duration,
+        traffic: &Traffic,
     ) -> Result<(State, Lag), Failure> {
+        let version = session.version();
         let parts = if self.was_in_recovery {
-            self.parts(session.version())
+            self.parts(version)
         } else {
             Vec::new()
         };
-        let version = session.version();
         let mut asked = vec![ROLE];
         asked.extend(parts.iter().map(|part| (part.key(), part.sql(version))));
-        let mut rows = session.optional_rows(&asked, limit).await?.into_iter();
+        let mut rows = answers(session, &asked, limit, traffic).await?.into_iter();
         let unreadable = || Failure::new(Reason::Other, "the server does not tell its role");
-        let role = rows.next().ok_or_else(unreadable)??;
+        let role = rows.next().flatten().ok_or_else(unreadable)??;
         let in_recovery = role.truth(0).ok_or_else(unreadable)?;
         if !in_recovery {
             self.was_in_recovery = false;
@@ -117,16 +162,43 @@ impl Question {
         if !self.was_in_recovery {
             // The first time, or since it was demoted: now it is known what to ask for.
             self.was_in_recovery = true;
-            return Box::pin(self.ask(session, limit)).await;
+            return Box::pin(self.ask(session, limit, traffic)).await;
         }
+        let replay = self.replay(parts.into_iter().zip(rows), session);
+        Ok((State::Replica, replay.lag()))
+    }
+
+    /// What is told of replay.
+    fn replay(
+        &mut self,
+        rows: impl Iterator<Item = (Part, Option<Result<OneRow, Failure>>)>,
+        session: &Session,
+    ) -> Replay {
         let mut replay = Replay::default();
-        for (part, row) in parts.into_iter().zip(rows) {
+        let mut has_hung = false;
+        for (part, row) in rows {
             match row {
-                Ok(row) => fill(&mut replay, part, &row),
-                Err(failure) => self.refused(part, &failure),
+                Some(Ok(row)) => {
+                    self.silent.retain(|silent| silent.part != part);
+                    fill(&mut replay, part, &row);
+                }
+                // The server has cancelled it, and goes on.
+                Some(Err(failure)) if failure.reason == Reason::Timeout => {
+                    has_hung = true;
+                    self.hung(part, None);
+                }
+                Some(Err(failure)) => self.refused(part, &failure),
+                // Those behind one that hung have had no chance.
+                None => {
+                    if !has_hung {
+                        self.hung(part, Some(session.gone()));
+                    }
+                    self.is_unfinished = true;
+                    break;
+                }
             }
         }
-        Ok((State::Replica, replay.lag()))
+        replay
     }
 
     fn parts(&mut self, version: u32) -> Vec<Part> {
@@ -134,9 +206,24 @@ impl Question {
         self.held_back.retain(|(_, until)| now < *until);
         let is_asked = |part: &Part| {
             let exists = *part != Part::Receiver || version >= HAS_RECEIVER;
-            exists && !self.held_back.iter().any(|(held, _)| held == part)
+            let is_held_back = self.held_back.iter().any(|(held, _)| held == part);
+            let hangs = |silent: &Silent| silent.part == *part && silent.is_held_back();
+            exists && !is_held_back && !self.silent.iter().any(hangs)
         };
         Part::ALL.into_iter().filter(is_asked).collect()
+    }
+
+    fn hung(&mut self, part: Part, gone: Option<Gone>) {
+        tracing::debug!(?part, "not told of replay: no answer in time");
+        let known = self.silent.iter().find(|silent| silent.part == part);
+        let times = known.map_or(0, |silent| silent.times.saturating_add(1));
+        self.silent.retain(|silent| silent.part != part);
+        self.silent.push(Silent {
+            part,
+            since: Instant::now(),
+            times,
+            gone,
+        });
     }
 
     fn refused(&mut self, part: Part, failure: &Failure) {
@@ -145,6 +232,42 @@ impl Question {
             self.held_back.push((part, Instant::now() + time));
         }
     }
+}
+
+impl Silent {
+    fn is_held_back(&self) -> bool {
+        let [first, longest] = SILENT;
+        let pause = first.saturating_mul(1 << self.times.min(10)).min(longest);
+        let is_stuck = self.gone.as_ref().is_some_and(|gone| !gone.is_gone());
+        self.since.elapsed() < if is_stuck { STUCK } else { pause }
+    }
+}
+
+/// What comes of what is asked: of the first within the limit, of the rest soon after that.
+async fn answers(
+    session: &mut Session,
+    asked: &[(StatementKey, &str)],
+    limit: Duration,
+    traffic: &Traffic,
+) -> Result<Vec<Option<Result<OneRow, Failure>>>, Failure> {
+    let rows = Rows::of(asked.len());
+    let end = {
+        let mut asking = pin!(session.optional_rows(asked, limit, &rows));
+        let first = poll_fn(|context| match asking.as_mut().poll(context) {
+            Poll::Ready(end) => Poll::Ready(Some(end)),
+            Poll::Pending if rows.has(0) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        match traffic.outlast(limit, first).await {
+            Ok(Some(end)) => end,
+            Ok(None) => {
+                let rest = traffic.outlast(limit.min(REST) + LAST_WORD, asking).await;
+                rest.unwrap_or(Ok(()))
+            }
+            Err(TooLate) => Err(Failure::timeout("the probe was not answered in time")),
+        }
+    };
+    end.map(|()| rows.into_answers())
 }
 
 /// For how long what failed so is not asked for; a time-out, a conflict or a full memory may be gone the next time.

@@ -1,6 +1,6 @@
 //! Statements of one row each, of which any may be refused by itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, join3};
@@ -37,9 +37,50 @@ impl OneRow {
     }
 }
 
+/// What has come so far of what was asked, each at its place in the order of asking.
+#[derive(Debug)]
+pub(crate) struct Rows(Mutex<Vec<Option<Result<OneRow, Failure>>>>);
+
+impl Rows {
+    /// Nothing of so many.
+    pub(crate) fn of(asked: usize) -> Self {
+        Self(Mutex::new((0..asked).map(|_| None).collect()))
+    }
+
+    /// Whether there is an answer at that place.
+    pub(crate) fn has(&self, place: usize) -> bool {
+        self.told().get(place).is_some_and(Option::is_some)
+    }
+
+    /// All of them.
+    pub(crate) fn into_answers(self) -> Vec<Option<Result<OneRow, Failure>>> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an answer, unless the connection is lost.
+    fn tell(&self, place: usize, row: Result<Option<Row>, Failure>) -> Result<(), Failure> {
+        let row =
+            row.and_then(|row| row.ok_or_else(|| Failure::new(Reason::Other, "the server gave no row")));
+        match row {
+            Err(failure) if failure.reason == Reason::Connection => Err(failure),
+            row => {
+                if let Some(told) = self.told().get_mut(place) {
+                    *told = Some(row.map(OneRow));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Vec<Option<Result<OneRow, Failure>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Session {
-    /// Runs statements within the limit on the server, in one round trip; each has a row or its own failure. They are
-    /// prepared beside their first execution, where statements can be. The caller bounds it on this side.
+    /// Runs statements within the limit on the server, in one round trip; each has a row or its own failure, told as it comes. They
+    /// are prepared beside their first execution, where statements can be. The caller bounds it on this side: what has come by then
+    /// is told.
     ///
     /// # Errors
     /// When the connection is lost.
@@ -47,14 +88,15 @@ impl Session {
         &mut self,
         asked: &[(StatementKey, &str)],
         limit: Duration,
-    ) -> Result<Vec<Result<OneRow, Failure>>, Failure> {
+        rows: &Rows,
+    ) -> Result<(), Failure> {
         if self.kind() != Kind::Postgres {
-            return self.one_by_one(asked, limit).await;
+            return self.one_by_one(asked, limit, rows).await;
         }
         let before = self.limits.before(limit);
         let after = self.limits.after(SearchPath::Catalog);
         let client = Arc::clone(&self.client);
-        let statements = asked.iter().map(|(key, sql)| {
+        let statements = asked.iter().enumerate().map(|(place, (key, sql))| {
             let known = match self.prepared.get(key) {
                 Some(Prepared::Named(statement, _)) => Some(statement.clone()),
                 _ => None,
@@ -62,10 +104,15 @@ impl Session {
             let client = &client;
             async move {
                 if let Some(statement) = known {
-                    return (client.query_one(&statement, &[]).await.map(Some), None);
+                    let row = client.query_one(&statement, &[]).await;
+                    return (rows.tell(place, row.map(Some).map_err(Failure::from)), None);
                 }
-                let (rows, statement) = join(client.query_typed(sql, &[]), client.prepare(sql)).await;
-                (rows.map(|mut rows| rows.pop()), statement.ok())
+                let row = async {
+                    let row = client.query_typed(sql, &[]).await;
+                    rows.tell(place, row.map(|mut rows| rows.pop()).map_err(Failure::from))
+                };
+                let (told, statement) = join(row, client.prepare(sql)).await;
+                (told, statement.ok())
             }
         });
         // Polled in this order, so sent in this order.
@@ -73,20 +120,13 @@ impl Session {
         let (set, answers, end) = join3(before, join_all(statements), batch(&client, after)).await;
         set?;
         end?;
-        let mut rows = Vec::with_capacity(asked.len());
-        for ((key, _), (row, statement)) in asked.iter().zip(answers) {
+        for ((key, _), (told, statement)) in asked.iter().zip(answers) {
             if let Some(statement) = statement {
                 self.prepared.insert(*key, Prepared::named(statement));
             }
-            let row = row.map_err(Failure::from);
-            let row =
-                row.and_then(|row| row.ok_or_else(|| Failure::new(Reason::Other, "the server gave no row")));
-            match row {
-                Err(failure) if failure.reason == Reason::Connection => return Err(failure),
-                row => rows.push(row.map(OneRow)),
-            }
+            told?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// Through a pooler each has a transaction of its own, which one that is refused would end for the others.
@@ -94,14 +134,11 @@ impl Session {
         &mut self,
         asked: &[(StatementKey, &str)],
         limit: Duration,
-    ) -> Result<Vec<Result<OneRow, Failure>>, Failure> {
-        let mut rows = Vec::with_capacity(asked.len());
-        for (_, sql) in asked {
-            match self.one_row(None, sql, &[], limit).await {
-                Err(failure) if failure.reason == Reason::Connection => return Err(failure),
-                row => rows.push(row.map(OneRow)),
-            }
+        rows: &Rows,
+    ) -> Result<(), Failure> {
+        for (place, (_, sql)) in asked.iter().enumerate() {
+            rows.tell(place, self.one_row(None, sql, &[], limit).await.map(Some))?;
         }
-        Ok(rows)
+        Ok(())
     }
 }

@@ -23,7 +23,7 @@ use super::failure::Failure;
 use super::limits::Limits;
 use super::rows::{Format, ResultColumn, Shape};
 use super::search_path;
-use super::socket::Gone;
+pub(crate) use super::socket::Gone;
 use crate::catalog::facts::Kind;
 use crate::catalog::flavour::Flavour;
 use crate::values::encoding::{Encoding, TextReader};

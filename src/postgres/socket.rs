@@ -136,9 +136,14 @@ impl Lease {
 
 /// Tells when the server has closed its end of a connection.
 #[derive(Clone, Debug)]
-pub(in crate::postgres) struct Gone(watch::Receiver<()>);
+pub(crate) struct Gone(watch::Receiver<()>);
 
 impl Gone {
+    /// Whether it has.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
+
     pub(in crate::postgres) async fn wait(&mut self) {
         while self.0.changed().await.is_ok() {}
     }

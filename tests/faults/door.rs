@@ -7,20 +7,9 @@ use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
 
 use crate::support::{
-    HEALTH_LIMIT, HungStorage, SOON, STORAGE_LIMIT, State, answer, assert_recovers, builder, cluster,
-    exporter_of, wait_for_state, wrong_answers,
+    HEALTH_LIMIT, HungStorage, SOON, STORAGE_LIMIT, State, answer, assert_recovers, assert_stays, builder,
+    cluster, exporter_of, wait_for_state, wrong_answers,
 };
-
-/// The state stays for some probes.
-#[track_caller]
-fn assert_stays(exporter: &Exporter, state: State, time: Duration) {
-    let begun = Instant::now();
-    while begun.elapsed() < time {
-        let wrong = wrong_answers(exporter, state);
-        assert!(wrong.is_empty(), "{wrong:?}\n{}", exporter.stderr());
-        thread::sleep(Duration::from_millis(100));
-    }
-}
 
 /// Freezes the postmaster until that shows.
 #[track_caller]

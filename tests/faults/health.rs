@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
 
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, answer, assert_reason, builder, cluster, count, exporter_of, wait_for_page,
-    wait_for_state, wrong_answers,
+    HEALTH_LIMIT, SOON, State, answer, assert_reason, assert_stays, builder, cluster, count, exporter_of,
+    wait_for_page, wait_for_state, wrong_answers,
 };
+
+/// Some probes take so long.
+const SOME_PROBES: Duration = Duration::from_secs(4);
 
 /// What the probe asks beside the role.
 const FUNCTIONS: [&str; 5] = [
@@ -36,17 +39,6 @@ fn pair(major: u32) -> (Cluster, Cluster) {
     (primary, standby)
 }
 
-/// The state stays for some probes.
-#[track_caller]
-fn assert_stays(exporter: &Exporter, state: State) {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(4) {
-        let wrong = wrong_answers(exporter, state);
-        assert!(wrong.is_empty(), "{wrong:?}\n{}", exporter.stderr());
-        thread::sleep(Duration::from_millis(100));
-    }
-}
-
 #[test]
 fn a_function_that_is_denied_costs_nothing_but_the_lag() {
     for major in [majors()[0], newest_major()] {
@@ -67,7 +59,7 @@ fn a_function_that_is_denied_costs_nothing_but_the_lag() {
                       ('pg_is_wal_replay_paused', 'pg_last_xact_replay_timestamp', 'pg_stat_get_wal_receiver')";
         standby.wait_for(denied, "3");
         for (exporter, state) in &exporters {
-            assert_stays(exporter, *state);
+            assert_stays(exporter, *state, SOME_PROBES);
         }
         let (status, told) = answer(&exporters[1].0, "/replica?lag=1h");
         assert_eq!((status, told.contains("not known")), (503, true), "{told}");
@@ -120,7 +112,7 @@ fn aurora_is_a_reader_or_a_writer() {
         let exporter = builder(&monitor(server)).start();
         wait_for_state(&exporter, state, SOON);
         wait_for_page(&exporter, 1.0);
-        assert_stays(&exporter, state);
+        assert_stays(&exporter, state, SOME_PROBES);
     }
 }
 
@@ -203,7 +195,7 @@ fn knocks_are_quiet() {
             let before = server.log().len();
             let exporter = builder(&server.url("postgres")).start();
             wait_for_state(&exporter, State::Primary, SOON);
-            assert_stays(&exporter, State::Primary);
+            assert_stays(&exporter, State::Primary, SOME_PROBES);
             assert_eq!(&server.log()[before..], "", "{major}, ssl {ssl}");
         }
     }
@@ -308,11 +300,11 @@ fn frozen_writes_show_where_connections_are_few() {
             .args(["--health-write".to_owned(), format!("--max-connections={cap}")])
             .start();
         wait_for_state(&exporter, State::Primary, SOON);
-        assert_stays(&exporter, State::Primary);
+        assert_stays(&exporter, State::Primary, SOME_PROBES);
         cluster.set("synchronous_standby_names", "nobody");
         cluster.reload();
         wait_for_state(&exporter, State::Down, STORAGE_LIMIT);
-        assert_stays(&exporter, State::Down);
+        assert_stays(&exporter, State::Down, SOME_PROBES);
         cluster.set("synchronous_standby_names", "");
         cluster.reload();
         wait_for_state(&exporter, State::Primary, SOON);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
 
-use crate::support::{HEALTH_LIMIT, SOON, State, answer, builder, cluster, wait_for_state};
+use crate::support::{
+    HEALTH_LIMIT, SOON, State, answer, assert_stays, builder, cluster, count, wait_for_state,
+};
 
 /// The paths that take a rule.
 const PATHS: [&str; 7] = [
@@ -160,6 +162,78 @@ fn a_receiver_that_hears_nothing_does_not_know_the_lag() {
         "it is not the receiver's end that was noticed"
     );
     signal(sender, Signal::CONT).unwrap();
+    wait_for_rule(&exporter, "1h", 200, "replica");
+}
+
+/// What stands in the place of a function of replay, and never answers.
+const HANGS: [(&str, &str, &str); 5] = [
+    ("pg_last_wal_receive_lsn", "pg_lsn", "perform pg_sleep(30);"),
+    ("pg_is_wal_replay_paused", "bool", "loop end loop;"),
+    (
+        "pg_last_wal_replay_lsn",
+        "pg_lsn",
+        "perform pg_advisory_lock(4711);",
+    ),
+    (
+        "pg_last_xact_replay_timestamp",
+        "timestamptz",
+        // It cannot be cancelled.
+        "loop begin perform pg_sleep(30); exception when query_canceled then end; end loop;",
+    ),
+    (
+        "pg_last_wal_receive_lsn",
+        "pg_lsn",
+        "for i in 1..300 loop raise warning 'on and on'; \
+      perform pg_sleep(0.1); end loop;",
+    ),
+];
+
+#[test]
+fn a_function_of_replay_that_hangs_does_not_keep_the_role() {
+    let primary = cluster();
+    primary.set("allow_system_table_mods", "on");
+    primary.restart();
+    primary.psql("create role lagging login; grant pg_monitor to lagging");
+    let standby = primary.standby();
+    let mut holder = standby.session("postgres");
+    holder.exec("select pg_advisory_lock(4711)");
+    let replace = |(name, kind, body): (&str, &str, &str)| {
+        primary.psql(&format!(
+            "alter function pg_catalog.{name}() rename to {name}_of_postgres; \
+             create function pg_catalog.{name}() returns {kind} language plpgsql as $$ begin {body} return null; end $$"
+        ));
+        let is_there = format!("select count(*) from pg_proc where proname = '{name}_of_postgres'");
+        standby.wait_for(&is_there, "1");
+    };
+    let restore = |name: &str| {
+        primary.psql(&format!(
+            "drop function pg_catalog.{name}(); alter function pg_catalog.{name}_of_postgres() rename to {name}"
+        ));
+        let is_there = format!("select count(*) from pg_proc where proname = '{name}_of_postgres'");
+        standby.wait_for(&is_there, "0");
+        // What was prepared knows the function that is gone.
+        standby.psql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'lagging'");
+    };
+    let hangs = |what: &str| {
+        let exporter = replica(&standby);
+        assert_stays(&exporter, State::Replica, Duration::from_secs(8));
+        let (status, told) = answer(&exporter, "/replica?lag=1h");
+        eprintln!("{what}: {status} {told}");
+        let backends = count(&standby, "true");
+        assert!(backends <= 3, "{what}: {backends} backends");
+        exporter
+    };
+    for case @ (name, _, body) in HANGS {
+        replace(case);
+        let exporter = hangs(body);
+        restore(name);
+        wait_for_rule(&exporter, "1h", 200, "replica");
+    }
+    // All of them.
+    let all = &HANGS[..4];
+    all.iter().for_each(|case| replace(*case));
+    let exporter = hangs("all");
+    all.iter().for_each(|(name, ..)| restore(name));
     wait_for_rule(&exporter, "1h", 200, "replica");
 }
 

@@ -163,6 +163,17 @@ pub(crate) fn wrong_answers(exporter: &Exporter, state: State) -> Vec<String> {
     HEALTH_PATHS.iter().filter_map(wrong).collect()
 }
 
+/// Every health path says so for a while.
+#[track_caller]
+pub(crate) fn assert_stays(exporter: &Exporter, state: State, time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        let wrong = wrong_answers(exporter, state);
+        assert!(wrong.is_empty(), "{wrong:?}\n{}", exporter.stderr());
+        sleep(Duration::from_millis(100));
+    }
+}
+
 /// The status and the body of a path.
 pub(crate) fn answer(exporter: &Exporter, path: &str) -> (u16, String) {
     let response = exporter.get(path);

@@ -16,6 +16,7 @@ use crate::postgres::conninfo::{SslNegotiation, TargetSessionAttrs, Transport};
 use crate::postgres::deadline::{Liveness, within};
 use crate::postgres::failure::Failure;
 use crate::postgres::line::Segments;
+use crate::postgres::optional_rows::Rows;
 use crate::postgres::session::{Session, StatementKey};
 use crate::postgres::socket::{Address, connect};
 
@@ -178,8 +179,9 @@ impl Session {
     pub(crate) async fn quiet_knock(&mut self, limit: Duration) -> Result<Option<Knock>, Failure> {
         let version = self.version();
         let has_tls = if version < HAS_GSS_REQUEST {
-            let rows = self.optional_rows(&[HAS_TLS], limit).await?;
-            let row = rows.into_iter().next().and_then(Result::ok);
+            let rows = Rows::of(1);
+            self.optional_rows(&[HAS_TLS], limit, &rows).await?;
+            let row = rows.into_answers().pop().flatten().and_then(Result::ok);
             row.is_none_or(|row| row.text(0) != Some("off"))
         } else {
             false

@@ -19,6 +19,11 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const CANCEL_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
 
 impl Session {
+    /// What tells when the server has ended it, whoever has given it up by then.
+    pub(crate) fn gone(&self) -> Gone {
+        self.driver.gone.clone()
+    }
+
     /// Ends the connection in order: ready when the server's backend is gone, or does not go in time. Its permit is free
     /// only when it has gone.
     pub async fn close(self) {
