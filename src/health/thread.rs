@@ -1,10 +1,12 @@
 //! The probe thread: all probes of the process, away from whatever else it does.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
 
@@ -20,6 +22,9 @@ const PULSE: Duration = Duration::from_secs(1);
 
 /// A thread that has not turned for so long hangs.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// Before a probe that panicked begins anew: what it panics at may be there still.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A handle on the probe thread, cheap to clone. The thread ends with the process.
 #[derive(Clone, Debug)]
@@ -66,7 +71,7 @@ impl ProbeThread {
     ) -> Probing {
         let probe = about(target, async move {
             tokio::time::sleep(delay).await;
-            probe::run(endpoint, manner, health).await;
+            anew(|| probe::run(endpoint.clone(), manner, health.clone())).await;
         });
         Probing(self.runtime.spawn(probe).abort_handle())
     }
@@ -78,8 +83,43 @@ impl ProbeThread {
     }
 }
 
+/// Runs a probe. A panic costs what was known of the target: it begins anew.
+async fn anew<F: Future<Output = ()>>(probe: impl Fn() -> F) {
+    while AssertUnwindSafe(probe()).catch_unwind().await.is_err() {
+        tracing::error!("a target's probe panicked; it begins anew");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 impl Drop for Probing {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "it is what is looked at")]
+    use std::cell::Cell;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_panics_begins_anew() {
+        let (begun, times) = (Instant::now(), Cell::new(0));
+        anew(|| {
+            times.set(times.get() + 1);
+            let time = times.get();
+            async move {
+                // At its beginning, and later.
+                tokio::time::sleep(PAUSE * (time - 1)).await;
+                assert!(time > 3, "as the test wants it");
+            }
+        })
+        .await;
+        assert_eq!(times.get(), 4);
+        assert_eq!(begun.elapsed(), PAUSE * (1 + 2 + 3) + 3 * PAUSE);
     }
 }
