@@ -21,6 +21,8 @@ pub struct Failure {
     pub position: Option<u32>,
     /// Whether the server will not run a prepared statement whose result has other columns by now.
     pub is_result_changed: bool,
+    /// Whether the role lacks a privilege: by its code alone, a file that the server may not write is the same.
+    pub lacks_privilege: bool,
     /// Whom it concerns.
     pub concerns: Concerns,
 }
@@ -50,6 +52,7 @@ impl Failure {
             message: message.into(),
             position: None,
             is_result_changed: false,
+            lacks_privilege: false,
             concerns: Concerns::Anybody,
         }
     }
@@ -230,6 +233,12 @@ impl Failure {
         self.sqlstate
             .as_deref()
             .is_some_and(|code| code.starts_with("42") || code == "0A000" || code == "3F000")
+    }
+
+    /// Whether what was called cannot be had there, by the role or by anybody, as opposed to having failed.
+    #[must_use]
+    pub(in crate::postgres) fn is_not_to_be_had(&self) -> bool {
+        self.lacks_privilege || matches!(self.sqlstate.as_deref(), Some("42883" | "0A000"))
     }
 
     /// Whether the server is well and only denies what was asked: to the role (42501), or to everybody (0A000), as managed

@@ -1,15 +1,21 @@
 //! Whether anybody gets in: by knocks and by whole connections, while an old session goes on answering.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pg_exporter_lab::process::{Signal, signal};
+use pg_exporter_lab::process::{Signal, may_fork, signal};
 use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
 
 use crate::support::{
     HEALTH_LIMIT, HungStorage, SOON, STORAGE_LIMIT, State, answer, assert_recovers, assert_stays, builder,
-    cluster, exporter_of, wait_for_state, wrong_answers,
+    cluster, exporter_of, wait_for_state,
 };
+
+trait ReadWrite: Read + Write {}
+impl<T: Read + Write> ReadWrite for T {}
 
 /// Freezes the postmaster until that shows.
 #[track_caller]
@@ -67,6 +73,48 @@ fn a_postmaster_that_freezes_behind_a_new_session_is_down() {
         server.wait_for(&format!("select count(*) > 0 {ours} and pid not in ({old})"), "t");
         wait_until("it is up", SOON, || answer(&exporter, "/primary").0 == 200);
         freeze(&server, &exporter);
+    }
+}
+
+/// The server cannot make a process for whoever connects, and says so to a knock, too.
+#[test]
+fn a_server_that_cannot_fork_is_down() {
+    for major in [majors()[0], 14, newest_major()] {
+        let server = Cluster::start(major);
+        let exporter = exporter_of(&server.url("postgres"));
+        may_fork(server.pid(), false).unwrap();
+        let took = wait_for_state(&exporter, State::Down, HEALTH_LIMIT);
+        eprintln!("{major}: down after {took:.1?}");
+        may_fork(server.pid(), true).unwrap();
+        assert_recovers(&exporter, State::Primary);
+    }
+}
+
+/// What is sent as a knock is answered by every server, and not by an error.
+#[test]
+fn every_server_answers_a_knock() {
+    let answer = |stream: &mut dyn ReadWrite, question: u8| {
+        stream
+            .write_all(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, question])
+            .unwrap();
+        let mut answer = [0];
+        stream.read_exact(&mut answer).unwrap();
+        char::from(answer[0])
+    };
+    for major in majors() {
+        let server = Cluster::start(major);
+        let socket = server.socket_folder().join(format!(".s.PGSQL.{}", server.port()));
+        let question = if major >= 12 { 0x30 } else { 0x2f };
+        let by_tcp = answer(
+            &mut TcpStream::connect(("127.0.0.1", server.port())).unwrap(),
+            question,
+        );
+        let by_socket = answer(&mut UnixStream::connect(socket).unwrap(), question);
+        eprintln!("{major}: {by_tcp} {by_socket}");
+        assert!(
+            "NG".contains(by_tcp) && "NG".contains(by_socket),
+            "{major}: {by_tcp} {by_socket}"
+        );
     }
 }
 

@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pg_exporter_lab::{Cluster, Exporter, majors, newest_major, wait_until};
 
 use crate::support::{
-    HEALTH_LIMIT, SOON, State, answer, assert_reason, assert_stays, builder, cluster, count, exporter_of,
-    wait_for_page, wait_for_state, wrong_answers,
+    HungStorage, SOON, STORAGE_LIMIT, State, answer, assert_reason, assert_stays, builder, cluster, count,
+    exporter_of, wait_for_page, wait_for_state,
 };
 
 /// Some probes take so long.
@@ -288,6 +289,59 @@ fn frozen_writes_show_by_a_write() {
     cluster.set("synchronous_standby_names", "");
     cluster.reload();
     wait_for_state(&writing, State::Primary, SOON);
+}
+
+/// A write that the role or the server does not have is none; one that fails because the system denies the server a file is one.
+#[test]
+fn a_write_that_is_denied_is_told_from_one_that_fails() {
+    let cluster = cluster();
+    cluster.psql("create role mon login");
+    cluster.set("allow_system_table_mods", "on");
+    cluster.restart();
+    let exporter = builder(&monitor(&cluster))
+        .args(["--health-write", "--health-connect-interval=1s"])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    let name = "pg_catalog.pg_logical_emit_message";
+    let original = cluster.psql(
+        "select oid::regprocedure from pg_proc where proname = 'pg_logical_emit_message' \
+         and proargtypes[2] = 'text'::regtype",
+    );
+    cluster.psql(&format!("revoke execute on function {original} from public"));
+    assert_stays(&exporter, State::Primary, SOME_PROBES);
+    cluster.psql(&format!("alter function {original} rename to write_of_postgres"));
+    assert_stays(&exporter, State::Primary, SOME_PROBES);
+    let replace = |language: &str, body: &str| {
+        cluster.psql(&format!(
+            "create or replace function {name}(bool, text, text) returns pg_lsn security definer \
+             language {language} as $$ {body} $$"
+        ));
+    };
+    for code in ["42501", "0A000", "42883"] {
+        replace(
+            "plpgsql",
+            &format!("begin raise 'not here' using errcode = '{code}'; end"),
+        );
+        assert_stays(&exporter, State::Primary, SOME_PROBES);
+    }
+    // As a file system is that has gone read-only, and one that is full.
+    cluster.write_file("denied", "");
+    fs::set_permissions(cluster.data().join("denied"), fs::Permissions::from_mode(0o000)).unwrap();
+    let fails = [
+        ("sql", "select pg_read_file('denied')::pg_lsn"),
+        (
+            "sql",
+            "select lo_export(lo_create(0), '/proc/denied')::text::pg_lsn",
+        ),
+        ("plpgsql", "begin raise 'no room' using errcode = '53100'; end"),
+        ("plpgsql", "begin raise 'read-only' using errcode = '25006'; end"),
+    ];
+    for (language, body) in fails {
+        replace(language, body);
+        wait_for_state(&exporter, State::Down, STORAGE_LIMIT);
+        replace("plpgsql", "begin return '0/0'; end");
+        wait_for_state(&exporter, State::Primary, SOON);
+    }
 }
 
 /// Where the new connection takes the kept one's place it writes all the same.

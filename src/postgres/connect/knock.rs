@@ -82,7 +82,7 @@ impl Endpoint {
     /// The caller bounds it.
     ///
     /// # Errors
-    /// When there is no connection, or it ends without an answer.
+    /// When there is no connection, or it ends without an answer, or with an error in its place.
     pub async fn knock(&self, knock: Knock) -> Result<(), Failure> {
         let good = self.last_good().ok_or_else(unknown)?;
         let exchange = async {
@@ -160,7 +160,11 @@ impl Endpoint {
 
 async fn answers(mut socket: impl AsyncRead + AsyncWrite + Unpin, knock: Knock) -> io::Result<()> {
     socket.write_all(&knock.0).await?;
-    socket.read_u8().await.map(|_| ())
+    match socket.read_u8().await? {
+        // What a server says that cannot make a process for the connection, and a peer that does not know the question.
+        b'E' => Err(io::Error::other("it answers with an error")),
+        _ => Ok(()),
+    }
 }
 
 fn no_permit() -> Failure {
@@ -190,13 +194,13 @@ impl Session {
     }
 
     /// Writes a message to the WAL that says nothing, as a transaction of its own: it hangs or fails where writes do. A
-    /// server that has no such message, or does not let the role, is no failure. The caller bounds it.
+    /// server that has no such message, or does not let the role, is no failure. One that may not write its files is. The caller bounds it.
     ///
     /// # Errors
     /// What the server says, or the loss of the connection.
     pub(crate) async fn write_message(&mut self, limit: Duration) -> Result<(), Failure> {
         match self.one_row(None, MESSAGE, &[], limit).await {
-            Err(failure) if failure.is_lasting() => {
+            Err(failure) if failure.is_not_to_be_had() => {
                 tracing::debug!("the probe cannot write: {failure}");
                 Ok(())
             }

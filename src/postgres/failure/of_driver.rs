@@ -76,6 +76,7 @@ impl From<&DbError> for Failure {
             position,
             // The routine's name, as the message depends on lc_messages.
             is_result_changed: error.routine() == Some("RevalidateCachedQuery"),
+            lacks_privilege: is_of_privileges(code, error.routine()),
             concerns: concerns(code, error.routine(), error.detail()),
         }
     }
@@ -95,6 +96,12 @@ fn concerns(code: &str, routine: Option<&str>, detail: Option<&str>) -> Concerns
         _ if code.starts_with("28") => Concerns::Us,
         _ => Concerns::Anybody,
     }
+}
+
+/// Whether a privilege is lacking. The code of that is also what a server says when its system denies it a file, as one that has
+/// gone read-only does. Which it is shows by who says it: the check of privileges, or a function that raises what it likes.
+fn is_of_privileges(code: &str, routine: Option<&str>) -> bool {
+    code == "42501" && matches!(routine, Some("aclcheck_error" | "exec_stmt_raise"))
 }
 
 /// Whether the server ends the session with this error.

@@ -6,9 +6,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::time::Duration;
 
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, Resource, getrlimit, kill_process};
 
+use crate::account::account;
 use crate::error::{Context, Result};
+use crate::template::run;
 use crate::wait::poll;
 
 /// One of the kernel's clock ticks, in which it counts CPU time: 1/100 s on every Linux architecture.
@@ -50,6 +52,22 @@ pub fn peak_rss(pid: u32) -> Option<u64> {
 pub fn children(pid: u32) -> Vec<u32> {
     let is_child = |&candidate: &u32| stat(candidate).is_some_and(|stat| stat.parent == pid);
     all().filter(is_child).collect()
+}
+
+/// Says whether a server's process may make others: the kernel counts all of its user's.
+///
+/// # Errors
+/// When that may not be said.
+pub fn may_fork(pid: u32, may: bool) -> Result<()> {
+    // A server has our own limits.
+    let most = match (may, getrlimit(Resource::Nproc).current) {
+        (false, _) => "1".to_owned(),
+        (true, Some(most)) => most.to_string(),
+        (true, None) => "unlimited".to_owned(),
+    };
+    let mut command = account()?.command("prlimit");
+    command.args(["--pid", &pid.to_string(), &format!("--nproc={most}:")]);
+    run(&mut command)
 }
 
 /// Sends a signal; a process that has gone is no error.
