@@ -149,6 +149,48 @@ fn stat_counts_executions_failures_and_hits() {
     assert_eq!(json(&run.stdout)[0]["executions"], 1, "{}", run.stderr);
 }
 
+/// `collect[]` and `exclude[]` choose what is told of, as text and as JSON, in the order of execution; both ways of writing them.
+#[test]
+fn reports_are_of_what_is_chosen() {
+    let url = database("chosen");
+    let names = ["one", "two", "three"];
+    let files = names.map(|name| (format!("{name}.yml"), clock(name, "")));
+    let files: Vec<_> = files.iter().map(|(file, text)| (&**file, &**text)).collect();
+    let directory = Folder::of(&files);
+    let exporter = exporter(&url, &directory);
+    let _ = exporter.scrape();
+    let all = ["one", "three", "two"];
+    let chosen = [
+        ("", &all[..]),
+        ("collect[]=two", &["two"]),
+        ("collect%5B%5D=two&collect[]=one", &["one", "two"]),
+        ("exclude[]=one", &["three", "two"]),
+        ("collect[]=one&collect[]=two&exclude[]=two", &["one"]),
+    ];
+    for (query, expected) in chosen {
+        for path in ["/explain", "/stat"] {
+            let list = json(&exporter.get(&format!("{path}?format=json&{query}")).text());
+            let list: Vec<_> = list
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["collector"].clone())
+                .collect();
+            assert_eq!(list, expected, "{path}?{query}");
+        }
+        let text = exporter.get(&format!("/explain?{query}")).text();
+        let told = text.lines().filter_map(|line| line.strip_prefix("Collector: "));
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{text}");
+        let text = exporter.get(&format!("/stat?{query}")).text();
+        let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("    ");
+        let told = text
+            .lines()
+            .filter(is_name)
+            .map(|line| line.trim().trim_end_matches(':'));
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{text}");
+    }
+}
+
 #[test]
 fn a_dump_loads_back_to_the_same() {
     let url = database("dump");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use pg_exporter_lab::{Cluster, Disk, Exporter, Hold, newest_major};
 
-use crate::support::{SOON, State, exporter_of, wait_for_state};
+use crate::support::{SOON, State, assert_stays, builder, exporter_of, wait_for_state};
 
 /// Within how long of the first client that could not connect `/primary` is 503.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -291,5 +291,24 @@ fn a_frozen_file_system_under_load() {
             &|| assert!(disk.freeze(true)),
             &|| assert!(disk.freeze(false)),
         );
+    });
+}
+
+/// An idle server has nothing to write, and lets everybody in from memory: only a write shows it.
+#[test]
+fn a_frozen_file_system_of_an_idle_server_shows_by_a_write() {
+    let test = "a_frozen_file_system_of_an_idle_server_shows_by_a_write";
+    with_disk(test, false, false, |cluster, disk, _| {
+        let writing = builder(&cluster.url("postgres")).arg("--health-write").start();
+        for _ in 0..2 {
+            wait_for_state(&writing, State::Primary, SOON);
+            assert_stays(&writing, State::Primary, Duration::from_secs(6));
+            assert!(disk.freeze(true));
+            let took = wait_for_state(&writing, State::Down, LIMIT);
+            eprintln!("fsfreeze on an idle server: /primary was 503 after {took:.1?}");
+            assert_stays(&writing, State::Down, PATIENCE);
+            assert!(disk.freeze(false));
+        }
+        wait_for_state(&writing, State::Primary, SOON);
     });
 }
