@@ -53,6 +53,8 @@ pub(super) struct Door {
     answers: Answers,
     /// Whether the last try was refused for a reason that concerns us alone.
     is_refused: bool,
+    /// Whether the server had no place for the last try.
+    is_full: bool,
     told: Told,
 }
 
@@ -99,6 +101,7 @@ impl Door {
             opened: None,
             answers: Answers::Have,
             is_refused: false,
+            is_full: false,
             told: Told::default(),
         }
     }
@@ -154,6 +157,11 @@ impl Door {
     /// Whether it lets others in, but not us: a password, a rule, a limit.
     pub(super) fn is_refused(&self) -> bool {
         self.is_refused
+    }
+
+    /// Whether the server has no place left, for all that is known.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// How long ago somebody was let in last, and has got in.
@@ -216,6 +224,8 @@ impl Door {
         let was_overdue = self.is_late(since);
         // From its beginning, and a little less: who asks at each tick would otherwise pass over one after the other.
         let mut due = since + self.every.mul_f64(0.9);
+        let is_full = |failure: &Failure| failure.is_for_want_of_a_place() && failure.sqlstate.is_some();
+        self.is_full = end.as_ref().is_err_and(is_full);
         match end {
             // Nothing is known that was not before: what was shut stays so.
             Err(failure) if failure.is_for_want_of_a_place() => {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod beat;
+mod crowd;
 mod door;
 pub mod lag;
 pub mod probe;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::MissedTickBehavior;
 
+use super::crowd::Crowd;
 use super::door::Door;
 use super::question::Question;
 use super::snapshot::{Health, Lag, Snapshot, State};
@@ -101,6 +102,7 @@ struct Probe {
     manner: Manner,
     kept: Option<Kept>,
     question: Question,
+    crowd: Crowd,
     /// Where a knock was answered over this session, or the one before: the next is believed there from its first knock on.
     answered: Option<Doorway>,
 }
@@ -120,6 +122,7 @@ impl Probe {
             manner,
             kept: None,
             question: Question::default(),
+            crowd: Crowd::default(),
             answered: None,
         }
     }
@@ -273,8 +276,28 @@ impl Probe {
             let writes = self.manner.writes && state == State::Primary;
             door.attempt(|| connect(self.beside.clone(), writes));
         }
+        if let Err(failure) = self.look_around(&mut kept).await {
+            kept.session.abandon();
+            return Err(failure);
+        }
         self.kept = Some(kept);
         Ok((state, lag))
+    }
+
+    /// Where there is no place to try with, who is in tells whether anybody gets in.
+    async fn look_around(&mut self, kept: &mut Kept) -> Result<(), Failure> {
+        if !kept.connect.as_ref().is_some_and(Door::is_full) {
+            self.crowd.forget();
+            return Ok(());
+        }
+        let limit = self.endpoint.connect_timeout;
+        let looking = self.crowd.look(&mut kept.session, limit);
+        match self.endpoint.traffic().outlast(limit, looking).await {
+            Ok(Err(failure)) => tracing::debug!("not told who is in: {failure}"),
+            Ok(Ok(())) => {}
+            Err(_) => return Err(Failure::timeout("the probe was not answered in time")),
+        }
+        Ok(())
     }
 
     async fn query(&mut self, session: &mut Session) -> Result<(State, Lag), Failure> {
@@ -313,7 +336,8 @@ impl Probe {
     fn shut(&mut self) -> Option<(State, std::sync::Arc<str>)> {
         let kept = self.kept.as_mut()?;
         let knock = kept.knock.as_mut().and_then(|(_, door)| door.shut());
-        let shut = knock.or_else(|| kept.connect.as_mut()?.shut())?;
+        let shut = knock.or_else(|| kept.connect.as_mut()?.shut());
+        let shut = shut.or_else(|| self.crowd.shut())?;
         Some((shut.state, shut.reason))
     }
 }

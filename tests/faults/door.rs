@@ -1,7 +1,9 @@
 //! Whether anybody gets in: by knocks and by whole connections, while an old session goes on answering.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -143,4 +145,145 @@ fn storage_that_hangs_shows_whatever_the_connect_timeout() {
     for (_, exporter) in &exporters {
         wait_for_state(exporter, State::Primary, SOON);
     }
+}
+
+/// What a database's folder needs, one after the other: whoever connects to it is told that it is not there, or not whole. One who
+/// is connected goes on.
+#[test]
+fn a_database_without_its_folder_is_down() {
+    let server = cluster();
+    server.set("allow_in_place_tablespaces", "on");
+    server.reload();
+    server.wait_for("show allow_in_place_tablespaces", "on");
+    server.psql("create tablespace apart location ''");
+    server.psql("create database whole");
+    server.psql("create database elsewhere tablespace apart");
+    let folder = |name: &str| {
+        let sql = format!(
+            "select case dattablespace when 1663 then 'base/' else 'pg_tblspc/' || dattablespace || '/' || \
+             (select pg_ls_dir('pg_tblspc/' || dattablespace)) || '/' end || oid from pg_database where datname = '{name}'"
+        );
+        server.data().join(server.psql(&sql))
+    };
+    for name in ["whole", "elsewhere"] {
+        let folder = folder(name);
+        let exporter = builder(&server.url(name)).start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        for gone in [
+            folder.clone(),
+            folder.join("PG_VERSION"),
+            folder.join("pg_filenode.map"),
+        ] {
+            let aside = gone.with_extension("aside");
+            fs::rename(&gone, &aside).unwrap();
+            wait_for_state(&exporter, State::Down, STORAGE_LIMIT);
+            fs::rename(&aside, &gone).unwrap();
+            wait_for_state(&exporter, State::Primary, SOON);
+        }
+        let open = fs::metadata(&folder).unwrap().permissions();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
+        wait_for_state(&exporter, State::Down, STORAGE_LIMIT);
+        fs::set_permissions(&folder, open).unwrap();
+        wait_for_state(&exporter, State::Primary, SOON);
+        // A database that is gone, or has another name, is a matter of who wants it.
+        server.psql(&format!("alter database {name} allow_connections false"));
+        assert_stays(&exporter, State::Primary, Duration::from_secs(7));
+    }
+}
+
+/// Clients that take a place of the server each until there is none, and are not let in.
+fn crowd(server: &Cluster, user: &str) -> Vec<TcpStream> {
+    let mut clients = Vec::new();
+    loop {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+        let fields = format!("\0\x03\0\0user\0{user}\0database\0postgres\0\0");
+        let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+        stream
+            .write_all(&[&length[..], fields.as_bytes()].concat())
+            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let mut answer = [0];
+        match stream.read_exact(&mut answer) {
+            Ok(()) if answer == *b"E" => return clients,
+            // It is silent, or asks for a password.
+            _ => clients.push(stream),
+        }
+        assert!(clients.len() < 20);
+    }
+}
+
+/// A server with few places, and an exporter whose role may see what others are, or not.
+fn small(major: u32, is_monitor: bool) -> (Cluster, Exporter) {
+    let server = Cluster::builder(major).set("max_connections", "12").start();
+    server.psql("create role mon login; create role late login password 'x'");
+    if is_monitor {
+        server.psql("grant pg_monitor to mon");
+    }
+    let exporter = exporter_of(&server.url("postgres").replace("postgres@", "mon@"));
+    (server, exporter)
+}
+
+/// All places are taken by clients that nobody lets in, before the probe has tried: storage hangs, or their passwords never come.
+#[test]
+fn a_server_full_of_clients_that_are_not_let_in_is_down() {
+    for major in [majors()[0], 14, newest_major()] {
+        let (server, exporter) = small(major, major != 14);
+        for what in ["storage", "passwords"] {
+            let hung = (what == "storage").then(|| HungStorage::of(&server));
+            if what == "passwords" {
+                server.write_file(
+                    "pg_hba.conf",
+                    "host all late 127.0.0.1/32 password\nhost all all 127.0.0.1/32 trust\nlocal all all trust\n",
+                );
+                server.reload();
+                thread::sleep(Duration::from_secs(1));
+            }
+            let begun = Instant::now();
+            let clients = crowd(&server, "late");
+            let took = wait_for_state(
+                &exporter,
+                State::Down,
+                STORAGE_LIMIT.saturating_sub(begun.elapsed()),
+            );
+            eprintln!(
+                "{major}, {what}: {} clients, down after {took:.1?}: {}",
+                clients.len(),
+                exporter.stderr().lines().last().unwrap_or_default()
+            );
+            assert_stays(&exporter, State::Down, Duration::from_secs(4));
+            drop((hung, clients));
+            assert_recovers(&exporter, State::Primary);
+        }
+    }
+}
+
+/// All places are taken by clients that are served: nobody gets in, and nothing is wrong with the server.
+#[test]
+fn a_server_full_of_clients_that_it_serves_is_up() {
+    thread::scope(|scope| {
+        for (major, is_monitor) in [
+            (majors()[0], false),
+            (newest_major(), true),
+            (newest_major(), false),
+        ] {
+            scope.spawn(move || stays_up(major, is_monitor));
+        }
+    });
+}
+
+fn stays_up(major: u32, is_monitor: bool) {
+    let (server, exporter) = small(major, is_monitor);
+    let mut sessions = Vec::new();
+    while server.try_psql("postgres", "select 1").is_ok() {
+        sessions.push(server.session("postgres"));
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < STORAGE_LIMIT + Duration::from_secs(5) {
+        assert_eq!(answer(&exporter, "/primary").0, 200, "{}", exporter.stderr());
+        // Those who come again and again.
+        let _ = server.try_psql("postgres", "select 1");
+        let _ = TcpStream::connect(("127.0.0.1", server.port()));
+    }
+    let log = exporter.stderr();
+    assert!(log.contains("53300"), "the probe has met it: {log}");
 }

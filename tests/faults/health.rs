@@ -250,6 +250,10 @@ fn what_concerns_the_role_alone_is_not_down() {
             "alter role mon connection limit 0",
             "alter role mon connection limit -1",
         ),
+        (
+            "alter database postgres connection limit 0",
+            "alter database postgres connection limit -1",
+        ),
         ("alter role mon nologin", "alter role mon login"),
         (
             "revoke connect on database postgres from public",
@@ -266,7 +270,7 @@ fn what_concerns_the_role_alone_is_not_down() {
         };
         cluster.psql_in(database, sql);
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(7) {
+        while begun.elapsed() < STORAGE_LIMIT {
             assert_eq!(answer(&exporter, "/primary"), (200, "primary".into()), "{before}");
             thread::sleep(Duration::from_millis(100));
         }
