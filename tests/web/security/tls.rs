@@ -1,10 +1,20 @@
 //! Handshakes: versions, suites, curves, HTTP/2, and what is no handshake.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::setup::{Site, TLS};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
+
+use super::setup::{Site, TLS, without_server};
+use crate::support::SOON;
 
 #[test]
 fn the_exporter_speaks_tls() {
@@ -205,4 +215,70 @@ fn many_requests_at_once_on_one_connection() {
         25,
         "the target is down"
     );
+}
+
+/// How a client says that it has said all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Farewell {
+    /// By the word of TLS, its side stays open.
+    Word,
+    /// The same, and the end of its side.
+    WordAndEnd,
+    /// By the end of its side alone.
+    End,
+}
+
+/// A connection to the site over TLS.
+fn connected(
+    site: &Site,
+    version: &'static SupportedProtocolVersion,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(site.authority.certificate.as_bytes()).unwrap();
+    roots.add(authority).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(("127.0.0.1", site.exporter.port())).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let client = ClientConnection::new(Arc::new(config), "127.0.0.1".try_into().unwrap()).unwrap();
+    StreamOwned::new(client, stream)
+}
+
+#[test]
+fn who_ends_its_side_is_answered() {
+    // A target that says nothing, so that a page takes its time: its client has ended its side by then.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("postgresql://nobody@{}/none", silent.local_addr().unwrap());
+    let site = Site::start_from(&without_server().url(&url), TLS);
+    for version in [&TLS12, &TLS13] {
+        for farewell in [Farewell::Word, Farewell::WordAndEnd, Farewell::End] {
+            for (path, status) in [("/metrics", 200), ("/primary", 503), ("/stat", 200), ("/", 200)] {
+                let what = format!("{version:?} {farewell:?} {path}");
+                let mut stream = connected(&site, version);
+                write!(
+                    stream,
+                    "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                )
+                .unwrap();
+                if farewell != Farewell::End {
+                    stream.conn.send_close_notify();
+                }
+                stream.flush().unwrap();
+                if farewell != Farewell::Word {
+                    stream.sock.shutdown(Shutdown::Write).unwrap();
+                }
+                let mut answer = String::new();
+                let read = stream.read_to_string(&mut answer);
+                assert!(
+                    answer.contains(&format!(" {status} ")),
+                    "{what}: {read:?} {answer:?}"
+                );
+                let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+                assert!(!body.is_empty(), "{what}");
+            }
+        }
+    }
 }
