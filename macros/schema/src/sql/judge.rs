@@ -150,32 +150,59 @@ fn is_statement(token: &Token<'_>) -> bool {
     token.kind.is_one_of(&READS)
 }
 
+/// What is between two parentheses, or around all of them, as far as it has been read.
+#[derive(Default)]
+struct Level {
+    /// Whether it is what a name of WITH stands for.
+    is_body: bool,
+    /// Whether its own WITH goes on: what reads or writes is still to come.
+    in_head: bool,
+    /// Whether a name comes next there, be it spelled like a word that writes.
+    is_name_next: bool,
+}
+
+/// Words of WITH behind which there is a name: of what SEARCH and CYCLE go by, and of the columns that they add.
+const BEFORE_NAMES: [&str; 4] = ["BY", "CYCLE", "SET", "USING"];
+
 /// Looks for what writes inside of a statement that begins like one that reads.
 fn reads_only(list: &[Token<'_>]) -> Option<Refusal> {
-    let mut depth = 0_u32;
-    let mut in_head = list.first().is_some_and(|token| token.kind.is("WITH"));
+    let mut around: Vec<Level> = Vec::new();
+    let mut level = Level::default();
     let mut before: Option<Kind<'_>> = None;
-    let mut opened_by: Option<Kind<'_>> = None;
     for token in list {
         match token.kind {
             Kind::Symbol('(') => {
-                depth += 1;
-                opened_by = before;
+                let is_body = before.is_some_and(|kind| kind.is_one_of(&["AS", "MATERIALIZED"]));
+                around.push(std::mem::replace(
+                    &mut level,
+                    Level {
+                        is_body,
+                        ..Level::default()
+                    },
+                ));
             }
-            Kind::Symbol(')') => depth = depth.saturating_sub(1),
+            // There may be more of them: those in front of the statement have been left out.
+            Kind::Symbol(')') => level = around.pop().unwrap_or(level),
             // A reserved word: without `AS` or a point before it, it can be nothing else.
             kind if kind.is("INTO") && !before.is_some_and(|kind| is_named(&kind)) => {
                 return Some(of_token(token, "it makes a table: leave INTO and the name away"));
             }
+            kind if level.is_name_next => {
+                level.is_name_next = kind.is("RECURSIVE") && before.is_some_and(|kind| kind.is("WITH"));
+            }
             kind if kind.is_one_of(&WRITES) => {
-                let is_body = before == Some(Kind::Symbol('('))
-                    && opened_by.is_some_and(|kind| kind.is_one_of(&["AS", "MATERIALIZED"]));
-                let is_main = in_head && depth == 0 && before == Some(Kind::Symbol(')'));
-                if is_body || is_main {
+                let is_body = level.is_body && before == Some(Kind::Symbol('('));
+                if is_body || level.in_head {
                     return Some(of_token(token, READ_ONLY));
                 }
             }
-            kind if depth == 0 && kind.is_one_of(&["SELECT", "VALUES", "TABLE"]) => in_head = false,
+            kind if kind.is("WITH") && matches!(before, None | Some(Kind::Symbol('('))) => {
+                (level.in_head, level.is_name_next) = (true, true);
+            }
+            kind if kind.is_one_of(&["SELECT", "VALUES", "TABLE"]) => level.in_head = false,
+            kind if level.in_head => {
+                level.is_name_next = kind == Kind::Symbol(',') || kind.is_one_of(&BEFORE_NAMES);
+            }
             _ => {}
         }
         before = Some(token.kind);
@@ -235,6 +262,10 @@ mod tests {
             "SELECT sum(update) AS update, (delete) FROM counters",
             "WITH a AS (SELECT update FROM t) SELECT count(*) delete, merge FROM a",
             "SELECT * FROM t FOR UPDATE",
+            "WITH delete AS (SELECT 1), update (insert) AS (SELECT 2) SELECT * FROM delete, update",
+            "WITH RECURSIVE merge(a) AS (SELECT 1) SEARCH DEPTH FIRST BY delete, update SET insert \
+             CYCLE update SET delete TO true DEFAULT false USING merge SELECT * FROM merge",
+            "SELECT * FROM (WITH a AS (SELECT update FROM t) SELECT * FROM a) delete",
             "SELECT set, copy, begin FROM t -- $1 \0"
                 .split(" \0")
                 .next()
@@ -261,6 +292,32 @@ mod tests {
                 "`INSERT`",
             ),
             ("WITH a AS (SELECT 1) UPDATE t SET x = 1", "`UPDATE`"),
+            (
+                "WITH RECURSIVE x(a) AS (SELECT 1) SEARCH DEPTH FIRST BY a SET o DELETE FROM t",
+                "`DELETE`",
+            ),
+            (
+                "WITH RECURSIVE x(a) AS (SELECT 1) SEARCH BREADTH FIRST BY a, update SET \"o\" UPDATE set SET a = 1",
+                "`UPDATE`",
+            ),
+            (
+                "WITH RECURSIVE x(a) AS (SELECT 1) CYCLE a SET c USING p INSERT INTO t VALUES (1)",
+                "`INSERT`",
+            ),
+            (
+                "WITH RECURSIVE x(a) AS (SELECT 1) CYCLE a SET c TO 'y' DEFAULT 'n' USING set MERGE INTO t USING x ON true \
+                 WHEN MATCHED THEN DO NOTHING",
+                "`MERGE`",
+            ),
+            ("WITH values AS (SELECT 1) DELETE FROM t", "`DELETE`"),
+            (
+                "WITH a AS (WITH b AS (SELECT 1) DELETE FROM t RETURNING 1) SELECT count(*) FROM a",
+                "`DELETE`",
+            ),
+            (
+                "EXPLAIN ANALYZE WITH RECURSIVE x(a) AS (SELECT 1) SEARCH DEPTH FIRST BY a SET o DELETE FROM t",
+                "`DELETE`",
+            ),
             (
                 "WITH a AS (SELECT 1), b AS (SELECT 2) MERGE INTO t USING a ON true WHEN MATCHED THEN DELETE",
                 "`MERGE`",
