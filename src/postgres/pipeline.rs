@@ -195,12 +195,14 @@ async fn run(session: &Session, request: &QueryRequest<'_>) -> Result<Rows, Fail
 }
 
 /// Where a pooler ends the transaction with each message, nothing is rolled back: what a statement sets for its session would stay
-/// for whoever gets it next.
+/// for whoever gets it next. A name may be written with escapes.
 fn refuse_lasting_settings(request: &QueryRequest<'_>) -> Result<(), Failure> {
     let is_foreign = request.path != SearchPath::Catalog;
-    if is_foreign && request.sql.to_ascii_lowercase().contains("set_config") {
-        let what = "set_config is not possible through a pooler of statements (pool_mode=statement), where it would \
-                    stay for others; write the key `settings`, or use pool_mode=transaction";
+    let sql = request.sql.to_ascii_lowercase();
+    if is_foreign && ["set_config", "u&\""].iter().any(|found| sql.contains(found)) {
+        let what = "set_config, and names with escapes (U&\"…\"), are not possible through a pooler of statements \
+                    (pool_mode=statement), where a setting would stay for others; write the key `settings` and plain names, \
+                    or use pool_mode=transaction";
         return Err(Failure::new(Reason::Other, what));
     }
     Ok(())

@@ -126,6 +126,8 @@ limited: { query: \"SELECT pg_catalog.length(pg_catalog.current_setting('stateme
 broken: { query: SELECT nonsense FROM answers, tags: [cluster], metrics: [ { nonsense: { usage: GAUGE, description: None. } } ] }
 sets: { query: \"SELECT 1 AS one FROM (SELECT pg_catalog.set_config('work_mem', '99MB', false) OFFSET 0) AS s\", tags: [cluster],
   metrics: [ { one: { usage: GAUGE, description: One. } } ] }
+escaped: { query: 'SELECT 1 AS one FROM (SELECT U&\"set\\005fconfig\"(''work_mem'', ''98MB'', false) OFFSET 0) AS s', tags: [cluster],
+  metrics: [ { one: { usage: GAUGE, description: One. } } ] }
 last: { query: SELECT 7 AS seven, tags: [cluster], priority: 2000, metrics: [ { seven: { usage: GAUGE, description: Seven. } } ] }
 ";
 
@@ -164,7 +166,9 @@ fn every_pool_mode_serves_a_site_and_keeps_nothing_of_it() {
             };
             assert!(failed("broken") && !failed("last"), "{mode}: {log}");
             // Nothing can be rolled back there, so what would stay is refused.
-            assert_eq!(failed("sets"), mode == "statement", "{mode}: {log}");
+            for sets in ["sets", "escaped"] {
+                assert_eq!(failed(sets), mode == "statement", "{mode} {sets}: {log}");
+            }
         }
         let run = builder(&pooler.url("postgres"))
             .args(["-T=5s".into(), layer.flag(), "doctor".into()])
