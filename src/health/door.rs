@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -16,6 +16,9 @@ use super::snapshot::State;
 use super::told::{News, Told};
 use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
+
+/// The next try is due after that part of the interval: who asks at each tick would otherwise pass over one after the other.
+const PART: f64 = 0.9;
 
 /// Failures in a row that shut the door: one may be a matter of the moment.
 const TOLERATED: u32 = 2;
@@ -49,6 +52,8 @@ pub(super) struct Door {
     last: Option<Shut>,
     /// When somebody was let in last.
     opened: Option<Instant>,
+    /// Whether the next try is wanted at once.
+    is_hurried: bool,
     /// What is known of whether a try can be answered.
     answers: Answers,
     /// Whether the last try was refused for a reason that concerns us alone.
@@ -78,7 +83,7 @@ enum Phase {
     },
     UnderWay {
         since: Instant,
-        task: JoinHandle<Result<(), Failure>>,
+        task: JoinHandle<Result<Instant, Failure>>,
     },
 }
 
@@ -99,6 +104,7 @@ impl Door {
             failures: 0,
             last: None,
             opened: None,
+            is_hurried: false,
             answers: Answers::Have,
             is_refused: false,
             is_full: false,
@@ -131,6 +137,15 @@ impl Door {
         self.answers == Answers::Have
     }
 
+    /// For how long another's answer may stand for the next try: it is tried again when that is due again. Where one has failed, or is
+    /// wanted at once, only its own tells.
+    pub(super) fn fresh(&self) -> Duration {
+        match self.is_hurried || self.failures > 0 {
+            true => Duration::ZERO,
+            false => self.every.mul_f64(PART),
+        }
+    }
+
     /// Whether trying is of no use: what was tried first is not understood.
     pub(super) fn is_of_no_use(&self) -> bool {
         self.answers == Answers::Never
@@ -145,6 +160,7 @@ impl Door {
     pub(super) fn hurry(&mut self) {
         if let Phase::Idle { due } = &mut self.phase {
             *due = Instant::now();
+            self.is_hurried = true;
         }
     }
 
@@ -189,10 +205,19 @@ impl Door {
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
+        self.attempt_shared(|| attempt().map_ok(|()| Instant::now()));
+    }
+
+    /// The same with one that tells when it was answered, which may be before it began: another's answer stands for its own.
+    pub(super) fn attempt_shared<F>(&mut self, attempt: impl FnOnce() -> F)
+    where
+        F: Future<Output = Result<Instant, Failure>> + Send + 'static,
+    {
         self.look();
         let now = Instant::now();
         if matches!(self.phase, Phase::Idle { due } if now >= due) {
             let task = tokio::spawn(attempt());
+            self.is_hurried = false;
             self.phase = Phase::UnderWay { since: now, task };
         }
     }
@@ -220,10 +245,9 @@ impl Door {
         }
     }
 
-    fn ended(&mut self, since: Instant, end: Result<(), Failure>) {
+    fn ended(&mut self, since: Instant, end: Result<Instant, Failure>) {
         let was_overdue = self.is_late(since);
-        // From its beginning, and a little less: who asks at each tick would otherwise pass over one after the other.
-        let mut due = since + self.every.mul_f64(0.9);
+        let mut due = since + self.every.mul_f64(PART);
         let is_full = |failure: &Failure| failure.is_for_want_of_a_place() && failure.sqlstate.is_some();
         self.is_full = end.as_ref().is_err_and(is_full);
         match end {
@@ -240,11 +264,15 @@ impl Door {
                 self.refuses(Some(&failure));
                 self.opens();
             }
-            Ok(()) => {
+            Ok(answered) => {
                 self.refuses(None);
                 self.opens();
-                self.opened = Some(Instant::now());
-                self.took = since.elapsed();
+                self.opened = Some(answered);
+                if answered < since {
+                    due = answered + self.every.mul_f64(PART);
+                } else {
+                    self.took = since.elapsed();
+                }
             }
             Err(failure) => {
                 // The door was shut meanwhile, and is not open for the next try.

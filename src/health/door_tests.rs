@@ -292,3 +292,29 @@ async fn a_late_answer_opens_it() {
     tokio::task::yield_now().await;
     assert_eq!(door.shut(), None);
 }
+
+/// The next try is due an interval after the answer, whoever had it; what was hurried, or has failed, only its own tells.
+#[tokio::test(start_paused = true)]
+async fn anothers_answer_stands_for_its_own_as_long_as_that_would() {
+    let mut door = Door::new(EVERY, LIMIT);
+    let long_ago = Duration::from_secs(3);
+    let mut tried = Vec::new();
+    for second in 1..=12 {
+        advance(Duration::from_secs(1)).await;
+        let at = Instant::now();
+        door.attempt_shared(|| {
+            tried.push(second);
+            ready(Ok(if second == 5 { at - long_ago } else { at }))
+        });
+        door.settle().await;
+    }
+    assert_eq!(tried, [5, 7, 12]);
+    assert!(door.fresh() > Duration::ZERO && door.fresh() < EVERY);
+    door.hurry();
+    assert_eq!(door.fresh(), Duration::ZERO);
+    tick(&mut door, Ok(())).await;
+    assert!(door.fresh() > Duration::ZERO);
+    advance(EVERY).await;
+    tick(&mut door, refused()).await;
+    assert_eq!(door.fresh(), Duration::ZERO);
+}

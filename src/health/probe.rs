@@ -274,7 +274,8 @@ impl Probe {
         if let Some(door) = &mut kept.connect {
             door.delayed_by(delay * 7);
             let writes = self.manner.writes && state == State::Primary;
-            door.attempt(|| connect(self.beside.clone(), writes));
+            let fresh = door.fresh();
+            door.attempt_shared(|| connect(self.beside.clone(), writes, fresh));
         }
         if let Err(failure) = self.look_around(&mut kept).await {
             kept.session.abandon();
@@ -351,25 +352,21 @@ fn no_write() -> Failure {
     Failure::timeout("a write got no answer")
 }
 
-/// A whole new connection, which may write.
-async fn connect(endpoint: Endpoint, writes: bool) -> Result<(), Failure> {
-    match endpoint.connect_again().await {
-        Ok(mut session) => {
-            let written = match writes {
-                true => within(Instant::now() + PATIENCE, session.write_message(PATIENCE)).await,
-                false => Ok(Ok(())),
-            };
-            match written {
-                Ok(end) => {
-                    session.close().await;
-                    end
-                }
-                Err(_) => {
-                    session.abandon();
-                    Err(no_write())
-                }
-            }
+/// A whole new connection, which may write; when it was let in. One that does not write may be another target's of no longer ago than
+/// `fresh`: whether writes hang each finds out for itself.
+async fn connect(endpoint: Endpoint, writes: bool, fresh: Duration) -> Result<tokio::time::Instant, Failure> {
+    if !writes {
+        return endpoint.is_let_in(fresh).await;
+    }
+    let mut session = endpoint.connect_again().await?;
+    match within(Instant::now() + PATIENCE, session.write_message(PATIENCE)).await {
+        Ok(end) => {
+            session.close().await;
+            end.map(|()| tokio::time::Instant::now())
         }
-        Err(failure) => Err(failure),
+        Err(_) => {
+            session.abandon();
+            Err(no_write())
+        }
     }
 }

@@ -17,8 +17,8 @@ use super::snapshot::Health;
 use crate::postgres::connect::Endpoint;
 use crate::values::about;
 
-/// How often the thread says that it turns.
-const PULSE: Duration = Duration::from_secs(1);
+/// How often the thread says that it turns. Each time wakes it.
+const PULSE: Duration = Duration::from_secs(3);
 
 /// A thread that has not turned for so long hangs.
 const LONGEST: Duration = Duration::from_secs(10);

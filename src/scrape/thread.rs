@@ -13,8 +13,8 @@ use tokio::task::{LocalSet, spawn_local};
 use super::tools::Tools;
 use crate::health::Beat;
 
-/// How often the thread says that it turns.
-const PULSE: Duration = Duration::from_secs(1);
+/// How often the thread says that it turns. Each time wakes it.
+const PULSE: Duration = Duration::from_secs(10);
 
 /// A thread that has not turned for so long hangs. Rendering the largest page takes less than a second.
 const LONGEST: Duration = Duration::from_secs(30);

@@ -1,8 +1,9 @@
-//! Bells: targets at the same address share their knocks, where one process has many.
+//! Bells: targets at the same address share what they try at its door, where one process has many.
 //!
-//! Whether a server takes new connections is the same for all of its databases, and each knock is a process there. So who knocks where
-//! another's knock was answered a moment ago has its answer, and who knocks where one is under way waits for that. Behind a server that
-//! hangs there is one knock, however many wait for it.
+//! Whether a server takes new connections is the same for all of its databases, and each knock is a process there. Whether it lets a
+//! role into a database is the same for all targets of both, and each login is a process, too. So who tries what another's try was
+//! answered of a moment ago has its answer, and who tries where one is under way waits for that. Behind a server that hangs there is
+//! one try, however many wait for it.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,19 +13,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::knock::Knock;
+use crate::postgres::failure::Failure;
 use crate::postgres::socket::Address;
 
-/// How old an answer may be that stands for another: so much later at the most a door is known to be shut.
+/// How old the answer to a knock may be that stands for another.
 const FRESH: Duration = Duration::from_millis(300);
 
-/// Addresses that are remembered, whether somebody knocks there or not.
-const ADDRESSES: usize = 4096;
+/// Bells that are remembered, whether somebody rings them or not.
+const MOST: usize = 4096;
+
+/// What is tried at an address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Try {
+    Knock(Knock),
+    Login { user: Arc<str>, database: Arc<str> },
+}
 
 /// The bells of a process.
 #[derive(Debug, Default)]
-pub(super) struct Bells(Mutex<HashMap<(Address, Knock), Bell>>);
+pub(super) struct Bells(Mutex<HashMap<(Address, Try), Bell>>);
 
-/// When a knock at that address was last answered; held by who knocks.
+/// When that try was last answered; held by who tries.
 type Bell = Arc<tokio::sync::Mutex<Option<Instant>>>;
 
 impl Bells {
@@ -32,29 +41,60 @@ impl Bells {
     ///
     /// # Errors
     /// When its own knock is not answered.
-    pub(super) async fn ring(
+    pub(super) async fn knock(
         &self,
         address: &Address,
         knock: Knock,
         knocking: impl Future<Output = io::Result<()>>,
     ) -> io::Result<()> {
-        let bell = self.bell(address, knock);
-        let begun = Instant::now();
-        let mut answered = bell.lock().await;
-        if answered.is_some_and(|answered| answered + FRESH >= begun) {
-            return Ok(());
-        }
-        knocking.await?;
-        *answered = Some(Instant::now());
-        Ok(())
+        let answered = self.ring(address, Try::Knock(knock), FRESH, knocking);
+        answered.await.map(drop)
     }
 
-    fn bell(&self, address: &Address, knock: Knock) -> Bell {
+    /// Logs in, or has the answer to another's login, which may be as old as `fresh`; when that came.
+    ///
+    /// # Errors
+    /// When its own login fails.
+    pub(super) async fn log_in(
+        &self,
+        address: &Address,
+        (user, database): (&str, &str),
+        fresh: Duration,
+        login: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<Instant, Failure> {
+        let (user, database) = (user.into(), database.into());
+        self.ring(address, Try::Login { user, database }, fresh, login)
+            .await
+    }
+
+    /// An answer that is no older than `fresh` stands for another: so much later at the most a door is known to be shut.
+    async fn ring<E>(
+        &self,
+        address: &Address,
+        what: Try,
+        fresh: Duration,
+        trying: impl Future<Output = Result<(), E>>,
+    ) -> Result<Instant, E> {
+        let bell = self.bell(address, what);
+        let begun = Instant::now();
+        let mut last = bell.lock().await;
+        if let Some(answered) = *last
+            && answered + fresh >= begun
+        {
+            return Ok(answered);
+        }
+        trying.await?;
+        let answered = Instant::now();
+        *last = Some(answered);
+        Ok(answered)
+    }
+
+    fn bell(&self, address: &Address, what: Try) -> Bell {
         let mut bells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if bells.len() > ADDRESSES {
+        if bells.len() > MOST {
             bells.retain(|_, bell| Arc::strong_count(bell) > 1);
         }
-        Arc::clone(bells.entry((address.clone(), knock)).or_default())
+        Arc::clone(bells.entry((address.clone(), what)).or_default())
     }
 }
 
@@ -78,6 +118,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_login_stands_for_those_of_its_role_and_database() {
+        let (bells, count) = (Bells::default(), Cell::new(0));
+        let second = Duration::from_secs(1);
+        let log_in = async |user: &str, database: &str| {
+            let login = async {
+                count.set(count.get() + 1);
+                Ok(())
+            };
+            let who = (user, database);
+            let answered = bells.log_in(&address(1), who, second, login).await.unwrap();
+            (count.get(), answered.elapsed())
+        };
+        let half = second / 2;
+        let logins = [("mon", "shop"), ("mon", "crm"), ("other", "shop")];
+        for (number, (user, database)) in (1..).zip(logins) {
+            assert_eq!(log_in(user, database).await, (number, Duration::ZERO));
+            advance(half).await;
+            assert_eq!(log_in(user, database).await, (number, half));
+        }
+        advance(second).await;
+        assert_eq!(log_in("mon", "shop").await, (4, Duration::ZERO));
+        let refused = async { Err(Failure::connection("refused")) };
+        let refused = bells.log_in(&address(2), ("mon", "shop"), second, refused).await;
+        assert!(refused.is_err(), "another server");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_answer_stands_for_others_for_a_moment() {
         let (bells, count) = (Bells::default(), Cell::new(0));
         let [one, other] = knocks();
@@ -86,7 +153,7 @@ mod tests {
                 count.set(count.get() + 1);
                 Ok(())
             };
-            bells.ring(&address(port), knock, knocking).await.unwrap();
+            bells.knock(&address(port), knock, knocking).await.unwrap();
             count.get()
         };
         assert_eq!(ring(1, one).await, 1);
@@ -111,8 +178,8 @@ mod tests {
         let waits = async { Err(io::Error::other("another is under way")) };
         let place = address(1);
         let (first, other) = tokio::join!(
-            timeout(second, bells.ring(&place, knock, hangs)),
-            timeout(second / 2, bells.ring(&place, knock, waits)),
+            timeout(second, bells.knock(&place, knock, hangs)),
+            timeout(second / 2, bells.knock(&place, knock, waits)),
         );
         assert!(first.is_err() && other.is_err(), "neither has an answer");
         assert_eq!(begun.get(), 1);
@@ -121,7 +188,10 @@ mod tests {
             Ok(())
         };
         let waits = async { Err(io::Error::other("the other's answer is as good")) };
-        let (first, other) = tokio::join!(bells.ring(&place, knock, slow), bells.ring(&place, knock, waits));
+        let (first, other) = tokio::join!(
+            bells.knock(&place, knock, slow),
+            bells.knock(&place, knock, waits)
+        );
         assert!(first.is_ok() && other.is_ok());
     }
 
@@ -129,8 +199,8 @@ mod tests {
     async fn a_refusal_stands_for_nobody() {
         let (bells, knock) = (Bells::default(), knocks()[0]);
         let refused = async { Err(io::Error::from(io::ErrorKind::ConnectionRefused)) };
-        assert!(bells.ring(&address(1), knock, refused).await.is_err());
+        assert!(bells.knock(&address(1), knock, refused).await.is_err());
         let answered = async { Ok(()) };
-        assert!(bells.ring(&address(1), knock, answered).await.is_ok());
+        assert!(bells.knock(&address(1), knock, answered).await.is_ok());
     }
 }

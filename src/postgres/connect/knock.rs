@@ -92,12 +92,31 @@ impl Endpoint {
             }
         };
         let answer = match self.pace.bells() {
-            Some(bells) => bells.ring(&good.address, knock, exchange).await,
+            Some(bells) => bells.knock(&good.address, knock, exchange).await,
             None => exchange.await,
         };
         answer.map_err(|error| {
             Failure::connection(format!("the server does not take new connections: {error}"))
         })
+    }
+
+    /// Since when the server that answered last lets a new client in: logs in and leaves. Where another target has done so within `fresh`,
+    /// with the same role and database, that was as good.
+    ///
+    /// # Errors
+    /// What the server says, or that it is silent.
+    pub async fn is_let_in(&self, fresh: Duration) -> Result<tokio::time::Instant, Failure> {
+        let good = self.last_good().ok_or_else(unknown)?;
+        let login = async {
+            let session = self.connect_again().await?;
+            session.close().await;
+            Ok(())
+        };
+        let who = (self.info.user(), self.info.database());
+        match self.pace.bells() {
+            Some(bells) => bells.log_in(&good.address, who, fresh, login).await,
+            None => login.await.map(|()| tokio::time::Instant::now()),
+        }
     }
 
     /// Opens a session on the server that answered last, whatever its role. A connection that hangs in the server is not given
