@@ -12,7 +12,8 @@ pub struct Limits {
     /// Pages in the making at the same time, all but those of health, which are there. Were as many connections as there may
     /// be waiting for a scrape, no health check would be answered.
     pub pages: usize,
-    /// Bytes of answers that clients have not taken, of all of them together: beyond it pages are refused, health is not.
+    /// Bytes of answers that clients have not taken, of all of them together: beyond it pages are refused, health is not. Less where
+    /// very many connections are open ([`Limits::held_beside`]).
     pub held: usize,
     /// Time that a page for people waits for those before it: one at a time is made.
     pub turn: Duration,
@@ -39,7 +40,6 @@ impl Default for Limits {
             connections: 512,
             newcomers: 4096,
             pages: 256,
-            // Beside it each connection takes some 130 KiB at most, with TLS and HTTP/2: with 256 of them less than 64 MiB together.
             held: 24 << 20,
             turn: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
@@ -53,7 +53,21 @@ impl Default for Limits {
     }
 }
 
+/// All that clients may make the process hold: the answers that they have not taken, and what a connection takes by itself at most,
+/// with TLS and HTTP/2, as measured while it sends all that it may.
+const TOGETHER: usize = 61 << 20;
+const OF_CONNECTION: usize = 115 << 10;
+
+/// What may be held in any case.
+const LEAST_HELD: usize = 1 << 20;
+
 impl Limits {
+    /// Bytes of answers that may be held while so many connections are open.
+    pub(super) fn held_beside(&self, connections: usize) -> usize {
+        let rest = TOGETHER.saturating_sub(connections.saturating_mul(OF_CONNECTION));
+        self.held.min(rest.max(LEAST_HELD))
+    }
+
     /// The defaults, with fewer connections where the process may open few files: some are for the rest of the exporter.
     pub(super) fn within(descriptors: Option<u64>) -> Self {
         const REST: usize = 128;
@@ -66,6 +80,23 @@ impl Limits {
             newcomers: limits.newcomers.min(most.saturating_sub(connections)),
             pages: connections / 2,
             ..limits
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_connections_leave_less_for_answers() {
+        let limits = Limits::default();
+        let held = |connections| limits.held_beside(connections) >> 20;
+        assert_eq!([0, 256, 320, 400, 512].map(held), [24, 24, 24, 16, 3]);
+        assert_eq!(limits.held_beside(10_000), LEAST_HELD);
+        for connections in 0..=limits.connections {
+            let all = connections * OF_CONNECTION + limits.held_beside(connections);
+            assert!(all < 64_000_000, "{connections}: {all}");
         }
     }
 }
