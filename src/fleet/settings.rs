@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pg_exporter_schema::{Diagnostic, Given, Location, MASK, Merged, Placed, Secret, Severity, TARGET_KEYS};
+use pg_exporter_schema::{
+    Diagnostic, Given, Keys, Location, MASK, Merged, Placed, Secret, Severity, TARGET_KEYS,
+};
 
 use super::base::Base;
 use super::environment::Surroundings;
@@ -78,7 +80,8 @@ impl Reader<'_> {
             own: libpq(target, |key| target.own.contains_key(key)),
             url,
             inherited: libpq(target, |key| !target.own.contains_key(key)),
-            password: password(target),
+            own_password: password(&target.own),
+            inherited_password: password(&target.inherited),
         };
         match ConnInfo::of_parts(parts, self.surroundings) {
             Ok(info) => Some(info),
@@ -282,16 +285,21 @@ fn libpq(target: &Merged, is_meant: impl Fn(&str) -> bool) -> Vec<(&'static str,
     given.collect()
 }
 
-fn password(target: &Merged) -> Option<PasswordSource> {
-    if let Some(line) = list(target, "password_command") {
-        let ttl = text(target, "ttl").and_then(|text| duration::positive(&text, 1.0));
+/// Where a layer says that the password comes from.
+fn password(keys: &Keys) -> Option<PasswordSource> {
+    let text = |key| match keys.get(key).map(|placed| &placed.given) {
+        Some(Given::Text(text)) => Some(text),
+        _ => None,
+    };
+    if let Some(Given::List(line)) = keys.get("password_command").map(|placed| &placed.given) {
+        let ttl = text("ttl").and_then(|text| duration::positive(text, 1.0));
         return Some(PasswordSource::Command {
-            line,
+            line: line.clone(),
             ttl: ttl.unwrap_or(TTL),
         });
     }
-    let file = text(target, "password_file").map(|path| PasswordSource::File(PathBuf::from(path)));
-    file.or_else(|| text(target, "password_env").map(PasswordSource::Variable))
+    let file = text("password_file").map(|path| PasswordSource::File(PathBuf::from(path)));
+    file.or_else(|| text("password_env").cloned().map(PasswordSource::Variable))
 }
 
 /// All that is said of a target, without where: two that mean the same are the same target. Secrets are compared, and not shown.

@@ -19,8 +19,10 @@ pub struct Parts<'a> {
     pub url: Option<&'a str>,
     /// Parameters of its credentials and of the defaults. What a service file says wins over them.
     pub inherited: Vec<(&'static str, Secret)>,
-    /// Where the password comes from, if none of these gives one.
-    pub password: Option<PasswordSource>,
+    /// Where the password comes from, if the target itself says so.
+    pub own_password: Option<PasswordSource>,
+    /// The same of its credentials and the defaults: for a target of which nothing else says by what it is let in.
+    pub inherited_password: Option<PasswordSource>,
 }
 
 impl ConnInfo {
@@ -49,14 +51,26 @@ impl ConnInfo {
         }
         let section = service::fill(&mut settings, environment)?;
         let printable = Printable::new(syntax, &settings);
+        let is_given = |keyword| {
+            settings
+                .get(keyword)
+                .is_some_and(|setting| !setting.bytes.is_empty())
+        };
+        // A password is of who gives it: beside another user's or server's password file it would go to a stranger.
+        let has_own =
+            parts.own_password.is_some() || is_given(Keyword::Password) || is_given(Keyword::PassFile);
         for (keyword, setting) in inherited {
-            settings.set_default(keyword, setting);
+            if keyword != Keyword::Password || !has_own {
+                settings.set_default(keyword, setting);
+            }
         }
         super::environment::fill(&mut settings, environment);
         let info = Self::from_settings(&settings, environment, section.as_ref(), printable)?;
-        let source = parts.password.filter(|_| info.password.is_none());
+        let inherited = parts
+            .inherited_password
+            .filter(|_| !has_own && info.password.is_none());
         Ok(Self {
-            password_source: source,
+            password_source: parts.own_password.or(inherited),
             ..info
         })
     }

@@ -118,8 +118,9 @@ fn inherited(own: &Keys, defaults: &Keys, credentials: &BTreeMap<String, (Locati
         _ => None,
     };
     for layer in named.into_iter().chain([defaults]) {
-        // A password is of who gives it: one of a layer below is another's.
-        let has_password = |keys: &Keys| PASSWORDS.iter().any(|key| keys.contains_key(key));
+        // A password is of who gives it: one of a layer below is another's. So it is where a password file has it.
+        let has_password =
+            |keys: &Keys| keys.contains_key("passfile") || PASSWORDS.iter().any(|key| keys.contains_key(key));
         let skips_password = has_password(own) || has_password(&inherited);
         for (key, placed) in layer {
             let is_password = PASSWORDS.contains(key) || *key == "ttl";

@@ -32,10 +32,14 @@ targets:
   - { name: a, host: a.example, labels: { cls: orders } }
   - { name: b, host: b.example, credentials: iam, sslmode: require, port: 6432 }
   - { name: c, host: c.example, password_env: SECRET }
+  - { name: d, host: d.example, user: own, passfile: /etc/pgpass }
+  - { name: e, host: e.example, passfile: /etc/pgpass, password_command: [token] }
 ",
     )
     .unwrap();
-    let [a, b, c] = &all[..] else { panic!("{all:?}") };
+    let [a, b, c, d, e] = &all[..] else {
+        panic!("{all:?}")
+    };
     assert_eq!(text(a, "user").as_deref(), Some("monitor"));
     assert_eq!(text(a, "password_file").as_deref(), Some("/run/rds"));
     assert_eq!(text(a, "sslmode").as_deref(), Some("verify-full"));
@@ -49,6 +53,15 @@ targets:
     assert!(b.get("password_file").is_none(), "a password is of who gives it");
     assert_eq!(text(b, "sslmode").as_deref(), Some("require"));
     assert!(c.get("password_file").is_none() && c.get("password_env").is_some());
+    assert_eq!(text(d, "user").as_deref(), Some("own"));
+    assert!(
+        d.get("password_file").is_none() && d.get("passfile").is_some(),
+        "a password file has its own"
+    );
+    assert!(
+        e.get("password_command").is_some() && e.get("ttl").is_none() && e.get("password_file").is_none(),
+        "credentials of another"
+    );
 }
 
 #[test]

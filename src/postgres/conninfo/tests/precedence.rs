@@ -3,6 +3,8 @@
 use std::fs;
 
 use super::{ConnInfo, Folder, TestEnvironment, hosts, parse_ok, password};
+use crate::postgres::conninfo::{Parts, PasswordSource};
+use crate::values::Secret;
 
 /// Surroundings with a home directory that holds this service file.
 fn with_service_file(content: &str, variables: &[(&str, &str)]) -> (Folder, TestEnvironment) {
@@ -193,4 +195,56 @@ fn the_real_environment_has_a_user_and_socket_directories() {
         std::env::var_os("PATH")
     );
     assert_eq!(parse_ok("").user(), "os_user");
+}
+
+/// What a targets file says of one target, and the password that comes of it.
+#[test]
+fn a_password_of_others_is_for_who_says_nothing_of_his() {
+    use std::os::unix::fs::PermissionsExt as _;
+    type Given<'a> = &'a [(&'static str, &'a str)];
+    let files = Folder::new();
+    let passfile = files.write("pgpass", "*:*:*:*:of-file\n");
+    fs::set_permissions(&passfile, fs::Permissions::from_mode(0o600)).unwrap();
+    let passfile = passfile.as_str();
+    let by_url = format!("postgresql://h/?passfile={passfile}");
+    let service = files.write("service", &format!("[s]\nhost=h\npassfile={passfile}\n"));
+    let of_service = [("service", "s"), ("servicefile", service.as_str())];
+    let file = |name: &str| PasswordSource::File(files.write(name, name).into());
+    let (own, theirs) = (|| Some(file("own")), || Some(file("theirs")));
+    let literal: Given<'_> = &[("password", "literal")];
+    // Own keys, URL, inherited keys, own source, inherited source.
+    let table: [(Given<'_>, &str, Given<'_>, _, _, &str); 13] = [
+        (&[], "", &[], None, theirs(), "theirs"),
+        (&[], "", literal, None, None, "literal"),
+        (&[], "", &[("passfile", passfile)], None, None, "of-file"),
+        (&[("passfile", passfile)], "", literal, None, None, "of-file"),
+        (&[("passfile", passfile)], "", &[], None, theirs(), "of-file"),
+        (&[], &by_url, literal, None, None, "of-file"),
+        (&[], &by_url, &[], None, theirs(), "of-file"),
+        (&of_service, "", literal, None, None, "of-file"),
+        (&of_service, "", &[], None, theirs(), "of-file"),
+        (&[], "postgresql://u:p@h/", &[], None, theirs(), "p"),
+        (&[], "postgresql://u:p@h/", &[], own(), None, "own"),
+        (&[("passfile", passfile)], "", &[], own(), None, "own"),
+        (&[("password", "p")], &by_url, &[], None, theirs(), "p"),
+    ];
+    for (number, (own, url, inherited, own_password, inherited_password, expected)) in
+        table.into_iter().enumerate()
+    {
+        let settings = |given: Given<'_>| {
+            given
+                .iter()
+                .map(|(key, value)| (*key, Secret::from(*value)))
+                .collect()
+        };
+        let parts = Parts {
+            own: settings(own),
+            url: (!url.is_empty()).then_some(url),
+            inherited: settings(inherited),
+            own_password,
+            inherited_password,
+        };
+        let info = ConnInfo::of_parts(parts, &TestEnvironment::default()).unwrap();
+        assert_eq!(password(&info).as_deref(), Some(expected), "row {number}");
+    }
 }
