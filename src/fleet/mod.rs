@@ -8,6 +8,7 @@
 mod base;
 mod engine;
 mod environment;
+mod meaning;
 mod settings;
 mod shard;
 mod sources;

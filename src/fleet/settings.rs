@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pg_exporter_schema::{
-    Diagnostic, Given, Keys, Location, MASK, Merged, Placed, Secret, Severity, TARGET_KEYS,
-};
+use pg_exporter_schema::{Diagnostic, Given, Keys, Location, Merged, Placed, Secret, Severity, TARGET_KEYS};
 
 use super::base::Base;
 use super::environment::Surroundings;
@@ -300,36 +298,4 @@ fn password(keys: &Keys) -> Option<PasswordSource> {
     }
     let file = text("password_file").map(|path| PasswordSource::File(PathBuf::from(path)));
     file.or_else(|| text("password_env").cloned().map(PasswordSource::Variable))
-}
-
-/// All that is said of a target, without where: two that mean the same are the same target. Secrets are compared, and not shown.
-#[derive(Clone)]
-pub(super) struct Meaning {
-    given: Vec<(&'static str, Given)>,
-    /// What a service file adds.
-    info: Arc<ConnInfo>,
-}
-
-impl Meaning {
-    pub(super) fn new(target: &Merged, settings: &TargetSettings) -> Self {
-        let said = TARGET_KEYS.iter().filter(|key| key.name != "labels");
-        let said = said.filter_map(|key| Some((key.name, target.get(key.name)?.given.clone())));
-        let labels = ("labels", Given::Labels(settings.config.labels.clone()));
-        Self {
-            given: said.chain([labels]).collect(),
-            info: Arc::clone(&settings.endpoint.info),
-        }
-    }
-}
-
-impl PartialEq for Meaning {
-    fn eq(&self, other: &Self) -> bool {
-        self.given == other.given && self.info.means_the_same_as(&other.info)
-    }
-}
-
-impl std::fmt::Debug for Meaning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Meaning({MASK})")
-    }
 }

@@ -15,7 +15,8 @@ use pg_exporter_schema::Diagnostic;
 use super::base::Base;
 use super::engine::Engine;
 use super::environment::Surroundings;
-use super::settings::{Meaning, Reader};
+use super::meaning::Meaning;
+use super::settings::Reader;
 use super::shard::Shard;
 use super::sources;
 use super::sources::{Read, unplaced};
@@ -129,7 +130,7 @@ fn understand(
                     .extend(settings.labels.iter().map(|(name, _)| name.clone()));
                 understood
                     .targets
-                    .insert(name, (Meaning::new(target, &settings), settings));
+                    .insert(name, (Meaning::new(&settings), settings));
             }
         }
         if reader.found.is_empty() {

@@ -37,7 +37,7 @@ const LEAST: Duration = Duration::from_secs(6);
 const KNOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How the probe goes about it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
     /// Time between two questions to the kept session.
     pub interval: Duration,

@@ -4,6 +4,7 @@ use pg_exporter_lab::process::Signal;
 use pg_exporter_lab::wait_until;
 use serde_json::Value;
 
+use crate::credentials::with_passwords;
 use crate::support::{Fleet, Folder, SOON, server, target};
 
 /// Backends of the sessions of a name, with their beginnings.
@@ -175,4 +176,54 @@ fn a_service_file_is_watched_too() {
     wait_until("it is mended", SOON, || reloaded() == Some(1.0));
     assert_eq!(sessions("service-same"), before, "the same sessions");
     assert_eq!(sessions("service-after"), kept, "the same sessions");
+}
+
+#[test]
+fn a_password_that_a_service_file_gains_arrives() {
+    let cluster = with_passwords();
+    let files = Folder::new();
+    let write = |more: &str| {
+        let section = format!(
+            "[it]\nhost=127.0.0.1\nport={}\ndbname=postgres\nuser=monitor\nsslmode=disable\n{more}",
+            cluster.port()
+        );
+        files.write("pg_service.conf", &section)
+    };
+    let path = write("");
+    let targets =
+        "defaults: { auto_discovery: false, connect_timeout: 5s }\ntargets: [{ name: it, service: it }]\n";
+    let fleet = Fleet::start_with(targets, |builder| builder.env("PGSERVICEFILE", path));
+    wait_until("it has none", SOON, || {
+        fleet.get("/?target=it").text().contains("password")
+    });
+    fleet.wait_for("/up?target=it", 503);
+    write("password=f1rst-s3cret\n");
+    fleet.wait_for("/primary?target=it", 200);
+    assert_eq!(fleet.page("it").value("pg_up", &[]), Some(1.0));
+}
+
+/// What `docs/fleet.md` promises of another order and another spelling.
+#[test]
+fn what_is_written_otherwise_goes_on() {
+    let port = server().port();
+    let fleet = Fleet::start(&format!(
+        "defaults: {{ auto_discovery: false, connect_timeout: 5s, health_connect_interval: 1h }}\n\
+         credentials: {{ old: {{ user: postgres }} }}\n\
+         targets:\n  - {{ name: spelled, host: 127.0.0.1, port: {port}, dbname: postgres, application_name: spelled, \
+         credentials: old, labels: {{ b: c, a: b }} }}\n"
+    ));
+    fleet.wait_for("/primary?target=spelled", 200);
+    let counted = || fleet.page("spelled").value("pg_exporter_scrape_total_count", &[]);
+    let (count, before) = (counted(), sessions("spelled"));
+    assert!(!before.is_empty());
+    fleet.rewrite(&format!(
+        "defaults: {{ labels: {{ a: b }}, auto_discovery: 'false', health_connect_interval: 60m }}\n\
+         credentials: {{ new: {{ user: postgres }} }}\n\
+         targets:\n  - {{ name: spelled, url: 'postgresql://127.0.0.1:{port}/postgres?connect_timeout=5&application_name=spelled', \
+         labels: {{ b: c }}, credentials: new }}\n  \
+         - {{ name: more, host: 127.0.0.1, port: {port}, user: postgres, dbname: postgres }}\n"
+    ));
+    fleet.wait_for("/primary?target=more", 200);
+    assert_eq!(counted(), count.map(|count| count + 1.0), "the same counts");
+    assert_eq!(sessions("spelled"), before, "the same sessions");
 }

@@ -118,15 +118,36 @@ impl ConnInfo {
         })
     }
 
-    /// Whether sessions by the other one are as good as by this one. Passwords are read for each connection, so they are none of it.
+    /// Whether connections by the other one are as good as by this one. What is read again for each connection is none of it: what a
+    /// file, a variable or a program holds. Where it is read from is. Nor is the connect timeout, which an
+    /// [`Endpoint`](crate::postgres::connect::Endpoint) has.
     #[must_use]
     pub fn means_the_same_as(&self, other: &Self) -> bool {
         self.hosts == other.hosts
             && self.user == other.user
             && self.database == other.database
+            && self.lasting_password() == other.lasting_password()
+            && self.password_source == other.password_source
+            && self.password_section == other.password_section
             && self.password_file == other.password_file
-            && self.tls == other.tls
-            && self.session == other.session
+            && self.key_section == other.key_section
+            && self.url_file == other.url_file
+            && self.lasting_tls() == other.lasting_tls()
+            && self.session.without_timeout() == other.session.without_timeout()
+    }
+
+    /// The password, unless it is read again from a service file.
+    fn lasting_password(&self) -> Option<&Secret> {
+        self.password.as_ref().filter(|_| self.password_section.is_none())
+    }
+
+    /// The same without a pass phrase that is read again from a service file.
+    fn lasting_tls(&self) -> Tls {
+        let mut tls = self.tls.clone();
+        if let (Some(client), Some(_)) = (&mut tls.client, &self.key_section) {
+            client.key_password = None;
+        }
+        tls
     }
 
     /// Whether the connection string itself holds a password or a pass phrase: who sees the one sees the other.

@@ -10,7 +10,7 @@ use crate::files::{Content, FileError, Files};
 use crate::values::Secret;
 
 /// A section of a service file, remembered so that a password in it can be read anew.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::postgres) struct Section {
     path: PathBuf,
     /// Whether the path may be printed: not when it came from the connection string.

@@ -95,6 +95,14 @@ impl SessionParameters {
             application_name: name.unwrap_or(APPLICATION_NAME).to_owned(),
         })
     }
+
+    /// All but `connect_timeout`.
+    pub(super) fn without_timeout(&self) -> Self {
+        Self {
+            connect_timeout: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// Words that change nothing here, but may be mistakes: an empty one, too, as in libpq.

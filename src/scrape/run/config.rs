@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::database_names::NamePattern;
 
 /// Settings of the scrapes of one target.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The target's name, where there are many.
     pub target: Option<Arc<str>>,
