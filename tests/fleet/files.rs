@@ -20,7 +20,10 @@ fn every_mistake_is_told_with_its_place() {
         "targets:\n  - { name: a, host: h, sslmode: verify-ful, max_connections: 1 }\n  \
          - { name: b, url: 'postgresql://u:s3cret@h:99999/x' }\n  \
          - { name: c, host: h, labels: { datname: x }, skip_collectors: [pg_nope], exclude_databases: ['/(/'] }\n  \
-         - { name: d, host: 'h;password=s3cret' }\n",
+         - { name: d, host: 'h;password=s3cret' }\n  \
+         - { name: e, host: h, gssencmode: prefer, sslcrl: revoked.pem }\n  \
+         - { name: f, host: h, oauth_client_secret: s3cret }\n  \
+         - { name: g, host: h, require_auth: scram }\n",
     );
     let ended = run(&["check", "--targets", &path]);
     assert_eq!(ended.status.code(), Some(1));
@@ -31,6 +34,9 @@ fn every_mistake_is_told_with_its_place() {
         ":4:66: there is no collector `pg_nope`",
         ":4:96: bad value for `exclude_databases`",
         ":5:22: `host` of target `d`",
+        ":6:53: `sslcrl` of target `e`: `sslcrl` is not supported: revocation lists are not read: replace",
+        ":7:46: `oauth_client_secret` of target `f`: `oauth_client_secret` is not supported: there is no OAuth here",
+        ":8:39: `require_auth` of target `g`",
     ];
     for part in expected {
         assert!(

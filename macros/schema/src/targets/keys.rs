@@ -67,6 +67,26 @@ const fn libpq(name: &'static str, takes: Takes, stands: Stands, doc: &'static s
     }
 }
 
+/// A parameter that nothing here depends on.
+const fn ignored(name: &'static str, stands: Stands) -> TargetKey {
+    libpq(
+        name,
+        Text,
+        stands,
+        "Taken from a connection string, without effect.",
+    )
+}
+
+/// A parameter that the exporter refuses, with what to do instead: a wish that it would not fulfil is not passed over.
+const fn refused(name: &'static str, takes: Takes, stands: Stands) -> TargetKey {
+    libpq(
+        name,
+        takes,
+        stands,
+        "Not supported, but for values that change nothing.",
+    )
+}
+
 use Stands::{Credentials, Target, TargetOnly};
 use Takes::{Command, Labels, List, Secret, Switch, Text, Time, Whole};
 
@@ -186,7 +206,7 @@ pub const TARGET_KEYS: &[TargetKey] = &[
     libpq("load_balance_hosts", Text, Target, "disable or random."),
     libpq(
         "options",
-        Text,
+        Secret,
         Target,
         "Options of the session, as `-c name=value`.",
     ),
@@ -195,6 +215,18 @@ pub const TARGET_KEYS: &[TargetKey] = &[
         Text,
         Target,
         "What the server shows sessions as.",
+    ),
+    libpq(
+        "fallback_application_name",
+        Text,
+        Target,
+        "The same, where nothing else says it.",
+    ),
+    libpq(
+        "require_auth",
+        Text,
+        Target,
+        "Methods by which the server may find out who connects.",
     ),
     libpq(
         "keepalives",
@@ -221,6 +253,25 @@ pub const TARGET_KEYS: &[TargetKey] = &[
         Target,
         "Milliseconds that sent data may stay unconfirmed.",
     ),
+    ignored("client_encoding", Target),
+    ignored("sslcompression", Target),
+    ignored("max_protocol_version", Target),
+    ignored("krbsrvname", Credentials),
+    ignored("gsslib", Credentials),
+    ignored("gssdelegation", Credentials),
+    refused("min_protocol_version", Text, Target),
+    refused("sslcrl", Text, Target),
+    refused("sslcrldir", Text, Target),
+    refused("sslkeylogfile", Text, Target),
+    refused("requirepeer", Text, Target),
+    refused("gssencmode", Text, Target),
+    refused("replication", Text, Target),
+    refused("scram_client_key", Secret, Credentials),
+    refused("scram_server_key", Secret, Credentials),
+    refused("oauth_issuer", Text, Credentials),
+    refused("oauth_client_id", Text, Credentials),
+    refused("oauth_client_secret", Secret, Credentials),
+    refused("oauth_scope", Text, Credentials),
     own(
         "labels",
         Labels,

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pg_exporter_schema::{TARGET_KEYS, Takes};
+
 use super::{ConnInfo, TestEnvironment, parse, parse_ok};
+use crate::postgres::conninfo::keywords::Keyword;
 use crate::postgres::conninfo::{
     LoadBalanceHosts, RootCertificates, SslMode, SslNegotiation, TargetSessionAttrs, TlsVersion, Transport,
 };
@@ -212,5 +215,18 @@ fn what_cannot_be_done_is_refused_unless_it_asks_for_nothing() {
     ] {
         let message = parse(text).unwrap_err().to_string();
         assert!(message.contains("is not valid; expected"), "{text}: {message}");
+    }
+}
+
+/// A targets file takes each of them, so that nobody has to write a URL for one; what is refused is refused with its advice.
+#[test]
+fn each_is_a_key_of_targets() {
+    for keyword in Keyword::ALL {
+        let name = keyword.name();
+        let key = TARGET_KEYS.iter().find(|key| key.name == name);
+        let key = key.unwrap_or_else(|| panic!("`{name}` is no key of a target"));
+        // It has a key of the exporter's own, with units.
+        assert_eq!(key.is_libpq, *keyword != Keyword::ConnectTimeout, "{name}");
+        assert_eq!(keyword.is_secret(), key.takes == Takes::Secret, "{name}");
     }
 }
