@@ -137,9 +137,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Constant labels: those of all targets, then its own; of one name its own wins.
+    /// Constant labels: those of all targets, then its own; of one name its own wins, and if that is empty there is none.
     fn labels(&mut self, target: &Merged) -> Vec<(String, String)> {
-        let own = labels(target);
+        let (own, said) = (labels(target), said_labels(target));
         for (name, _) in &own {
             if let Some(owner) = self.catalog.owner_of_label(name) {
                 let place = target.get("labels").map_or(&target.place, |placed| &placed.place);
@@ -150,7 +150,7 @@ impl Reader<'_> {
             }
         }
         let shared = self.base.config.labels.iter();
-        let shared = shared.filter(|(name, _)| !own.iter().any(|(known, _)| known == name));
+        let shared = shared.filter(|(name, _)| !said.iter().any(|(known, _)| known == name));
         shared.cloned().chain(own.iter().cloned()).collect()
     }
 
@@ -258,15 +258,21 @@ fn switch(target: &Merged, key: &str) -> Option<bool> {
     }
 }
 
-/// Labels of the defaults that it has not itself, then its own; an empty value is no label.
+/// Its labels; an empty value is no label.
 fn labels(target: &Merged) -> Vec<(String, String)> {
+    let mut labels = said_labels(target);
+    labels.retain(|(_, value)| !value.is_empty());
+    labels
+}
+
+/// Labels of the defaults that it has not itself, then its own.
+fn said_labels(target: &Merged) -> Vec<(String, String)> {
     let of = |placed: Option<&Placed>| match placed.map(|placed| &placed.given) {
         Some(Given::Labels(labels)) => labels.clone(),
         _ => Vec::new(),
     };
     let mut labels = of(target.inherited.get("labels"));
     labels.extend(of(target.own.get("labels")));
-    labels.retain(|(_, value)| !value.is_empty());
     labels
 }
 

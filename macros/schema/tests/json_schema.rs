@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
-use pg_exporter_schema::{Severity, Source, Strictness, compile, json_schema};
+use pg_exporter_schema::{Severity, Source, Strictness, compile, json_schema, targets, targets_schema};
 use serde_json::Value;
 
 /// Mistakes that concern several entries or columns.
@@ -257,5 +257,65 @@ fn what_the_parser_takes_is_valid() {
             .map(|error| error.to_string())
             .collect();
         assert_eq!(problems, [""; 0], "{text}");
+    }
+}
+
+/// Targets files, and whether they may be so.
+const TARGETS: [(&str, bool); 27] = [
+    ("", true),
+    ("targets: []", true),
+    ("targets: [{ name: a, host: h }]", true),
+    ("targets: [{ host: h }]", false),
+    ("targets: [{ name: A, host: h }]", false),
+    ("targets: [{ name: a, host: '' }]", false),
+    ("targets: [{ name: a, host: h, password: 1234 }]", true),
+    (
+        "targets: [{ name: a, host: h, sslcrl: x, client_encoding: UTF8 }]",
+        true,
+    ),
+    ("targets: [{ name: a, host: h, sslcr: x }]", false),
+    (
+        "targets: [{ name: a, host: h, password_command: [token, 5] }]",
+        true,
+    ),
+    ("targets: [{ name: a, host: h, password_command: token }]", false),
+    ("targets: [{ name: a, host: h, password_command: [] }]", false),
+    (
+        "targets: [{ name: a, host: h, tags: [a, 5] }, { name: b, host: h, tags: a }]",
+        true,
+    ),
+    (
+        "targets: [{ name: a, host: h, labels: { a: b, _: 1, _1: true, _a: '', a1: , A_: x } }]",
+        true,
+    ),
+    ("targets: [{ name: a, host: h, labels: { __a: b } }]", false),
+    ("targets: [{ name: a, host: h, labels: { __: b } }]", false),
+    ("targets: [{ name: a, host: h, labels: { 1a: b } }]", false),
+    ("targets: [{ name: a, host: h, labels: { a-b: c } }]", false),
+    ("targets: [{ name: a, host: h, labels: { a: [b] } }]", false),
+    ("defaults: { host: h }\ncredentials: { c: { host: h } }", false),
+    ("x-note: 1\ntargets:", true),
+    ("[{ targets: ['h:1'] }]", true),
+    (
+        "[{ targets: ['h:1'], labels: { a: b, _1: c, __meta_x-y: d } }]",
+        true,
+    ),
+    ("[{ targets: ['h:1'], labels: { a-b: c } }]", false),
+    ("[{ targets: ['h:1'], labels: { '1': c } }]", false),
+    ("[{ targets: ['h:1'], labels: { a: [c] } }]", false),
+    ("[{ targets: ['h:1'], label: { a: b } }]", false),
+];
+
+/// What an editor remarks on, and what the exporter does, are the same.
+#[test]
+fn the_schema_and_the_reader_of_targets_agree() {
+    let schema: Value = serde_json::from_str(&targets_schema()).unwrap();
+    jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{error}"));
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    for (text, is_fine) in TARGETS {
+        let value: Value = serde_yaml::from_str(text).unwrap();
+        assert_eq!(validator.is_valid(&value), is_fine, "by the schema: {text}");
+        let read = targets(&[Source::new("t.yml", text)]);
+        assert_eq!(read.is_ok(), is_fine, "by the reader: {text} {read:?}");
     }
 }

@@ -4,6 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{Stands, Takes, TargetKey, that};
 
+/// What `is_label_name` takes, in a form that every editor knows.
+const LABEL_NAME: &str = "^([a-zA-Z][a-zA-Z0-9_]*|_([a-zA-Z0-9][a-zA-Z0-9_]*)?)$";
+
+/// A text as YAML may write it.
+fn text() -> Value {
+    json!({ "type": ["string", "number", "boolean", "null"] })
+}
+
 /// The schema as JSON text, draft 2020-12.
 #[must_use]
 pub fn targets_schema() -> String {
@@ -41,10 +49,13 @@ pub fn targets_schema() -> String {
                 "items": {
                     "type": "object",
                     "properties": {
-                        "targets": { "type": "array", "items": { "type": "string" } },
-                        "labels": { "type": "object", "additionalProperties": { "type": "string" } },
+                        "targets": { "type": ["array", "null"], "items": { "type": "string" } },
+                        "labels": {
+                            "type": ["object", "null"],
+                            "patternProperties": { LABEL_NAME: text(), "^__": true },
+                            "additionalProperties": false,
+                        },
                     },
-                    "required": ["targets"],
                     "additionalProperties": false,
                 },
             },
@@ -62,15 +73,16 @@ fn object(stands: &[Stands], doc: &str) -> Value {
 
 fn property(key: &TargetKey) -> Value {
     let mut value = match key.takes {
-        Takes::Text | Takes::Time => json!({ "type": ["string", "number"] }),
-        Takes::Secret => json!({ "type": "string" }),
+        Takes::Text | Takes::Time | Takes::Secret => {
+            json!({ "type": ["string", "number", "boolean"], "minLength": 1 })
+        }
         Takes::Switch => json!({ "type": ["boolean", "string"] }),
         Takes::Whole => json!({ "type": ["integer", "string"] }),
-        Takes::List => json!({ "type": ["array", "string"], "items": { "type": "string" } }),
-        Takes::Command => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
+        Takes::List => json!({ "type": ["array", "string", "number", "boolean", "null"], "items": text() }),
+        Takes::Command => json!({ "type": "array", "items": text(), "minItems": 1 }),
         Takes::Labels => json!({
             "type": "object",
-            "patternProperties": { "^(_?[a-zA-Z][a-zA-Z0-9_]*|_)$": { "type": ["string", "number", "boolean", "null"] } },
+            "patternProperties": { LABEL_NAME: text() },
             "additionalProperties": false,
         }),
     };
