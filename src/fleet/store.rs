@@ -206,7 +206,8 @@ impl Fleet {
         let mut targets = BTreeMap::new();
         let mut meanings = BTreeMap::new();
         let mut begun: u32 = 0;
-        let many = understood.targets.len() - known.meanings.len().min(understood.targets.len());
+        // Those that mean something else begin, too: one line of the defaults may be about all.
+        let many = change.added.len() + change.modified.len();
         for (name, (meaning, settings)) in understood.targets {
             let same = running
                 .get(&name)

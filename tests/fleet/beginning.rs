@@ -103,15 +103,59 @@ fn many_begin_one_after_the_other() {
     let visits = visits.lock().unwrap();
     // A turn ends after 100 ms, on a machine that has much to do also with the connect under way.
     assert!(visits.most_at_once <= 3, "{} at once", visits.most_at_once);
-    let mut times: Vec<Duration> = visits.first.values().map(|time| *time - begun).collect();
-    times.sort();
-    let most = times.iter().map(|begin| {
-        let within = |time: &&Duration| (*begin..*begin + Duration::from_secs(1)).contains(*time);
-        times.iter().filter(within).count()
-    });
-    assert!(most.max().unwrap() <= asked + TARGETS / 4, "spread: {times:?}");
+    let times = times(&visits, begun, |_| true);
+    assert!(
+        most_in_a_second(&times) <= asked + TARGETS / 4,
+        "spread: {times:?}"
+    );
     assert!(
         *times.last().unwrap() >= Duration::from_secs(8),
         "over ten seconds: {times:?}"
+    );
+}
+
+/// When those whose names are wanted were here for the first time, in that order.
+fn times(visits: &Visits, begun: Instant, is_wanted: impl Fn(&str) -> bool) -> Vec<Duration> {
+    let wanted = visits.first.iter().filter(|(name, _)| is_wanted(name));
+    let mut times: Vec<Duration> = wanted.map(|(_, time)| *time - begun).collect();
+    times.sort();
+    times
+}
+
+fn most_in_a_second(times: &[Duration]) -> usize {
+    let within = |begin: &Duration| {
+        let second = *begin..*begin + Duration::from_secs(1);
+        times.iter().filter(|time| second.contains(*time)).count()
+    };
+    times.iter().map(within).max().unwrap_or_default()
+}
+
+/// A line of the defaults means all of them, and a few are new beside that.
+#[test]
+fn those_that_a_reload_begins_anew_are_spread_too() {
+    const OLD: usize = 60;
+    const NEW: usize = 15;
+    let (port, visits) = refusing();
+    let targets = |many: usize, life: &str| -> String {
+        let one = |number| {
+            let more = format!(", application_name: {life}{number}, health_interval: 6s");
+            target(&format!("t{number}"), port, &more)
+        };
+        (0..many).map(one).collect()
+    };
+    let fleet = Fleet::start(&targets(OLD, "first-"));
+    let were_here = |life: &str| {
+        let visits = visits.lock().unwrap();
+        visits.first.keys().filter(|name| name.starts_with(life)).count()
+    };
+    wait_until("each was here", SOON, || were_here("first-") == OLD);
+    let begun = Instant::now();
+    fleet.rewrite(&targets(OLD + NEW, "second-"));
+    wait_until("each was here again", SOON, || were_here("second-") == OLD + NEW);
+    let visits = visits.lock().unwrap();
+    let times = times(&visits, begun, |name| name.starts_with("second-"));
+    assert!(
+        most_in_a_second(&times) <= (OLD + NEW) / 3,
+        "spread over six seconds: {times:?}"
     );
 }
