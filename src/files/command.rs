@@ -3,41 +3,29 @@
 //! What is known of a command line is in one of three states. *Nothing*: whoever asks waits, within bounds, for its first
 //! run. *Good*: a password that is younger than its ttl; from three quarters of that on it is renewed in the background while the old one
 //! is used. *Failed*: the last run yielded nothing; until its ttl is over the last password is used all the same, and another
-//! run begins some seconds later. A few threads run what is queued, and end when nothing is.
+//! run begins some seconds later, then after twice that time, at most a minute. A few threads run what is queued, and end when nothing is.
+//!
+//! Those that hang keep the others waiting for little: whose last run failed is [second](queue), and who is at it for long while a
+//! first one waits has to leave, and is second from then on.
 
-use std::collections::{HashMap, VecDeque};
+mod queue;
+mod run;
+
+use std::collections::HashMap;
 use std::fmt;
-use std::io::Read as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use zeroize::Zeroizing;
+use queue::{Line, MOST, Queue, Turn};
+use run::Password;
 
-/// Programs that run at the same time.
-const MOST: usize = 4;
+/// Those who wait for a first run at the same time: each takes a thread of its runtime's for work that blocks, and these are for others
+/// as well.
+const MOST_WAITING: usize = 64;
 
-/// What one may take.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Between a failed run and the next.
-const REST: Duration = Duration::from_secs(5);
-
-/// How often a running one is looked at.
-const LOOK: Duration = Duration::from_millis(10);
-
-/// The longest password: tokens have some kilobytes.
-const LONGEST: u64 = 64 << 10;
-
-/// A program and its arguments.
-type Line = Vec<String>;
-
-/// The bytes of a password.
-type Password = Zeroizing<Vec<u8>>;
+/// How long programs that are ended together may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs programs, and remembers what they wrote; clones share it.
 #[derive(Clone, Default)]
@@ -47,13 +35,49 @@ pub struct Commands(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    times: Times,
+}
+
+/// How long is waited for what.
+#[derive(Clone, Copy)]
+struct Times {
+    /// What a run may take.
+    deadline: Duration,
+    /// What one may take that others wait for: more than any token takes.
+    haste: Duration,
+    /// Between a failed run and the next.
+    rest: Duration,
+    /// The same after many.
+    longest_rest: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(10),
+            haste: Duration::from_secs(5),
+            rest: Duration::from_secs(5),
+            longest_rest: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Times {
+    /// The rest after so many failures in a row.
+    fn rest_after(&self, failures: u32) -> Duration {
+        let doubled = self.rest.saturating_mul(1 << failures.saturating_sub(1).min(20));
+        doubled.min(self.longest_rest)
+    }
 }
 
 #[derive(Default)]
 struct State {
     known: HashMap<Line, Known>,
-    queue: VecDeque<Line>,
+    queue: Queue,
     threads: usize,
+    waiting: usize,
+    /// Nothing is run any more.
+    has_ended: bool,
 }
 
 /// What is known of one.
@@ -64,6 +88,8 @@ struct Known {
     good: Option<(Password, Instant)>,
     /// Why the last run failed, and when.
     failed: Option<(String, Instant)>,
+    /// How many runs failed since the last good one.
+    failures: u32,
     /// Whether a run is queued, or on.
     is_pending: bool,
 }
@@ -82,9 +108,10 @@ impl Known {
             .map(|(password, _)| password.clone())
     }
 
-    fn is_to_be_renewed(&self) -> bool {
+    fn is_to_be_renewed(&self, times: &Times) -> bool {
         let is_old = self.age().is_none_or(|age| age >= self.ttl.mul_f64(0.75));
-        let rests = self.failed.as_ref().is_some_and(|(_, at)| at.elapsed() < REST);
+        let rest = times.rest_after(self.failures);
+        let rests = self.failed.as_ref().is_some_and(|(_, at)| at.elapsed() < rest);
         is_old && !rests && !self.is_pending
     }
 
@@ -98,44 +125,117 @@ impl Known {
             .max(self.failed.as_ref().map(|(_, at)| *at));
         !self.is_pending && last.is_some_and(is_old)
     }
+
+    /// What came of a run.
+    fn ran(&mut self, outcome: Result<Password, String>, began: Instant) {
+        self.is_pending = false;
+        match outcome {
+            Ok(password) => {
+                self.good = Some((password, began));
+                (self.failed, self.failures) = (None, 0);
+            }
+            Err(reason) => {
+                let has_one = if self.password().is_some() {
+                    "; the last one is used until its ttl is over"
+                } else {
+                    ""
+                };
+                tracing::warn!("{reason}{has_one}");
+                self.failed = Some((reason, Instant::now()));
+                self.failures = self.failures.saturating_add(1);
+            }
+        }
+    }
+
+    /// What there is to say without waiting; `None` while there is hope.
+    fn answer(&self) -> Option<Result<Password, String>> {
+        if let Some(password) = self.password() {
+            return Some(Ok(password));
+        }
+        match (&self.failed, &self.good) {
+            // Another run may be on, or wait for its turn: nobody is kept waiting by what failed before.
+            (Some((reason, _)), _) => Some(Err(reason.clone())),
+            _ if self.is_pending => None,
+            // A ttl that is shorter than a run: nothing fresher is to be had.
+            (None, Some((password, _))) => Some(Ok(password.clone())),
+            (None, None) => Some(Err("the password command was not run".to_owned())),
+        }
+    }
 }
 
 impl Commands {
-    /// The password that the program writes, or wrote within `ttl`. Blocks the thread for `patience` at most.
+    fn with(times: Times) -> Self {
+        Self(Arc::new(Shared {
+            times,
+            ..Shared::default()
+        }))
+    }
+
+    /// Others, that leave each program its whole time whoever waits.
+    pub(super) fn patient() -> Self {
+        let times = Times::default();
+        Self::with(Times {
+            haste: times.deadline,
+            ..times
+        })
+    }
+
+    /// The password that the program writes, or wrote within `ttl`. Blocks the thread for `patience` at most, and not at all where the
+    /// last run failed.
     ///
     /// # Errors
     /// Why there is none, without anything that the program wrote.
     pub fn password(&self, line: &[String], ttl: Duration, patience: Duration) -> Result<Password, String> {
         let until = Instant::now() + patience;
         let mut state = self.state();
-        let known = state.known.entry(line.to_vec()).or_default();
-        known.ttl = ttl;
-        if known.is_to_be_renewed() {
-            known.is_pending = true;
-            state.queue.push_back(line.to_vec());
-            state.known.retain(|_, known| !known.is_forgotten());
-            self.begin(&mut state);
-        }
+        self.renew(&mut state, line, ttl);
         loop {
             let Some(known) = state.known.get(line) else {
                 return Err("the password command was forgotten".to_owned());
             };
-            if let Some(password) = known.password() {
-                return Ok(password);
-            }
-            if !known.is_pending {
-                // A ttl that is shorter than a run: nothing fresher is to be had.
-                return match (&known.failed, &known.good) {
-                    (Some((reason, _)), _) => Err(reason.clone()),
-                    (None, Some((password, _))) => Ok(password.clone()),
-                    (None, None) => Err("the password command was not run".to_owned()),
-                };
+            if let Some(answer) = known.answer() {
+                return answer;
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(format!(
                     "the password command has not answered within {patience:.1?}"
                 ));
+            }
+            if state.has_ended || state.waiting >= MOST_WAITING {
+                return Err("the password command has not answered yet".to_owned());
+            }
+            state.waiting += 1;
+            let waited = self.0.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
+        }
+    }
+
+    /// Queues a run, if it is time for one.
+    fn renew(&self, state: &mut State, line: &[String], ttl: Duration) {
+        let known = state.known.entry(line.to_vec()).or_default();
+        known.ttl = ttl;
+        if !known.is_to_be_renewed(&self.0.times) || state.has_ended {
+            return;
+        }
+        known.is_pending = true;
+        let has_failed = known.failed.is_some();
+        state.queue.push(line.to_vec(), has_failed);
+        state.known.retain(|_, known| !known.is_forgotten());
+        self.begin(state);
+    }
+
+    /// Ends what runs and whatever it started. Nothing runs after that.
+    pub fn end(&self) {
+        let until = Instant::now() + FAREWELL;
+        let mut state = self.state();
+        state.has_ended = true;
+        state.queue.clear();
+        while state.threads > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
             }
             let waited = self.0.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -160,107 +260,32 @@ impl Commands {
 
     /// Runs what is queued.
     fn work(&self) {
-        loop {
-            let mut state = self.state();
-            let Some(line) = state.queue.pop_front() else {
-                state.threads -= 1;
-                return;
-            };
+        let mut state = self.state();
+        while let Some(turn) = state.queue.next() {
             drop(state);
             let began = Instant::now();
-            let outcome = run(&line);
-            let mut state = self.state();
-            let known = state.known.entry(line).or_default();
-            known.is_pending = false;
-            match outcome {
-                Ok(password) => (known.good, known.failed) = (Some((password, began)), None),
-                Err(reason) => {
-                    let has_one = if known.password().is_some() {
-                        "; the last one is used until its ttl is over"
-                    } else {
-                        ""
-                    };
-                    tracing::warn!("{reason}{has_one}");
-                    known.failed = Some((reason, Instant::now()));
-                }
-            }
-            drop(state);
+            let outcome = run::run(&turn.line, |time| self.has_to_end(&turn, time));
+            state = self.state();
+            state.queue.over(&turn);
+            state.known.entry(turn.line).or_default().ran(outcome, began);
             self.0.changed.notify_all();
         }
+        state.threads -= 1;
+        self.0.changed.notify_all();
     }
-}
 
-/// Runs a program to its end. Nothing of what it writes is in an error: it may be a password.
-fn run(line: &[String]) -> Result<Password, String> {
-    let (program, arguments) = line.split_first().ok_or("the password command is empty")?;
-    let failed = |why: &dyn fmt::Display| format!("the password command {program} {why}");
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    // Whatever it starts ends with it.
-    let mut child = command
-        .process_group(0)
-        .spawn()
-        .map_err(|error| failed(&format!("cannot be run: {error}")))?;
-    let output = output(&mut child);
-    let end = Instant::now() + DEADLINE;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < end => thread::sleep(LOOK),
-            Ok(None) | Err(_) => {
-                end_group(&child);
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(&format!("did not end within {DEADLINE:?}")));
-            }
+    /// Why a program that has run for that long may not go on.
+    fn has_to_end(&self, turn: &Turn, time: Duration) -> Option<String> {
+        let Times { deadline, haste, .. } = self.0.times;
+        if time >= deadline {
+            return Some(format!("did not end within {deadline:?}"));
         }
-    };
-    let output = output.and_then(|output| output.recv_timeout(Duration::from_secs(1)).ok());
-    end_group(&child);
-    if !status.success() {
-        return Err(failed(&format!("ended with {status}")));
-    }
-    let mut password = output.ok_or_else(|| failed(&"keeps its output open"))?;
-    if password.len() as u64 > LONGEST {
-        return Err(failed(&"wrote more than 64 KiB"));
-    }
-    for end in [b'\n', b'\r'] {
-        if password.last() == Some(&end) {
-            password.pop();
+        let state = self.state();
+        if state.has_ended {
+            return Some("was ended with the exporter".to_owned());
         }
-    }
-    if password.is_empty() {
-        return Err(failed(&"wrote nothing"));
-    }
-    Ok(password)
-}
-
-/// What it writes, read on a thread of its own: another process may hold its output open for ever.
-fn output(child: &mut Child) -> Option<Receiver<Password>> {
-    let stdout = child.stdout.take()?;
-    let (sender, receiver) = channel();
-    let read = move || {
-        // Room for a token, so that no copy of it is left where it grew.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(8 << 10));
-        if stdout.take(LONGEST + 1).read_to_end(&mut bytes).is_ok() {
-            let _ = sender.send(bytes);
-        }
-    };
-    thread::Builder::new()
-        .name("password-out".to_owned())
-        .spawn(read)
-        .ok()?;
-    Some(receiver)
-}
-
-fn end_group(child: &Child) {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    if let Some(group) = group {
-        let _ = kill_process_group(group, Signal::KILL);
+        let is_in_the_way = time >= haste && !turn.is_second && state.queue.has_first();
+        is_in_the_way.then(|| format!("did not end within {haste:?}, and others wait"))
     }
 }
 
@@ -271,69 +296,4 @@ impl fmt::Debug for Commands {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(15);
-    const TTL: Duration = Duration::from_secs(600);
-
-    fn line(words: &[&str]) -> Line {
-        words.iter().map(|word| (*word).to_owned()).collect()
-    }
-
-    fn ask(words: &[&str]) -> Result<String, String> {
-        let password = Commands::default().password(&line(words), TTL, PATIENCE)?;
-        Ok(String::from_utf8(password.to_vec()).unwrap())
-    }
-
-    #[test]
-    fn a_line_is_a_password_and_no_shell_reads_it() {
-        assert_eq!(ask(&["printf", "a b\n"]).unwrap(), "a b");
-        assert_eq!(ask(&["printf", "%s", "$HOME;`id`"]).unwrap(), "$HOME;`id`");
-    }
-
-    #[test]
-    fn a_failure_says_which_program_and_nothing_of_what_it_wrote() {
-        let table = [
-            (
-                &["sh", "-c", "echo s3cret; echo s3cret >&2; exit 3"][..],
-                "ended with exit status: 3",
-            ),
-            (&["true"][..], "wrote nothing"),
-            (&["/no/such/program"][..], "cannot be run"),
-        ];
-        for (words, expected) in table {
-            let error = ask(words).unwrap_err();
-            assert!(error.contains(expected) && !error.contains("s3cret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn one_run_serves_all_until_it_is_old() {
-        let commands = Commands::default();
-        let clock = line(&["date", "+%s%N"]);
-        let ask = |ttl| commands.password(&clock, ttl, PATIENCE).unwrap();
-        let first = ask(TTL);
-        assert_eq!(ask(TTL), first);
-        assert_ne!(ask(Duration::from_nanos(1) + Duration::from_millis(1)), first);
-    }
-
-    #[test]
-    fn many_that_hang_are_few_processes() {
-        let commands = Commands::default();
-        let begin = Instant::now();
-        for number in 0..20 {
-            let slow = line(&["sleep", &format!("5.{number:03}")]);
-            let error = commands
-                .password(&slow, TTL, Duration::from_millis(1))
-                .unwrap_err();
-            assert!(error.contains("has not answered"), "{error}");
-        }
-        assert_eq!(commands.state().threads, MOST);
-        assert!(
-            begin.elapsed() < Duration::from_secs(5),
-            "nobody waits for longer than he said"
-        );
-    }
-}
+mod tests;

@@ -102,6 +102,7 @@ pub(super) fn serve(setup: &Setup, readers: Readers) -> Result<ExitCode, Stop> {
         Ok(())
     })?;
     runtime.shutdown_timeout(Duration::from_millis(100));
+    setup.settings.files.commands().end();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
