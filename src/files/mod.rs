@@ -98,6 +98,15 @@ impl Files {
         }
     }
 
+    /// The same, with programs that write passwords of its own: each has its whole time, whoever waits.
+    #[must_use]
+    pub fn with_patient_commands(self) -> Self {
+        Self {
+            commands: Commands::patient(),
+            ..self
+        }
+    }
+
     /// Reads a file. Blocks the thread, but never for longer than the patience.
     ///
     /// # Errors

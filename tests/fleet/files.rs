@@ -6,6 +6,7 @@ use pg_exporter_lab::Exporter;
 use pg_exporter_lab::exporter::Ended;
 use serde_json::Value;
 
+use crate::credentials::{file, program, with_passwords};
 use crate::support::{Fleet, Folder, PROGRAM, server, target};
 
 fn run(arguments: &[&str]) -> Ended {
@@ -77,6 +78,35 @@ fn check_connects_when_asked_to() {
         "{}",
         ended.stdout
     );
+}
+
+/// A cloud's tool takes a second or three, much longer than a server may be silent.
+#[test]
+fn check_waits_for_programs_that_write_passwords() {
+    let cluster = with_passwords();
+    let files = Folder::new();
+    let slow = program(&files, "slow", "#!/bin/sh\nsleep 3\necho f1rst-s3cret\n");
+    let pid = files.at("pid");
+    let script = format!("#!/bin/sh\necho $$ >> {}\nsleep 600\n", pid.display());
+    let hangs = program(&files, "hangs", &script);
+    let credentials = format!(
+        "slow: {{ user: monitor, password_command: [{slow}] }}, hangs: {{ user: monitor, password_command: [{hangs}] }}"
+    );
+    let text = file(&cluster, &credentials, &["slow", "hangs"])
+        .replace("connect_timeout: 5s", "connect_timeout: 1s");
+    let path = files.write("t.yml", &text);
+    let ended = run(&["check", "--targets", &path, "--connect"]);
+    assert_eq!(ended.stdout.lines().count(), 1, "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("target hangs") && ended.stdout.contains("did not end within 10s"),
+        "{}",
+        ended.stdout
+    );
+    let pids = std::fs::read_to_string(&pid).unwrap();
+    let left = pids
+        .lines()
+        .filter(|pid| std::path::Path::new("/proc").join(pid).exists());
+    assert_eq!(left.count(), 0, "nothing is left of them");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The password of this moment: files are read again for each connection.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::environment::ProcessEnvironment;
 use super::host::Host;
@@ -83,18 +84,30 @@ impl ConnInfo {
         Ok(now.with_database(&self.database))
     }
 
+    /// Runs the programs that write its passwords, each for as long as that may take: who connects next has them at once. Blocks.
+    pub fn prepare_passwords(&self, patience: Duration) {
+        for host in self.hosts() {
+            if let Some(source) = &self.password_source {
+                source.prepare(self.wanted(host), &self.files, patience);
+            }
+        }
+    }
+
+    fn wanted<'a>(&'a self, host: &'a Host) -> Wanted<'a> {
+        Wanted {
+            host,
+            user: &self.user,
+            database: &self.database,
+        }
+    }
+
     fn find_password(&self, host: &Host) -> PasswordLookup {
         let given = |password| PasswordLookup {
             password: Some(password),
             ..PasswordLookup::default()
         };
         if let Some(source) = &self.password_source {
-            let wanted = Wanted {
-                host,
-                user: &self.user,
-                database: &self.database,
-            };
-            return match source.password(wanted, &self.files) {
+            return match source.password(self.wanted(host), &self.files) {
                 Ok(password) => given(password),
                 Err(reason) => PasswordLookup {
                     failure: Some(reason),

@@ -55,15 +55,28 @@ impl PasswordSource {
                 _ => Err(format!("password_env: the exporter has no variable {name}")),
             },
             Self::Command { line, ttl } => {
-                let line: Vec<_> = line.iter().map(|word| wanted.fill(word)).collect();
-                let password = files.commands().password(&line, *ttl, files.patience())?;
+                let password = files
+                    .commands()
+                    .password(&wanted.fill_all(line), *ttl, files.patience())?;
                 Ok(Secret::new(password.as_slice()))
             }
+        }
+    }
+
+    /// Runs the program, if it is one, so that its password is there for who connects. Blocks for that long at most.
+    pub(super) fn prepare(&self, wanted: Wanted<'_>, files: &Files, patience: Duration) {
+        if let Self::Command { line, ttl } = self {
+            // Why there is none is told to who connects.
+            let _ = files.commands().password(&wanted.fill_all(line), *ttl, patience);
         }
     }
 }
 
 impl Wanted<'_> {
+    fn fill_all(self, line: &[String]) -> Vec<String> {
+        line.iter().map(|word| self.fill(word)).collect()
+    }
+
     fn fill(self, word: &str) -> String {
         let host = match self.host {
             Host::Unix { dir, .. } => dir.display().to_string(),
