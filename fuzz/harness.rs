@@ -81,6 +81,7 @@ impl Harness {
             disable_reload: true,
             telemetry: Arc::new(Telemetry::new().unwrap()),
             pages: Semaphore::new(1),
+            pages_of_down: Semaphore::new(1),
             people: Arc::new(Semaphore::new(1)),
             held: Arc::default(),
             excess: Arc::default(),

@@ -46,6 +46,8 @@ pub struct Context<B> {
     pub telemetry: Arc<Telemetry>,
     /// Pages that may be in the making at the same time.
     pub pages: Semaphore,
+    /// Those among them of targets that are not up, where there are many: such pages take long.
+    pub pages_of_down: Semaphore,
     /// One page for people is made at a time.
     pub people: Arc<Semaphore>,
     /// What clients have not taken yet.
@@ -86,6 +88,7 @@ impl<B> Context<B> {
             external_address: options.external_address,
             telemetry,
             pages: Semaphore::new(limits.pages),
+            pages_of_down: Semaphore::new(limits.pages / 2),
             people: Arc::new(Semaphore::new(1)),
             held: Arc::default(),
             excess: Arc::default(),

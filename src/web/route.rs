@@ -181,13 +181,21 @@ impl Route {
         if target.places().is_none() {
             return Answer::Later(page);
         }
+        let context = Arc::clone(context);
         Answer::Later(Box::pin(async move {
-            match target.places().map(Semaphore::try_acquire).transpose() {
-                Ok(_place) => page.await,
-                Err(_) => {
-                    answer::later("too many pages of this target are being made, come back in a second\n")
-                }
-            }
+            let Ok(_place) = target.places().map(Semaphore::try_acquire).transpose() else {
+                return answer::later(
+                    "too many pages of this target are being made, come back in a second\n",
+                );
+            };
+            // However many are frozen, and whoever asks for them: half of all places are for the others.
+            let is_down = !target.health().state.is_up();
+            let Ok(_of_down) = is_down.then(|| context.pages_of_down.try_acquire()).transpose() else {
+                return answer::later(
+                    "too many pages of targets that are not up are being made, come back in a second\n",
+                );
+            };
+            page.await
         }))
     }
 

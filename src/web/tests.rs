@@ -163,6 +163,7 @@ impl Server {
             disable_reload: false,
             telemetry: Arc::new(Telemetry::new().unwrap()),
             pages: Semaphore::new(limits.pages),
+            pages_of_down: Semaphore::new(limits.pages / 2),
             people: Arc::new(Semaphore::new(1)),
             held: Arc::default(),
             excess: Arc::default(),

@@ -179,6 +179,37 @@ fn no_target_takes_all_places() {
 }
 
 #[test]
+fn targets_that_are_frozen_do_not_take_all_places_together() {
+    const FROZEN: usize = 18;
+    let silent = Broken::start(Way::Silent);
+    let names: Vec<String> = (0..FROZEN).map(|number| format!("frozen-{number}")).collect();
+    let frozen: String = names.iter().map(|name| target(name, silent.port, "")).collect();
+    let fleet = Fleet::start(&(healthy() + &frozen));
+    for name in HEALTHY {
+        fleet.wait_for(&format!("/primary?target={name}"), 200);
+    }
+    // As many at once as there are places for pages, or more.
+    let port = fleet.exporter.port();
+    let crowd: Vec<_> = (0..FROZEN * 16)
+        .map(|number| {
+            let path = format!("/metrics?target={}", names[number % FROZEN]);
+            thread::spawn(move || pg_exporter_lab::http::request(port, "GET", &path, &[]).unwrap())
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(500));
+    all_is_well(&fleet, Duration::from_secs(1));
+    let answers: Vec<_> = crowd.into_iter().map(|one| one.join().unwrap()).collect();
+    let are_told = |answer: &&pg_exporter_lab::http::Response| {
+        answer.status == 503
+            && answer
+                .text()
+                .starts_with("too many pages of targets that are not up")
+    };
+    assert!(answers.iter().any(|answer| are_told(&answer)));
+    assert!(answers.iter().any(|answer| answer.status == 200));
+}
+
+#[test]
 fn a_server_gets_few_connections_of_each_target() {
     let names: Vec<String> = (0..12).map(|number| format!("few-{number}")).collect();
     let targets: String = names
