@@ -46,7 +46,7 @@ fn prometheus_finds_targets_over_http() {
         "{said}"
     );
     let scrape = format!(
-        "{{job_name: fleet, http_sd_configs: [{{url: 'http://127.0.0.1:{port}/sd', refresh_interval: 1s}}]}}"
+        "{{job_name: fleet, honor_labels: true, http_sd_configs: [{{url: 'http://127.0.0.1:{port}/sd', refresh_interval: 1s}}]}}"
     );
     let prometheus = Prometheus::start_scraping(&scrape);
     wait_until("both are scraped", SOON, || {
@@ -54,6 +54,20 @@ fn prometheus_finds_targets_over_http() {
             && value(&prometheus, "pg_up{instance='two'}") == Some(1.0)
             && value(&prometheus, "pg_up{instance='gone'}") == Some(0.0)
     });
+    // What both service discovery and the page say is stored once.
+    let names: Value = serde_json::from_str(&prometheus.ask("/api/v1/labels")).unwrap();
+    let names: Vec<&str> = names["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(names.contains(&"env"), "{names:?}");
+    assert!(
+        !names.iter().any(|name| name.starts_with("exported_")),
+        "{names:?}"
+    );
+    assert_eq!(value(&prometheus, "up{instance='one', env='prod'}"), Some(1.0));
     fleet.rewrite(&target("three", server().port(), ""));
     wait_until("it follows", SOON, || {
         value(&prometheus, "pg_up{instance='three'}") == Some(1.0)
