@@ -61,9 +61,7 @@ impl Scope {
     ) -> Result<Scraped, Stop> {
         let threads = match &self {
             Self::One(_) => 1,
-            Self::Many(_) => std::thread::available_parallelism()
-                .map_or(1, usize::from)
-                .min(THREADS),
+            Self::Many(_) => threads_of(std::thread::available_parallelism().map_or(1, usize::from)),
         };
         let engine = Engine::start(threads, Arc::clone(catalog), Arc::clone(telemetry), rows);
         let engine = engine.map_err(Stop::failure)?;
@@ -111,5 +109,20 @@ impl Scraped {
             Some(fleet) => fleet.engine.is_alive(),
             None => self.targets.now().iter().all(|target| target.health.is_alive()),
         }
+    }
+}
+
+/// Scrape threads of many targets, on a machine of so many cores.
+fn threads_of(cores: usize) -> usize {
+    cores.min(THREADS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scrape_threads_are_few_on_a_large_machine() {
+        assert_eq!([1, 2, 8, 9, 256].map(threads_of), [1, 2, 8, 8, 8]);
     }
 }

@@ -15,6 +15,7 @@ mod certificates;
 mod commands;
 mod credentials;
 mod files;
+mod idle;
 mod isolation;
 mod knocks;
 mod latency;

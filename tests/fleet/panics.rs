@@ -1,4 +1,5 @@
-//! A panic in a target's run costs that run: the thread goes on, and so do the others on it, and the target itself.
+//! A panic in a target's run costs that run: the thread goes on, and so do the others on it, and the target itself. A thread that
+//! hangs is told of.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -128,4 +129,41 @@ fn a_panic_costs_one_run() {
         let sql = "select count(*) from pg_stat_activity where application_name = 'fleet_panics'";
         server().psql(sql).parse::<u32>().unwrap() <= 2
     });
+}
+
+/// What `/liveness` says of the process.
+#[test]
+fn a_thread_that_hangs_is_told_of() {
+    server().create_database("fleet_hangs");
+    let hangs = Arc::new(AtomicBool::new(true));
+    let rows = RowHandlers::default().on::<OwnDatabase<'_>>({
+        let hangs = Arc::clone(&hangs);
+        move |_| {
+            while hangs.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    });
+    let sources = Sources {
+        base: COLLECTORS,
+        ..Sources::default()
+    };
+    let catalog = Arc::new(Catalog::open(sources).unwrap());
+    let telemetry = Arc::new(Telemetry::new().unwrap());
+    let engine = Engine::start(2, catalog, telemetry, rows).unwrap();
+    let target = engine.run(settings("fleet_hangs"), Duration::ZERO).unwrap();
+    let target = Arc::new(target);
+    let asked = Arc::clone(&target);
+    let asks = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(page(&asked))
+    });
+    wait_until("it is noticed", SOON * 2, || !engine.is_alive());
+    assert!(target.health.state().is_up(), "the probe has a thread of its own");
+    hangs.store(false, Ordering::SeqCst);
+    asks.join().unwrap();
+    wait_until("it turns again", SOON, || engine.is_alive());
 }
