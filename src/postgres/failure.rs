@@ -23,6 +23,8 @@ pub struct Failure {
     pub is_result_changed: bool,
     /// Whether the role lacks a privilege: by its code alone, a file that the server may not write is the same.
     pub lacks_privilege: bool,
+    /// Whether the server has ended the session with it, whatever its reason.
+    pub is_fatal: bool,
     /// Whom it concerns.
     pub concerns: Concerns,
 }
@@ -53,6 +55,7 @@ impl Failure {
             position: None,
             is_result_changed: false,
             lacks_privilege: false,
+            is_fatal: false,
             concerns: Concerns::Anybody,
         }
     }
@@ -161,6 +164,14 @@ impl Failure {
             failure.message = messages.join("; ").into();
         }
         Some(failure)
+    }
+
+    /// Whether the session is of no more use: the server has ended it, it is lost, or an answer did not come, so that none behind
+    /// it will.
+    #[must_use]
+    pub(crate) fn ends_session(&self) -> bool {
+        let is_silence = self.reason == Reason::Timeout && self.sqlstate.is_none();
+        self.is_fatal || self.reason == Reason::Connection || is_silence
     }
 
     /// Whether a server answered and will not have us, now or later: by libpq's rules no other host is tried then. One

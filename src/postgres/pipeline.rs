@@ -55,6 +55,7 @@ pub struct PendingQuery<'a> {
     /// The server's clock behind it.
     back: Option<Sending<'a, f64>>,
     began: Option<f64>,
+    has_begun: bool,
 }
 
 impl PendingQuery<'_> {
@@ -70,10 +71,17 @@ impl PendingQuery<'_> {
         for settings in self.settings.iter_mut().flatten() {
             receive(settings).await?;
         }
+        self.has_begun = true;
         match self.rows.take() {
             Some(mut rows) => receive(&mut rows).await,
             None => Err(read_already()),
         }
+    }
+
+    /// Whether the server has got to it, for all that is known: what was sent in front of it has been answered.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// The server's clock in front of it, in seconds, once its answer was read; `None` where it was not asked for this statement
@@ -149,6 +157,7 @@ pub async fn send<'a>(
             end,
             back: mark_if(session, is_timed).await,
             began: None,
+            has_begun: false,
         });
         is_marked = is_timed;
     }
@@ -228,15 +237,6 @@ fn read_already() -> Failure {
     Failure::connection("the answer has been read already")
 }
 
-/// When the client gives a statement up that starts now: its limit on the server plus a grace for the network, and
-/// never after the scrape's deadline.
-#[must_use]
-pub fn give_up_at(timeout: Duration, grace: Duration, deadline: Instant) -> Instant {
-    Instant::now()
-        .checked_add(timeout + grace)
-        .map_or(deadline, |moment| moment.min(deadline))
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
@@ -266,6 +266,7 @@ mod tests {
             end: None,
             back: Some(begin(Box::pin(behind)).await),
             began: None,
+            has_begun: false,
         };
         assert!(query.rows().await.is_err());
         assert_eq!(query.ended().now_or_never(), Some(Some(1.0)));

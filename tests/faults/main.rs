@@ -21,6 +21,7 @@ mod databases;
 mod documented;
 mod door;
 mod fake;
+mod fatal;
 mod files;
 mod firewall;
 mod floods;

@@ -36,8 +36,12 @@ fn terminated_between_scrapes() {
 
 #[test]
 fn terminated_during_a_scrape() {
+    const VALUE: &str = "metrics: [ { value: { usage: GAUGE, description: Value. } } ]";
     let cluster = cluster();
-    let layer = Layer::slow(30.0, 60.0);
+    let layer = Layer::new(&format!(
+        "slow: {{ query: SELECT 1 AS value FROM pg_catalog.pg_sleep(30), tags: [cluster], timeout: 60, priority: 1000, {VALUE} }}\n\
+         behind: {{ query: SELECT 2 AS value, tags: [cluster], priority: 1001, {VALUE} }}\n"
+    ));
     let exporter = builder(&cluster.url("postgres")).arg(layer.flag()).start();
     wait_for_state(&exporter, State::Primary, SOON);
     thread::scope(|scope| {
@@ -47,8 +51,10 @@ fn terminated_during_a_scrape() {
         let (page, took) = scrape.join().unwrap();
         assert!(took < Duration::from_secs(10), "{took:?}");
         assert_eq!(page.value("slow_value", &[]), None);
-        // The session of the URL's database is lost, as when the server has gone: the probe knows that it has not.
-        assert_eq!(page.value("pg_up", &[]), Some(0.0));
+        // Nobody knows who ended it. The server lets us in again: what is behind it goes on.
+        assert_eq!(page.value("pg_up", &[]), Some(1.0), "{}", exporter.stderr());
+        assert_eq!(page.value("behind_value", &[]), Some(2.0));
+        assert!(page.all("pg_relkind_count").count() > 0);
         assert_failed(&exporter, &page, "slow", "connection", "57P01");
     });
     wait_for_state(&exporter, State::Primary, SOON);

@@ -65,17 +65,19 @@ fn is_of_the_connection(error: &tokio_postgres::Error) -> bool {
 impl From<&DbError> for Failure {
     fn from(error: &DbError) -> Self {
         let code = error.code().code();
+        let is_fatal = is_fatal(error);
         let position = match error.position() {
             Some(tokio_postgres::error::ErrorPosition::Original(position)) => Some(*position),
             _ => None,
         };
         Self {
-            reason: classify(code, error.message(), is_fatal(error)),
+            reason: classify(code, error.message(), is_fatal),
             sqlstate: Some(code.into()),
             message: one_line(error.message()).into(),
             position,
             // The routine's name, as the message depends on lc_messages.
             is_result_changed: error.routine() == Some("RevalidateCachedQuery"),
+            is_fatal,
             lacks_privilege: is_of_privileges(code, error.routine()),
             concerns: concerns(code, error.routine(), error.detail()),
         }

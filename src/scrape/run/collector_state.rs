@@ -5,7 +5,8 @@
 //! alone, and later and later while it keeps failing; or to `Paused`, where objects or rights are missing, from which it is
 //! due when the pause is over. One that can do without some functions runs without those that the role may not execute, for as long
 //! as such a pause ([`Reduced`]). Planning ends waits ([`resume`](CollectorState::resume)), and puts it back to `Never` where the
-//! server is another one ([`expire`](CollectorState::expire)). An execution that the run's own end cut short is `Failed` without
+//! server is another one ([`expire`](CollectorState::expire)). A connection that is lost while its answer is awaited is its failure: it
+//! may end the session, or crash the server, each time. An execution that the run's own end cut short is `Failed` without
 //! a wait: how little time a client has says nothing about the target.
 
 mod outcome;
@@ -239,8 +240,9 @@ impl CollectorState {
         if stands {
             return;
         }
-        self.outcome = if attempt.is_cut_short || failure.reason == Reason::Connection {
-            // The connection has its own back-off.
+        // What did not get its turn before the connection was lost has no part in that, and connects have their own back-off.
+        let is_behind = failure.reason == Reason::Connection && !failure.is_fatal && attempt.waited.is_none();
+        self.outcome = if attempt.is_cut_short || is_behind {
             Outcome::Failed(failure, None)
         } else if failure.is_lasting() {
             Outcome::Paused(failure, start + PAUSE)

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::config::Config;
 use crate::catalog::Live;
 use crate::health::Health;
+use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pool::Pool;
 use crate::postgres::session::StatementKey;
@@ -91,5 +92,18 @@ impl Env<'_> {
     /// Whether a failure only says that the run's time was over: nothing about the target.
     pub fn is_cut_short(&self, failure: &Failure) -> bool {
         failure.reason == Reason::Timeout && failure.sqlstate.is_none() && self.is_over()
+    }
+
+    /// Waits for an answer that the server may take so long for, with the allowance for the network, until the run
+    /// ends.
+    pub(in crate::scrape) async fn within<T>(
+        &self,
+        limit: Duration,
+        answer: impl Future<Output = T>,
+    ) -> Option<T> {
+        let own = Instant::now().checked_add(limit + self.grace);
+        let end = self.end();
+        let give_up = own.map_or(end, |own| own.min(end));
+        within(give_up.into_std(), answer).await.ok()
     }
 }

@@ -13,6 +13,9 @@ use crate::postgres::session::Session;
 /// Tries to connect after the first one, where the server is full: others of ours may have been refused at the same moment.
 const MORE_TRIES: u32 = 3;
 
+/// Sessions that a turn has one after the other, where statements end them.
+const MOST_SESSIONS: usize = 4;
+
 /// A whole turn; none, and no error, while someone wants the database for themselves, and when the run's time is over. A
 /// database that would have to be connected to, and in which nothing is due, is served from the cache: `main` is what the
 /// server said of itself in this run.
@@ -56,12 +59,18 @@ fn rests(database: &Database, main: Option<&Facts>, env: &Env<'_>) -> bool {
 /// # Errors
 /// When the database cannot be reached or asked.
 pub(in crate::scrape) async fn begin(database: &Database, env: &Env<'_>) -> Result<Session, Failure> {
-    database.state.borrow_mut().pass(env.run.id).began = Some(Instant::now());
+    let now = Instant::now();
+    database
+        .state
+        .borrow_mut()
+        .pass(env.run.id)
+        .began
+        .get_or_insert(now);
     if let Some(session) = env.pool.take(&database.name) {
         match learn(database, session, env).await {
             // It was closed while it idled between scrapes: one more try on a new one. A server that does not answer at all
             // will not answer that one either.
-            Err(failure) if failure.reason == Reason::Connection => {}
+            Err(failure) if failure.reason == Reason::Connection || failure.is_fatal => {}
             Ok(session) => {
                 database.state.borrow_mut().access.succeeded();
                 return Ok(session);
@@ -142,9 +151,25 @@ async fn learn(database: &Database, mut session: Session, env: &Env<'_>) -> Resu
     }
 }
 
-/// Runs what is due on the session of [`begin`] and hands the session back to the pool.
-pub(in crate::scrape) async fn finish(database: &Database, session: Session, env: &Env<'_>) {
-    let ended = collect::run(database, session, env).await;
+/// Runs what is due on the session of [`begin`] and hands the session back to the pool. Where the server ends the session, that
+/// is a failure of the statement that it said so to: if it lets us in again, what is left goes on.
+pub(in crate::scrape) async fn finish(database: &Database, mut session: Session, env: &Env<'_>) {
+    let mut due = collect::take(database, env);
+    let mut sessions = 1;
+    let ended = loop {
+        let Err(failure) = collect::run(database, session, &due, env).await else {
+            break Ok(());
+        };
+        if failure.is_fatal
+            && sessions < MOST_SESSIONS
+            && let Ok(another) = begin(database, env).await
+        {
+            (session, due) = (another, collect::take_rest(database, env));
+            sessions += 1;
+            continue;
+        }
+        break collect::give_up(database, &due, failure, env);
+    };
     let mut state = database.state.borrow_mut();
     let failure = ended.err().or_else(|| state.fatal_failure());
     state.finish(&database.name, env.run, failure.as_ref());

@@ -92,7 +92,7 @@ async fn ask(
     let deadline = env.end().min(Instant::now() + env.grace);
     match denied::read(session, functions, deadline.into_std()).await {
         // Without an SQLSTATE it is not the server's answer, and the session is of no use.
-        Err(lost) if lost.sqlstate.is_none() || lost.reason == Reason::Connection => Err(lost),
+        Err(lost) if lost.sqlstate.is_none() || lost.ends_session() => Err(lost),
         Err(_) => Ok(BTreeMap::new()),
         Ok(denied) => Ok(denied),
     }

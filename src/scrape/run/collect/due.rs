@@ -69,14 +69,30 @@ impl Due {
 
 /// Takes what is due in the order of execution. What is not counts as served from the cache.
 pub(in crate::scrape) fn take(database: &Database, env: &Env<'_>) -> Vec<Due> {
+    take_where(database, env, |one| {
+        let is_due = one.is_due(env.run.at, env.config.cache);
+        if !is_due {
+            one.hit();
+        }
+        is_due
+    })
+}
+
+/// The same, of what has not answered since the run began: a session was lost in the middle of it.
+pub(in crate::scrape) fn take_rest(database: &Database, env: &Env<'_>) -> Vec<Due> {
+    take_where(database, env, |one| {
+        !one.has_answered_since(env.run.at) && one.is_due(env.run.at, env.config.cache)
+    })
+}
+
+fn take_where(database: &Database, env: &Env<'_>, is_due: impl Fn(&mut CollectorState) -> bool) -> Vec<Due> {
     let mut state = database.state.borrow_mut();
     let mut due = Vec::new();
     let mut allowance = Allowance::default();
     let is_selected = |one: &CollectorState| env.selection.includes(&one.collector.name);
     let collectors = state.collectors.iter_mut().enumerate();
     for (position, one) in collectors.filter(|(_, one)| is_selected(one)) {
-        if !one.is_due(env.run.at, env.config.cache) {
-            one.hit();
+        if !is_due(one) {
             continue;
         }
         one.begin(env.run.at);

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use super::due::{Due, update};
 use super::outcome::{fail, too_late};
 use super::watch::Watch;
-use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
 use crate::postgres::pipeline::{PendingQuery, QueryRequest};
@@ -72,7 +71,12 @@ async fn ask(
     let mut ready = Vec::new();
     for (item, (key, sql, path)) in asked.iter().zip(&statements) {
         match refused.iter().find(|(refused, _)| refused == key) {
-            Some((_, failure)) => fail(database, item, failure.clone(), None, None, env),
+            Some((_, failure)) => {
+                fail(database, item, failure.clone(), None, None, env);
+                if failure.ends_session() {
+                    return Err(failure.clone());
+                }
+            }
             None => ready.push((
                 item,
                 QueryRequest {
@@ -89,17 +93,23 @@ async fn ask(
     let mut watch = Watch::new(session.round_trip());
     let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
     for (item, _) in ready {
-        let Some(query) = pending.pop_front() else { break };
+        let Some(mut query) = pending.pop_front() else {
+            break;
+        };
         let began = Instant::now();
         let limit = query.timeout;
-        let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
-        let answer = within(give_up, holds(query)).await;
+        let answer = env.within(limit, holds(&mut query)).await;
+        let answer = answer.unwrap_or_else(|| Err(too_late(item, env)));
         let waited = watch.waited(began.elapsed()).waited;
         match answer {
-            Err(_) => return Err(too_late(item, env)),
-            Ok(Err(failure)) if failure.reason == Reason::Connection => return Err(failure),
-            Ok(Err(failure)) => fail(database, item, failure, Some(limit), Some(waited), env),
-            Ok(Ok(answer)) => {
+            Err(failure) if failure.ends_session() => {
+                if query.has_begun() || !failure.is_fatal {
+                    fail(database, item, failure.clone(), Some(limit), Some(waited), env);
+                }
+                return Err(failure);
+            }
+            Err(failure) => fail(database, item, failure, Some(limit), Some(waited), env),
+            Ok(answer) => {
                 update(database, item, |one| {
                     if let Some(predicate) = one.predicates.get_mut(round) {
                         predicate.answer = Some((answer, env.run.at));
@@ -118,7 +128,7 @@ async fn ask(
 }
 
 /// A predicate's answer: one row of one boolean; no row and NULL are no.
-async fn holds(mut query: PendingQuery<'_>) -> Result<bool, Failure> {
+async fn holds(query: &mut PendingQuery<'_>) -> Result<bool, Failure> {
     const BOOL: u32 = 16;
     let mut rows = query.rows().await?;
     let Some(row) = rows.next().await? else {

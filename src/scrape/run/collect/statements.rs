@@ -11,7 +11,6 @@ use pg_exporter_schema::Collector;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
-use crate::postgres::deadline::within;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
 use crate::postgres::pipeline::{PendingQuery, QueryRequest};
@@ -28,14 +27,6 @@ use crate::scrape::run::database::Database;
 use crate::scrape::run::env::Env;
 use crate::scrape::run::timing::Took;
 use crate::values::encoding::TextReader;
-
-/// A statement's end, or the end of the session.
-enum Ended {
-    /// Answered, or refused by the server.
-    Answered,
-    /// The connection is of no more use.
-    Lost(Failure),
-}
 
 /// Runs the statements; those whose prepared statement the server no longer accepts are prepared anew once, and run
 /// unnamed if that does not help. Those that the server denies are run without what it denies, if they can do without it.
@@ -75,9 +66,11 @@ async fn prepare(
     for mut item in due {
         match refused.iter().find(|(key, _)| *key == item.key) {
             Some((key, failure)) if failure.is_stale_statement() => session.use_text(*key),
-            Some((_, failure)) if failure.reason == Reason::Connection => return Err(failure.clone()),
             Some((_, failure)) => {
                 fail(database, &item, failure.clone(), None, None, env);
+                if failure.ends_session() {
+                    return Err(failure.clone());
+                }
                 continue;
             }
             None => {}
@@ -164,20 +157,28 @@ async fn execute(
         };
         let began = Instant::now();
         let limit = query.timeout;
-        let give_up = pipeline::give_up_at(limit, env.grace, env.end().into_std());
-        let answer = within(give_up, receive(&mut query, item, reader, env))
-            .await
-            .unwrap_or_else(|_| Err(too_late(item, env)));
+        let answer = env.within(limit, receive(&mut query, item, reader, env)).await;
+        let answer = answer.unwrap_or_else(|| Err(too_late(item, env)));
         let held_up = answer.as_ref().map_or(Duration::ZERO, |answer| answer.held_up);
         let mut took = watch.waited(began.elapsed().saturating_sub(held_up));
-        if item.is_timed && !answer.as_ref().is_err_and(is_lost) {
+        let is_lost = answer.as_ref().is_err_and(Failure::ends_session);
+        if item.is_timed && !is_lost {
             let front = query.began().or(mark);
-            mark = within(give_up, query.ended()).await.ok().flatten();
+            mark = env.within(Duration::ZERO, query.ended()).await.flatten();
             took.timed = between(front, mark, sent.elapsed());
         } else {
             mark = None;
         }
         match answer {
+            Err(failure) if is_lost => {
+                // What the server did not get to is not what it ended the session for.
+                if query.has_begun() || !failure.is_fatal {
+                    let (limit, waited) = (Some(limit), Some(took.waited));
+                    fail(database, item, failure.clone(), limit, waited, env);
+                }
+                lost = Some(failure);
+                break;
+            }
             Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
             Err(failure) if may_do_without(item, &failure) => refused.push(Refused {
                 item: item.clone(),
@@ -185,13 +186,7 @@ async fn execute(
                 limit,
                 waited: took.waited,
             }),
-            answer => {
-                let ended = record(database, item, answer, limit, took, env);
-                if let Ended::Lost(failure) = ended {
-                    lost = Some(failure);
-                    break;
-                }
-            }
+            answer => record(database, item, answer, limit, took, env),
         }
     }
     drop(pending);
@@ -286,7 +281,7 @@ async fn receive<'a>(
 
 /// Whether the server has ended the statement alone: the session is of use, and the rows before are right.
 fn is_of_statement(failure: &Failure) -> bool {
-    failure.sqlstate.is_some() && !matches!(failure.reason, Reason::Connection | Reason::TooLarge)
+    failure.sqlstate.is_some() && !failure.ends_session() && failure.reason != Reason::TooLarge
 }
 
 /// Room for the lines of a result, which take the place of the last ones.
@@ -320,7 +315,7 @@ fn record(
     limit: Duration,
     took: Took,
     env: &Env<'_>,
-) -> Ended {
+) {
     let with_room = answer.and_then(|received| {
         let lines = room_for_lines(database, item, &received.batch, env)?;
         Ok((received, lines))
@@ -358,27 +353,7 @@ fn record(
             if let Some(failure) = cut {
                 cut_short(database, item, &failure, limit, env);
             }
-            Ended::Answered
         }
-        Err(failure) => {
-            fail(
-                database,
-                item,
-                failure.clone(),
-                Some(limit),
-                Some(took.waited),
-                env,
-            );
-            if is_lost(&failure) {
-                Ended::Lost(failure)
-            } else {
-                Ended::Answered
-            }
-        }
+        Err(failure) => fail(database, item, failure, Some(limit), Some(took.waited), env),
     }
-}
-
-/// Without an SQLSTATE the failure is not the server's answer, so the answers behind it will not come.
-fn is_lost(failure: &Failure) -> bool {
-    failure.reason == Reason::Connection || (failure.reason == Reason::Timeout && failure.sqlstate.is_none())
 }
