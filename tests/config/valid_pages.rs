@@ -281,3 +281,56 @@ fn a_client_in_a_hurry_changes_nobody_elses_page() {
         }
     });
 }
+
+/// A client in a hurry begins a run, and one that has time joins it: what would have had too little time has more. By the server's
+/// limit on a statement, by what is left of the run for many, by a predicate, and in the middle of rows.
+#[test]
+fn who_joins_a_client_in_a_hurry_has_a_whole_page() {
+    let url = database("valid_joined");
+    let sleeping = |name: &str, seconds: f64, more: &str| {
+        clock(name, more).replace(" AS at", &format!(" AS at FROM pg_catalog.pg_sleep({seconds})"))
+    };
+    let many = (0..6)
+        .map(|number| sleeping(&format!("many_{number}"), 0.6, "").replace("timeout: 30", "timeout: 1"));
+    let asked = clock(
+        "asked",
+        "  predicate_queries: [ { name: p, predicate_query: \"SELECT pg_catalog.pg_sleep(1.3) IS NOT NULL\" } ]\n",
+    );
+    let parts = "parts: { query: 'SELECT i AS row, 1 AS at FROM generate_series(1, 13) AS i, LATERAL pg_sleep(0.1 + 0 * i)', partial: true, \
+                 timeout: 30, metrics: [ row: { usage: LABEL, description: Row }, at: { usage: GAUGE, description: One } ] }\n";
+    let single = sleeping("slow", 1.3, "").replace("timeout: 30", "timeout: 3");
+    for (what, definitions) in [
+        ("slow_at", single.clone()),
+        ("slow_at", single + &clock("fast", "")),
+        ("many_5_at", many.collect()),
+        ("asked_at", asked),
+        ("parts_at", parts.to_owned()),
+    ] {
+        let directory = Folder::of(&[("1.yml", &definitions)]);
+        let exporter = exporter(&url, &directory);
+        let selected = format!("?collect[]={}", what.trim_end_matches("_at"));
+        for (seconds, query) in [("0.02", ""), ("0.05", ""), ("0.02", &*selected)] {
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let hurry = [("X-Prometheus-Scrape-Timeout-Seconds", seconds)];
+                    exporter.request("GET", &format!("/metrics{query}"), &hurry)
+                });
+                thread::sleep(Duration::from_millis(300));
+                let time = [("X-Prometheus-Scrape-Timeout-Seconds", "30")];
+                let page = exporter.request("GET", &format!("/metrics{query}"), &time).text();
+                let page = Page::parse(&page);
+                let log = exporter.stderr();
+                assert_eq!(
+                    page.value("pg_up", &[]),
+                    Some(1.0),
+                    "{seconds} {query} {what}: {log}"
+                );
+                let is_last = |row: Option<&str>| row.is_none_or(|row| row == "13");
+                assert!(
+                    page.all(what).any(|sample| is_last(sample.label("row"))),
+                    "{seconds} {query} {what}: {log}"
+                );
+            });
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A long line: statements are pipelined, so its delay is paid a few times for each page and not for each statement.
 
+use std::thread;
 use std::time::Duration;
 
 use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Page};
@@ -152,4 +153,27 @@ fn a_server_at_the_other_end_of_the_world_is_up() {
         !log.contains("did not answer") && !log.contains("to=down"),
         "{log}"
     );
+}
+
+/// What a client in a hurry begins has not even connected when its time is over: who joins gives it more.
+#[test]
+fn who_joins_a_client_in_a_hurry_over_a_long_line_has_a_page() {
+    let cluster = cluster();
+    let proxy = FaultProxy::start(cluster.port());
+    let exporter = builder(&proxy.url("postgres"))
+        .arg("--connect-timeout=10s")
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    proxy.latency(Duration::from_millis(250));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let hurry = [("X-Prometheus-Scrape-Timeout-Seconds", "0.05")];
+            exporter.request("GET", "/metrics", &hurry)
+        });
+        thread::sleep(Duration::from_millis(300));
+        let (page, _) = page_within(&exporter, 20.0);
+        assert_eq!(page.value("pg_up", &[]), Some(1.0), "{}", exporter.stderr());
+        assert!(page.all("pg_relkind_count").count() > 0, "{}", exporter.stderr());
+    });
+    assert_quiet(&cluster);
 }

@@ -1,6 +1,7 @@
 //! What all databases of one run share.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -89,21 +90,34 @@ impl Env<'_> {
         self.end() <= Instant::now()
     }
 
-    /// Whether a failure only says that the run's time was over: nothing about the target.
-    pub fn is_cut_short(&self, failure: &Failure) -> bool {
-        failure.reason == Reason::Timeout && failure.sqlstate.is_none() && self.is_over()
+    /// Whether a failure only says that the run's time was over, when the run was to end at `end`: nothing about the target.
+    pub fn is_cut_short(failure: &Failure, end: Instant) -> bool {
+        failure.reason == Reason::Timeout && failure.sqlstate.is_none() && end <= Instant::now()
     }
 
-    /// Waits for an answer that the server may take so long for, with the allowance for the network, until the run
-    /// ends.
+    /// The same, and a client with more time has joined since: it may be tried again.
+    pub fn has_more_time(&self, failure: &Failure, end: Instant) -> bool {
+        Self::is_cut_short(failure, end) && !self.is_over()
+    }
+
+    /// Waits for an answer that the server may take so long for, with the allowance for the network, until the run ends: it
+    /// may be prolonged meanwhile.
     pub(in crate::scrape) async fn within<T>(
         &self,
         limit: Duration,
         answer: impl Future<Output = T>,
     ) -> Option<T> {
         let own = Instant::now().checked_add(limit + self.grace);
-        let end = self.end();
-        let give_up = own.map_or(end, |own| own.min(end));
-        within(give_up.into_std(), answer).await.ok()
+        let mut answer = pin!(answer);
+        loop {
+            let end = self.end();
+            let give_up = own.map_or(end, |own| own.min(end));
+            if let Ok(answer) = within(give_up.into_std(), answer.as_mut()).await {
+                return Some(answer);
+            }
+            if own.is_some_and(|own| own <= end) || self.end() <= end {
+                return None;
+            }
+        }
     }
 }

@@ -66,6 +66,16 @@ pub(in crate::scrape) async fn begin(database: &Database, env: &Env<'_>) -> Resu
         .pass(env.run.id)
         .began
         .get_or_insert(now);
+    loop {
+        let end = env.end();
+        match begin_before(end, database, env).await {
+            Err(failure) if env.has_more_time(&failure, end) => {}
+            answer => return answer,
+        }
+    }
+}
+
+async fn begin_before(end: Instant, database: &Database, env: &Env<'_>) -> Result<Session, Failure> {
     if let Some(session) = env.pool.take(&database.name) {
         match learn(database, session, env).await {
             // It was closed while it idled between scrapes: one more try on a new one. A server that does not answer at all
@@ -85,7 +95,7 @@ pub(in crate::scrape) async fn begin(database: &Database, env: &Env<'_>) -> Resu
     if let Some(failure) = database.state.borrow().access.obstacle(is_up()) {
         return Err(failure);
     }
-    let answer = match open(database, env).await {
+    let answer = match open(database, end, env).await {
         Ok(session) => learn(database, session, env).await,
         Err(Some(failure)) => Err(failure),
         Err(None) => {
@@ -98,7 +108,7 @@ pub(in crate::scrape) async fn begin(database: &Database, env: &Env<'_>) -> Resu
     match &answer {
         Ok(_) => access.succeeded(),
         // How little time the run had is not the target's fault.
-        Err(failure) if env.is_cut_short(failure) => {}
+        Err(failure) if Env::is_cut_short(failure, end) => {}
         Err(failure) => access.failed(failure.clone(), is_up()),
     }
     answer
@@ -106,8 +116,8 @@ pub(in crate::scrape) async fn begin(database: &Database, env: &Env<'_>) -> Resu
 
 /// Opens a session. Where the server has no connection left beside ours, and nobody has said how many are ours, they are as many as
 /// there are now: one of them makes room.
-async fn open(database: &Database, env: &Env<'_>) -> Result<Session, Option<Failure>> {
-    let open = || env.pool.open_session(&database.endpoint, env.end().into_std());
+async fn open(database: &Database, end: Instant, env: &Env<'_>) -> Result<Session, Option<Failure>> {
+    let open = || env.pool.open_session(&database.endpoint, end.into_std());
     let mut opened = open().await;
     for _ in 0..MORE_TRIES {
         let is_full = matches!(&opened, Err(Some(failure)) if failure.is_full());
@@ -152,15 +162,18 @@ async fn learn(database: &Database, mut session: Session, env: &Env<'_>) -> Resu
 }
 
 /// Runs what is due on the session of [`begin`] and hands the session back to the pool. Where the server ends the session, that
-/// is a failure of the statement that it said so to: if it lets us in again, what is left goes on.
+/// is a failure of the statement that it said so to: if it lets us in again, what is left goes on. It is the same where the run's
+/// end, which has moved since, ended it.
 pub(in crate::scrape) async fn finish(database: &Database, mut session: Session, env: &Env<'_>) {
     let mut due = collect::take(database, env);
     let mut sessions = 1;
     let ended = loop {
+        let end = env.end();
         let Err(failure) = collect::run(database, session, &due, env).await else {
             break Ok(());
         };
-        if failure.is_fatal
+        let goes_on = failure.is_fatal || env.has_more_time(&failure, end);
+        if goes_on
             && sessions < MOST_SESSIONS
             && let Ok(another) = begin(database, env).await
         {

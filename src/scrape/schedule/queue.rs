@@ -6,7 +6,7 @@
 //! there is a second slot.
 //!
 //! A client waits for exactly one run, as a *joiner* if that run was there already. It joins a running one that asks for the
-//! same collectors, or for more while it is young (or for as long as there is one slot only); else a queued one that asks for
+//! same collectors, or for more while it is young (or for as long as there is one slot only), unless its time is over; else a queued one that asks for
 //! more; else it queues one of its own. A joiner of a run of more leaves it when that becomes slow and there are two slots.
 //! A client is answered when its run ends, or at its own deadline with what is there by then, whichever is first.
 //!
@@ -170,6 +170,10 @@ impl Queue {
         let slots = self.slots;
         let suits = |running: &&mut Running| {
             let selection = &running.group.selection;
+            // What the end of a run has cut short is missing for whoever joins it after that.
+            if running.end <= now {
+                return false;
+            }
             let is_soon_over = slots == 1 || now < running.slow_at();
             *selection == client.selection || (is_soon_over && selection.covers(&client.selection))
         };

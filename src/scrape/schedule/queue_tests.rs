@@ -211,3 +211,26 @@ fn follow(actions: &[Action], waiting: &mut Vec<(u64, Instant)>, running: &mut V
         }
     }
 }
+
+/// What its end has cut short is missing in it.
+#[tokio::test(start_paused = true)]
+async fn nobody_joins_a_run_whose_time_is_over() {
+    for slots in [1, 2] {
+        let mut queue = Queue::new(slots);
+        queue.handle(asks(1, all(), MS * 20));
+        advance(SHORTEST - MS).await;
+        assert_eq!(words(&queue.handle(asks(2, all(), MS))), ["answer 1 by 1"]);
+        advance(MS).await;
+        let late = words(&queue.handle(asks(3, all(), LONG)));
+        let begun = words(&queue.handle(Event::Ended(RunId(1))));
+        match slots {
+            1 => assert_eq!(
+                (late, begun),
+                (vec!["answer 2 by 1".into()], vec!["begin 2".into()])
+            ),
+            _ => assert_eq!(late, ["answer 2 by 1", "begin 2"]),
+        }
+        let answers = queue.handle(Event::Ended(RunId(2)));
+        assert_eq!(words(&answers), ["answer 3 by 2"]);
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::due::{Due, update};
 use crate::postgres::failure::{Failure, Reason};
 use crate::scrape::run::collector_state::Attempt;
@@ -19,6 +21,20 @@ pub(in crate::scrape) fn too_late(item: &Due, env: &Env<'_>) -> Failure {
             env.grace
         )
     })
+}
+
+/// Whether the server has ended a statement after such a time for the run's `end`, as that was when it was sent, and the statement
+/// would have more time now: a client with more time has joined.
+pub(in crate::scrape) fn has_more_time(
+    item: &Due,
+    failure: &Failure,
+    waited: Duration,
+    end: Instant,
+    env: &Env<'_>,
+) -> bool {
+    let is_timeout = failure.reason == Reason::Timeout && !failure.ends_session();
+    // Where it ran into its own limit it does not have more.
+    is_timeout && end < env.end() && env.limit(&item.collector) > waited.mul_f64(1.25)
 }
 
 /// An execution failed. `limit` is what the server allowed the statement; `waited` is how long the exporter waited for

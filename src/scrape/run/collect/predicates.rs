@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::due::{Due, update};
-use super::outcome::{fail, too_late};
+use super::outcome::{fail, has_more_time, too_late};
 use super::watch::Watch;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
@@ -91,7 +91,9 @@ async fn ask(
     }
     let requests: Vec<QueryRequest<'_>> = ready.iter().map(|(_, request)| request.clone()).collect();
     let mut watch = Watch::new(session.round_trip());
-    let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
+    let end = env.end();
+    let mut again = Vec::new();
+    let mut pending = pipeline::send(session, &requests, end.into_std()).await;
     for (item, _) in ready {
         let Some(mut query) = pending.pop_front() else {
             break;
@@ -102,6 +104,7 @@ async fn ask(
         let answer = answer.unwrap_or_else(|| Err(too_late(item, env)));
         let waited = watch.waited(began.elapsed()).waited;
         match answer {
+            Err(failure) if has_more_time(item, &failure, waited, end, env) => again.push(item.clone()),
             Err(failure) if failure.ends_session() => {
                 if query.has_begun() || !failure.is_fatal {
                     fail(database, item, failure.clone(), Some(limit), Some(waited), env);
@@ -123,6 +126,10 @@ async fn ask(
                 }
             }
         }
+    }
+    drop(pending);
+    if !again.is_empty() {
+        passed.extend(Box::pin(ask(database, session, again, round, env)).await?);
     }
     Ok(passed)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::denied::{Refused, leave_out, may_do_without};
 use super::due::{Due, update};
-use super::outcome::{cut_short, fail, too_late};
+use super::outcome::{cut_short, fail, has_more_time, too_late};
 use super::watch::{Watch, between};
 use pg_exporter_schema::Collector;
 use tokio::sync::SemaphorePermit;
@@ -145,9 +145,10 @@ async fn execute(
         .map(|item| session.reader(&item.query, Format::Text))
         .collect();
     let mut watch = Watch::new(session.round_trip());
-    let sent = Instant::now();
-    let mut pending = pipeline::send(session, &requests, env.end().into_std()).await;
+    let (sent, end) = (Instant::now(), env.end());
+    let mut pending = pipeline::send(session, &requests, end.into_std()).await;
     let mut stale = Vec::new();
+    let mut again = Vec::new();
     let mut refused = Vec::new();
     let mut lost = None;
     let mut mark = None;
@@ -179,6 +180,13 @@ async fn execute(
                 lost = Some(failure);
                 break;
             }
+            answer
+                if is_short(&answer, |failure| {
+                    has_more_time(item, failure, took.waited, end, env)
+                }) =>
+            {
+                again.push(item.clone());
+            }
             Err(failure) if failure.is_stale_statement() && item.retries < 2 => stale.push(item.clone()),
             Err(failure) if may_do_without(item, &failure) => refused.push(Refused {
                 item: item.clone(),
@@ -205,8 +213,17 @@ async fn execute(
         }
         item.retries += 1;
     }
+    stale.extend(again);
     stale.extend(leave_out(database, session, refused, env).await?);
     Ok(stale)
+}
+
+/// Whether there is no answer, or not the whole of it, for such a failure.
+fn is_short(answer: &Result<Received<'_>, Failure>, is_such: impl FnOnce(&Failure) -> bool) -> bool {
+    match answer {
+        Ok(received) => received.cut.as_ref().is_some_and(is_such),
+        Err(failure) => is_such(failure),
+    }
 }
 
 /// From how many bytes on a result is read alone.
