@@ -80,6 +80,29 @@ fn extensions_and_schemas_are_noticed_when_they_come_and_go() {
     }
 }
 
+/// Versions are compared by their numbers: 1.10 is later than 1.9.
+#[test]
+fn the_version_of_an_extension_decides() {
+    for (major, first, second) in [(majors()[0], "1.4", "1.5"), (newest_major(), "1.9", "1.10")] {
+        let cluster = Cluster::start(major);
+        let from = |version: &str| format!("'extension:pg_stat_statements>={version}'");
+        let yaml = collector("any", "'extension:pg_stat_statements'")
+            + &collector("first", &from(first))
+            + &collector("later", &from("2"))
+            + &collector("second", &from(second));
+        let own = Own::start(&cluster, "postgres", &yaml);
+        assert!(installed(&own).is_empty());
+        cluster.psql(&format!("create extension pg_stat_statements version '{first}'"));
+        assert_eq!(installed(&own), ["any", "first"], "PostgreSQL {major}");
+        cluster.psql(&format!(
+            "alter extension pg_stat_statements update to '{second}'"
+        ));
+        assert_eq!(installed(&own), ["any", "first", "second"], "PostgreSQL {major}");
+        cluster.psql("drop extension pg_stat_statements");
+        assert!(installed(&own).is_empty());
+    }
+}
+
 /// Its objects are found wherever it is, and wherever it goes to.
 #[test]
 fn the_schema_of_an_extension_is_known() {
