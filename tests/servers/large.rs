@@ -2,10 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter_lab::{Cluster, newest_major};
 
 use crate::layer::Layer;
 use crate::support::{assert_healthy, label_values, thorough, value};
+
+/// The partitions of a table, and two publications: of these, and of all tables of a schema.
+const PUBLISHED: &str = "
+    create schema parts;
+    create table parts.whole (id int) partition by list (id);
+    do $$ begin for i in 1..1500 loop
+        execute format('create table parts.part%s partition of parts.whole for values in (%s)', i, i);
+    end loop; end $$;
+    create publication of_parts for table parts.whole; create publication of_schema for tables in schema public";
 
 /// Tables with rows; the first of them are the largest.
 const TABLES: &str = "
@@ -29,6 +39,7 @@ fn limits_hold_among_nine_thousand_tables() {
         .set("shared_buffers", "128MB")
         .start();
     cluster.psql(TABLES);
+    cluster.psql(PUBLISHED);
     // The indexes of one small table are used, so they come first among the indexes though late among the tables.
     cluster.psql("insert into t8999 select n from generate_series(1, 10) n");
     cluster.psql("set enable_seqscan = off; select count(*) from t8999 where id > 0");
@@ -65,5 +76,21 @@ fn limits_hold_among_nine_thousand_tables() {
         let mut sequences: Vec<_> = sequences.lines().collect();
         sequences.sort_unstable();
         assert_eq!(label_values(&page, "pg_seq_last_value", "seqname"), sequences);
+        for (name, tables) in [("of_parts", 1500.0), ("of_schema", 9000.0)] {
+            assert_eq!(value(&page, "pg_pubrel_count", &[("pubname", name)]), tables);
+        }
     }
+    // The server's own function needs more than it: for each table, not for all.
+    let counting = COLLECTORS.iter().find(|one| one.name == "pg_pubrel").unwrap();
+    let best = |sql: &str| {
+        let times = (0..5).map(|_| {
+            let began = Instant::now();
+            cluster.psql(sql);
+            began.elapsed()
+        });
+        times.min().unwrap()
+    };
+    let counted = best(&counting.query);
+    let listed = best("select count(*) from pg_publication, pg_get_publication_tables(pubname)");
+    assert!(counted < listed, "{counted:?}, and {listed:?} by the function");
 }
