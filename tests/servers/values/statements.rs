@@ -5,7 +5,7 @@ use pg_exporter_lab::Cluster;
 use super::{some_majors, watch};
 use crate::agree::{Check, agree, columns};
 use crate::layer::{Layer, patience};
-use crate::support::{assert_healthy, thorough, value};
+use crate::support::{assert_healthy, failures, thorough, value};
 
 #[test]
 fn statements_are_summed_over_roles_and_without_the_superusers() {
@@ -163,6 +163,37 @@ fn statements_that_took_long_are_shown_beside_those_that_are_called_often() {
         page.all("pg_query_text_info").count(),
         page.all("pg_query_calls").count()
     );
+}
+
+/// A text that the URL's database cannot hold ends the function that reads the texts: they are lost, and nothing beside them.
+#[test]
+fn a_text_of_another_encoding_costs_the_texts_alone() {
+    for major in some_majors(&[10, 18]) {
+        let cluster = Cluster::start(major);
+        cluster.psql("create role anna");
+        for (name, encoding) in [("bytes", "SQL_ASCII"), ("characters", "UTF8")] {
+            cluster.psql(&format!(
+                "create database {name} encoding '{encoding}' template template0 lc_collate 'C' lc_ctype 'C'"
+            ));
+        }
+        cluster.psql_in("characters", "create extension pg_stat_statements");
+        cluster.psql_in(
+            "bytes",
+            "set pg_stat_statements.track = 'all'; set role anna;
+             do $$ begin for i in 1..6 loop execute 'select 1, 2, 3 as \"caf' || chr(233) || '\"'; end loop; end $$",
+        );
+        let exporter = watch(&cluster, "characters", &Layer::patient(&["pg_query_text"]));
+        let page = exporter.scrape();
+        assert_eq!(value(&page, "pg_up", &[]), 1.0);
+        assert_eq!(
+            failures(&page),
+            ["characters pg_query_text cast"],
+            "{}",
+            exporter.stderr()
+        );
+        assert_eq!(value(&page, "pg_query_calls", &[("datname", "bytes")]), 6.0);
+        assert_eq!(page.all("pg_query_text_info").count(), 0);
+    }
 }
 
 fn checks(major: u32) -> Vec<Check> {
