@@ -25,23 +25,24 @@ const KEY: StatementKey = StatementKey(0);
 /// The first key that is free for others: checkpoints and marks have one, too.
 pub const FIRST_FREE_KEY: u64 = 3;
 
+/// Where a pooler ends the transaction with each message it runs on whatever search path: operators are qualified, too.
 const STATEMENT: &str = "\
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        pg_catalog.pg_is_in_recovery(),
        pg_catalog.current_database()::pg_catalog.text,
        current_user::pg_catalog.text,
        ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
-              WHERE $3 AND datallowconn AND NOT datistemplate AND datconnlimit <> -2
+              WHERE $3 AND datallowconn AND NOT datistemplate AND datconnlimit OPERATOR(pg_catalog.<>) -2
                 AND pg_catalog.has_database_privilege(oid, 'CONNECT')),
-       ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::pg_catalog.name[])),
+       ARRAY(SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])),
        ARRAY(SELECT pg_catalog.unnest(ARRAY[e.extname::pg_catalog.text, n.nspname::pg_catalog.text,
                                             e.extversion::pg_catalog.text])
-               FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-              WHERE e.extname = ANY ($2::pg_catalog.name[])),
-       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
+               FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+              WHERE e.extname OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.name[])),
+       (SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()),
        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()),
        ARRAY(SELECT datname::pg_catalog.text FROM pg_catalog.pg_database
-              WHERE pg_catalog.current_setting('server_encoding') NOT IN ('UTF8', 'SQL_ASCII'))";
+              WHERE pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) ALL ('{UTF8,SQL_ASCII}'::pg_catalog.text[]))";
 
 /// The first version with the function that tells the system identifier.
 const HAS_CONTROL_SYSTEM: u32 = 90_600;
@@ -53,10 +54,10 @@ const CLUSTER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_syste
 const SIGNS: &str = "\
 SELECT pg_catalog.version(),
        ARRAY(SELECT p.proname::pg_catalog.text
-               FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-              WHERE n.nspname = 'pg_catalog' AND p.proname = ANY ($1::pg_catalog.name[])),
-       ARRAY(SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles WHERE rolname = ANY ($2::pg_catalog.name[])
-             UNION SELECT datname::pg_catalog.text FROM pg_catalog.pg_database WHERE datname = ANY ($2::pg_catalog.name[]))";
+               FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+              WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.name AND p.proname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])),
+       ARRAY(SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.name[])
+             UNION SELECT datname::pg_catalog.text FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.name[]))";
 
 /// Reads the facts, the list of databases only if `databases` is true.
 ///
