@@ -7,14 +7,14 @@ use std::time::Duration;
 use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Mode, majors, newest_major, wait_until};
 
-use crate::support::{Layer, SOON, State, builder, cluster, count, page_within, wait_for_state};
+use crate::support::{Layer, SLEEPING, SOON, State, builder, cluster, count, page_within, wait_for_state};
 
 /// `--max-connections` of these tests: the probe's and three for scrapes.
 const CAP: u32 = 4;
 
 /// Whatever the exporter's role has on the server, by a superuser's count: those that are not let in yet have no application's name.
-const OURS: &str = "select count(*) from pg_stat_activity where usename = 'monitor' or \
-                    (backend_type = 'client backend' and usename is null and pid <> pg_backend_pid())";
+const OURS: &str = "select count(*) from pg_stat_activity where (usename = 'monitor' or \
+                    (backend_type = 'client backend' and usename is null and pid <> pg_backend_pid()))";
 
 /// Counts every 50 ms over one connection, while the work is done; the highest count.
 fn highest<T>(cluster: &Cluster, work: impl FnOnce() -> T) -> (u32, T) {
@@ -183,6 +183,15 @@ fn catalogs_that_are_locked() {
             wait_for_state(&exporter, State::Primary, SOON);
         });
         assert!((1..=CAP).contains(&most), "{table}: {most} of {CAP}");
+        // An exporter that ends while its connects hang leaves nothing that the server can end.
+        somebody.exec(&format!(
+            "begin; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'; \
+             lock table pg_catalog.{table} in access exclusive mode"
+        ));
+        scrapes(&exporter, 2);
+        drop(exporter);
+        somebody.exec("rollback");
+        wait_until("nothing of ours is left", SOON, || cluster.psql(OURS) == "0");
     }
 }
 
@@ -286,4 +295,30 @@ fn a_network_that_is_cut() {
         }
     });
     assert!((1..=CAP).contains(&most), "{most} of {CAP}");
+}
+
+/// An exporter that ends behind a cut leaves sessions that the server knows nothing ill of. What they run ends by the server's own limits, and
+/// they do once it is told.
+#[test]
+fn the_end_of_an_exporter_behind_a_cut() {
+    let cluster = cluster();
+    cluster.create_database("app");
+    cluster.psql("create role monitor login; grant pg_monitor to monitor");
+    let proxy = FaultProxy::start(cluster.port());
+    let layer = Layer::slow(600.0, 2.0);
+    let exporter = builder(&proxy.url("postgres").replace("postgres@", "monitor@"))
+        .args([format!("--max-connections={CAP}"), layer.flag()])
+        .start();
+    wait_for_state(&exporter, State::Primary, SOON);
+    scope(|scope| {
+        scope.spawn(|| page_within(&exporter, 10.0));
+        cluster.wait_for(SLEEPING, "1");
+        proxy.mode(Mode::Hang);
+    });
+    drop(exporter);
+    let busy = format!("{OURS} and state <> 'idle'");
+    wait_until("nothing of ours runs", SOON, || cluster.psql(&busy) == "0");
+    assert!(count_of(&cluster, OURS) <= CAP);
+    proxy.mode(Mode::Pass);
+    wait_until("nothing of ours is left", SOON, || cluster.psql(OURS) == "0");
 }
