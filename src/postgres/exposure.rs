@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use pg_exporter_schema::{Collector, Tag, Text};
 use postgres_types::Type;
 
 use super::deadline::within;
@@ -12,7 +13,7 @@ use super::session::Session;
 
 /// How far a statement of a site is open to others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exposure {
+struct Exposure {
     role: String,
     is_superuser: bool,
     /// Whether names are looked for where the role finds them, for want of another word.
@@ -54,15 +55,47 @@ SELECT pg_catalog.format(CASE WHEN s.oid IS NULL THEN 'schema %I, which is not t
 const OF_SESSION: &str =
     "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'::pg_catalog.text";
 
-/// Asks how far a statement with that path is open. Not for pgbouncer's console.
+/// What to tell of how far a definition's statement is open to others; none where it is not. Not for pgbouncer's console.
+///
+/// What is shipped writes names in full. But some of it, where it is switched on, reads what a site has made: by a path, or in schemas
+/// that its tags name.
 ///
 /// # Errors
 /// What the server says, the loss of the connection, or a timeout at the deadline.
-pub async fn read(
+pub async fn warning(
     session: &mut Session,
-    path: SearchPath<'_>,
+    collector: &Collector,
+    is_shipped: bool,
     deadline: Instant,
-) -> Result<Exposure, Failure> {
+) -> Result<Option<String>, Failure> {
+    let path = SearchPath::of(collector, !is_shipped);
+    if !is_shipped {
+        return Ok(read(session, path, deadline).await?.warning());
+    }
+    let of_tags: Vec<Text> = collector.tags.iter().filter_map(schema_of).collect();
+    let schemas = match path {
+        SearchPath::Defined { schemas, .. } if !schemas.is_empty() => schemas,
+        _ => &*of_tags,
+    };
+    if schemas.is_empty() {
+        return Ok(None);
+    }
+    let path = SearchPath::Defined {
+        schemas,
+        settings: &[],
+        is_of_role: false,
+    };
+    Ok(read(session, path, deadline).await?.warning_of_shipped())
+}
+
+fn schema_of(tag: &Tag) -> Option<Text> {
+    match tag {
+        Tag::Schema(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+async fn read(session: &mut Session, path: SearchPath<'_>, deadline: Instant) -> Result<Exposure, Failure> {
     let asked = ask(session, path, deadline);
     within(deadline, asked)
         .await
@@ -112,13 +145,29 @@ fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a tokio_postgres::Row, index: 
 }
 
 impl Exposure {
+    /// What to tell of what is shipped.
+    fn warning_of_shipped(&self) -> Option<String> {
+        (!self.schemas.is_empty()).then(|| {
+            format!(
+                "reads what is in {}: what they create there may run as role {}{}, and be what it reports; let only administrators \
+                 create objects there, or skip the collector",
+                self.schemas.join(", and in "),
+                self.role,
+                self.is_superuser()
+            )
+        })
+    }
+
+    fn is_superuser(&self) -> &str {
+        if self.is_superuser { ", a superuser" } else { "" }
+    }
+
     /// What to tell of it, and what to do; none where nobody else may do anything.
-    #[must_use]
-    pub fn warning(&self) -> Option<String> {
+    fn warning(&self) -> Option<String> {
         let role = &self.role;
         let advice =
             "write the key `search_path` with schemas that only you may create in, and every name in full";
-        let is_superuser = if self.is_superuser { ", a superuser" } else { "" };
+        let is_superuser = self.is_superuser();
         if !self.schemas.is_empty() {
             return Some(format!(
                 "looks for names in {}: what they create there may run as role {role}{is_superuser}; {advice}",

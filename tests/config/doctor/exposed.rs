@@ -96,3 +96,62 @@ fn what_runs_where_others_may_create_is_named() {
     directory.write("site.yml", &own("safe", "pg_catalog"));
     assert_eq!(check(&watcher("doctor_open"), &["--strict"]), (true, 0));
 }
+
+/// What is shipped and reads what a site makes, once it is switched on: whoever may make that instead is named.
+#[test]
+fn what_is_shipped_and_reads_where_others_may_create_is_named() {
+    database("doctor_shipped");
+    let server = server();
+    server.psql(
+        "create role doctor_reader login; grant pg_monitor to doctor_reader; create role doctor_builder login",
+    );
+    server.psql_in(
+        "doctor_shipped",
+        "revoke create on schema public from public; create schema monitor; grant usage on schema monitor to public;
+         create view monitor.pg_table_bloat as select current_database() as datname, 'a'::name as nspname, 'b'::name as relname,
+           1::int8 as size, 0.5::float8 as ratio;
+         create function monitor.pg_shmem() returns setof pg_shmem_allocations language sql as
+           'select name, off, size, allocated_size from pg_shmem_allocations';
+         grant select on monitor.pg_table_bloat to public",
+    );
+    let url = format!(
+        "postgresql://doctor_reader@127.0.0.1:{}/doctor_shipped?sslmode=disable",
+        server.port()
+    );
+    let on = "pg_table_bloat: { skip: false }\npg_shmem: { skip: false }\n";
+    let directory = Folder::of(&[("site.yml", on)]);
+    let found = || {
+        let (_, found) = doctor(&url, &directory, &["--auto-discovery=false"]);
+        let problems = found["problems"].as_array().unwrap().iter();
+        let texts = problems.map(|one| one["what"].as_str().unwrap().to_owned());
+        let mut texts: Vec<_> = texts.filter(|text| text.contains("reads what is in")).collect();
+        texts.sort();
+        texts
+    };
+    // Of the configuration in use, whatever else there is to say of it.
+    let strict = || {
+        let check = program(&url).arg("--config").arg(directory.path());
+        let run = check.args(["check", "--strict", "--url", &url]).run();
+        run.stdout.matches("reads what is in schema monitor").count()
+    };
+    assert_eq!(found(), Vec::<String>::new(), "nobody else may create there");
+    assert_eq!(strict(), 0);
+    server.psql_in(
+        "doctor_shipped",
+        "grant create on schema monitor to doctor_builder",
+    );
+    let texts = found();
+    let expected =
+        ["pg_shmem", "pg_table_bloat"].map(|name| format!("the statement of {name} in doctor_shipped"));
+    let starts = |(text, expected): (&String, &String)| text.starts_with(&**expected);
+    assert!(
+        texts.len() == 2 && texts.iter().zip(&expected).all(starts),
+        "{texts:?}"
+    );
+    let told = "schema monitor, in which role doctor_builder may create objects: what they create there may run as role doctor_reader";
+    assert!(texts.iter().all(|text| text.contains(told)), "{texts:?}");
+    assert_eq!(strict(), 2);
+    // Where they are not switched on nothing is said.
+    directory.write("site.yml", "{}");
+    assert_eq!(found(), Vec::<String>::new());
+}

@@ -19,7 +19,6 @@ use crate::catalog::plan::Context;
 use crate::catalog::{extension_schema, is_shipped};
 use crate::postgres::connect::Endpoint;
 use crate::postgres::exposure;
-use crate::postgres::exposure::Exposure;
 use crate::postgres::facts;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::pipeline;
@@ -166,9 +165,10 @@ impl Inspection<'_> {
             self.note(collector, Part::Query, &server, &columns);
             if *is_installed {
                 self.query(collector, columns)?;
-                if self.is_strict && !is_shipped(collector) && session.kind() != Kind::Pgbouncer {
-                    let exposure = exposure::read(&mut session, path, deadline).await?;
-                    self.exposure(collector, &exposure);
+                if self.is_strict && session.kind() != Kind::Pgbouncer {
+                    let is_shipped = is_shipped(collector);
+                    let warning = exposure::warning(&mut session, collector, is_shipped, deadline).await?;
+                    self.exposure(collector, warning);
                 }
             }
         }
@@ -248,8 +248,8 @@ impl Inspection<'_> {
         Ok(())
     }
 
-    fn exposure(&mut self, collector: &Collector, exposure: &Exposure) {
-        if let Some(warning) = exposure.warning() {
+    fn exposure(&mut self, collector: &Collector, warning: Option<String>) {
+        if let Some(warning) = warning {
             let place = Position {
                 line: collector.origin.query_line.max(1),
                 column: 1,

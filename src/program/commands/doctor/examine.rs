@@ -4,25 +4,22 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pg_exporter_schema::Collector as Definition;
-
 use super::asking::{deadline, quoted};
 use super::extensions::Look;
 use super::findings::{Collector, Connections, Findings, Problem};
+use super::others;
 use crate::catalog::Live;
 use crate::catalog::facts::Kind;
 use crate::catalog::facts::{Facts, Wanted};
 use crate::catalog::plan::Verdict;
 use crate::catalog::{extension_schema, is_shipped, superseded};
 use crate::postgres::connect::Endpoint;
-use crate::postgres::exposure;
 use crate::postgres::facts;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::identity;
 use crate::postgres::identity::Identity;
 use crate::postgres::remedies::{Denied, remedies};
 use crate::postgres::room::Room;
-use crate::postgres::search_path::SearchPath;
 use crate::postgres::session::Session;
 use crate::program::commands;
 use crate::program::commands::scraped;
@@ -84,10 +81,8 @@ pub(super) fn target(setup: &Setup) -> Result<Findings, Stop> {
             findings.advice.extend(extensions.advice(&overview, database));
             of_server.get_or_insert(extensions);
             if identity.is_some() {
-                let sites = sites_own(&overview, database);
-                findings
-                    .problems
-                    .extend(exposed(&endpoint, database, &sites).await);
+                let of_others = others::problems(&endpoint, &overview, database).await;
+                findings.problems.extend(of_others);
             }
         }
         if facts.in_recovery {
@@ -239,42 +234,6 @@ fn role(setup: &Setup, endpoint: &Endpoint, identity: Option<&Identity>) -> Vec<
             ),
             remedies: Vec::new(),
         });
-    }
-    problems
-}
-
-/// The definitions that run on a database and are not shipped.
-fn sites_own<'a>(overview: &'a Overview, database: &DatabaseOverview) -> Vec<&'a Definition> {
-    let runs = |one: &&Arc<Definition>| {
-        database
-            .collectors
-            .iter()
-            .any(|collector| *collector.branch == *one.branch)
-    };
-    let sites = overview.collectors.iter().filter(|one| !is_shipped(one));
-    sites.filter(runs).map(|one| &**one).collect()
-}
-
-/// Which of a site's statements others could turn against the role.
-async fn exposed(endpoint: &Endpoint, database: &DatabaseOverview, sites: &[&Definition]) -> Vec<Problem> {
-    if sites.is_empty() {
-        return Vec::new();
-    }
-    // That the database cannot be connected to is told elsewhere.
-    let Ok(mut session) = endpoint.connect(deadline()).await else {
-        return Vec::new();
-    };
-    let mut problems = Vec::new();
-    for one in sites {
-        let path = SearchPath::of(one, true);
-        let what = match exposure::read(&mut session, path, deadline()).await {
-            Ok(exposure) => exposure.warning(),
-            Err(failure) => Some(format!("cannot be told to be safe from others: {failure}")),
-        };
-        problems.extend(what.map(|what| Problem {
-            what: format!("the statement of {} in {} {what}", one.branch, database.name),
-            remedies: Vec::new(),
-        }));
     }
     problems
 }

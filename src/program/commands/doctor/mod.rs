@@ -4,6 +4,7 @@ mod asking;
 mod examine;
 mod extensions;
 mod findings;
+mod others;
 
 use std::process::ExitCode;
 
