@@ -237,6 +237,13 @@ impl Failure {
         self.sqlstate.as_deref() == Some("42704")
     }
 
+    /// Whether the server has ended the session because it did nothing for too long (57P05), or its transaction took too long
+    /// (25P04).
+    #[must_use]
+    pub fn is_of_haste(&self) -> bool {
+        matches!(self.sqlstate.as_deref(), Some("57P05" | "25P04"))
+    }
+
     /// Whether asking again is useless until something on the server changes: what the statement names is not there
     /// or not allowed. Repeating it would only fill the server's log.
     #[must_use]

@@ -37,6 +37,8 @@ pub(in crate::postgres) struct Limits {
     pub(in crate::postgres) role_path: Option<String>,
     /// Whether a pooler in between ends the transaction with each message.
     is_by_message: bool,
+    /// What else is set in each transaction of a pooler's session, name and value.
+    besides: Box<[(&'static str, &'static str)]>,
 }
 
 /// How long a statement may take.
@@ -59,6 +61,7 @@ impl Limits {
             clock: None,
             role_path: None,
             is_by_message: false,
+            besides: Box::default(),
         }
     }
 
@@ -79,6 +82,11 @@ impl Limits {
     /// The pooler ends the transaction with each message.
     pub(in crate::postgres) fn set_by_message(&mut self) {
         self.is_by_message = true;
+    }
+
+    /// In each transaction of a pooler's session that is set, too.
+    pub(in crate::postgres) fn sets_besides(&mut self, settings: Box<[(&'static str, &'static str)]>) {
+        self.besides = settings;
     }
 
     /// Whether it does.
@@ -170,6 +178,9 @@ impl Limits {
         let mut text = "BEGIN READ ONLY; ".to_owned();
         if is_pooled {
             text.push_str(READ_COMMITTED);
+            for (name, value) in &self.besides {
+                text.push_str(&format!("SET LOCAL {name} = '{value}'; "));
+            }
             text.push_str("SET LOCAL DateStyle = 'ISO'; ");
             // What is shipped writes backslashes as they are meant.
             if path == SearchPath::Catalog {

@@ -106,9 +106,9 @@ pub(in crate::postgres) fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// The path among the options of a connection string, by the server's rules: `-c name=value`, `-cname=value` or
+/// A setting among the options of a connection string, by the server's rules: `-c name=value`, `-cname=value` or
 /// `--name=value`, where a backslash takes the next character as it is. The last one wins.
-pub(in crate::postgres) fn of_options(options: &str) -> Option<String> {
+pub(in crate::postgres) fn of_options(options: &str, wanted: &str) -> Option<String> {
     let mut found = None;
     let mut is_value = false;
     for word in words(options) {
@@ -120,7 +120,7 @@ pub(in crate::postgres) fn of_options(options: &str) -> Option<String> {
         is_value = !is_value && word == "-c";
         let pair = setting.and_then(|setting| setting.split_once('='));
         if let Some((name, value)) = pair
-            && name.replace('-', "_").eq_ignore_ascii_case("search_path")
+            && name.replace('-', "_").eq_ignore_ascii_case(wanted)
         {
             found = Some(value.to_owned());
         }
@@ -183,8 +183,12 @@ mod tests {
             ("search_path=a", None),
         ];
         for (options, path) in table {
-            assert_eq!(of_options(options).as_deref(), path, "{options}");
+            assert_eq!(of_options(options, "search_path").as_deref(), path, "{options}");
         }
+        assert_eq!(
+            of_options("-c search_path=a -c role=b", "role").as_deref(),
+            Some("b")
+        );
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct Session {
     round_trip: Option<Duration>,
     /// What protects the connection.
     pub(in crate::postgres) encryption: Encryption,
+    /// Whether the database's owner has chosen a role for its sessions, which this one does not take.
+    pub(in crate::postgres) is_role_refused: bool,
     /// The search path that the connection string gives.
     given_path: Option<String>,
     driver: Driver,
@@ -99,12 +101,21 @@ impl ServerEncoding {
     }
 }
 
+/// What a session is told between its statements.
+#[derive(Clone, Default)]
+pub(in crate::postgres) struct Told {
+    /// The last notice.
+    pub(in crate::postgres) notice: Arc<Mutex<Option<String>>>,
+    /// Why the server, or the network, has ended the connection.
+    pub(in crate::postgres) end: Arc<OnceLock<Failure>>,
+}
+
 /// The task that reads and writes a connection's socket.
 pub(in crate::postgres) struct Driver {
     /// The task.
     pub(in crate::postgres) task: tokio::task::JoinHandle<()>,
-    /// The last notice of the server.
-    pub(in crate::postgres) notice: Arc<Mutex<Option<String>>>,
+    /// What the server tells between statements.
+    pub(in crate::postgres) told: Told,
     /// Version of what answers, from the start-up exchange; 0 when unknown.
     pub(in crate::postgres) version: u32,
     /// How the database's text is encoded.
@@ -146,6 +157,7 @@ impl Session {
             in_recovery: None,
             round_trip: None,
             encryption: Encryption::Plain,
+            is_role_refused: false,
             given_path,
             driver,
             expires,
@@ -166,11 +178,8 @@ impl Session {
 
     /// The text of the last notice, once.
     pub(in crate::postgres) fn take_notice(&self) -> Option<String> {
-        self.driver
-            .notice
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        let notice = self.driver.told.notice.lock();
+        notice.unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Asks pgbouncer's console for its version. Before 1.12 the answer is a notice and has no row.
@@ -209,16 +218,25 @@ impl Session {
         let mut path = self.given_path.clone();
         // Older servers do not have all that is asked.
         if path.is_none() && self.version() >= 100_000 {
-            let row = self.one_row(None, search_path::OF_ROLE, &[], limit).await?;
-            path = row.try_get(0).ok();
-            if path.is_none() && row.try_get(1).unwrap_or(false) {
-                let row = self.one_row(None, search_path::OF_FILES, &[], limit).await?;
-                path = row.try_get(0).ok();
-            }
+            path = match self.path_by_settings(limit).await {
+                // Who may not see what is set for databases and roles goes without it, and what its statements name may be missing.
+                Err(failure) if failure.is_denial() => None,
+                path => path?,
+            };
         }
         let path = path.unwrap_or_else(|| search_path::SERVERS_DEFAULT.to_owned());
         self.limits.role_path = Some(path);
         Ok(())
+    }
+
+    async fn path_by_settings(&mut self, limit: Duration) -> Result<Option<String>, Failure> {
+        let row = self.one_row(None, search_path::OF_ROLE, &[], limit).await?;
+        let path = row.try_get(0).ok();
+        if path.is_some() || !row.try_get(1).unwrap_or(false) {
+            return Ok(path);
+        }
+        let row = self.one_row(None, search_path::OF_FILES, &[], limit).await?;
+        Ok(row.try_get(0).ok())
     }
 
     /// How the database's text is encoded.
@@ -239,6 +257,17 @@ impl Session {
     #[must_use]
     pub fn encryption(&self) -> &Encryption {
         &self.encryption
+    }
+
+    /// Whether the database's owner would have it run statements as somebody else, which it does not.
+    #[must_use]
+    pub fn is_role_refused(&self) -> bool {
+        self.is_role_refused
+    }
+
+    /// What will be told of its end.
+    pub(in crate::postgres) fn end(&self) -> Arc<OnceLock<Failure>> {
+        Arc::clone(&self.driver.told.end)
     }
 
     /// The facts have come so long after they were asked for.

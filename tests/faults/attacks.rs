@@ -1,8 +1,11 @@
 //! What a statement of a definition, or a function that it calls, may try on the session that runs it: nothing of it stays, and it
 //! costs that collector at most.
 
+use std::collections::BTreeSet;
+
 use pg_exporter_lab::Page;
 
+use crate::owners;
 use crate::support::{Layer, SOON, State, builder, cluster, page_within, wait_for_state};
 
 /// Expressions; `run` executes its argument. All are run as a superuser, who may do most harm.
@@ -132,4 +135,36 @@ fn nothing_that_a_statement_does_to_its_session_stays() {
         }
     }
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// What an attack is called in `docs/security.md`: the setting, the statement, or the call.
+fn name(attack: &str) -> &str {
+    let within = |start: &str, end: &str| attack.strip_prefix(start)?.split(end).next();
+    within("set_config('", "'")
+        .or_else(|| within("public.run('", "')"))
+        .unwrap_or(attack)
+}
+
+/// The words in backquotes of a table's first column.
+fn in_first_column(table: &str) -> BTreeSet<&str> {
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split(" | ").next());
+    cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn the_table_of_attacks_is_that_of_the_tests() {
+    let document = include_str!("../../docs/security.md");
+    let (_, section) = document.split_once("\n### Ways to turn a session\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let (by_statement, by_owner) = section.split_once("\n| set by a database's owner ").unwrap();
+    assert_eq!(
+        in_first_column(by_statement),
+        ATTACKS.iter().map(|attack| name(attack)).collect()
+    );
+    let settings = owners::GROUPS.iter().copied().flatten().chain(&owners::AS_WHOM);
+    let names = settings.map(|setting| setting.split(" = ").next().unwrap());
+    assert_eq!(in_first_column(by_owner), names.collect());
 }

@@ -33,6 +33,7 @@ mod leftovers;
 mod lines;
 mod names;
 mod network;
+mod owners;
 mod passwords;
 mod path;
 mod pauses;

@@ -1,6 +1,6 @@
 //! What the owner of a database, or whoever may alter a role, sets for its sessions: ours are as they must be.
 
-use pg_exporter_lab::{Cluster, Pgbouncer, majors, newest_major, wait_until};
+use pg_exporter_lab::{Cluster, Pgbouncer, newest_major, wait_until};
 
 use crate::support::{Layer, SOON, State, assert_reason, builder, page_within, wait_for, wait_for_state};
 
@@ -10,18 +10,7 @@ broken: { query: SELECT 1 / 0 AS none, tags: [cluster], priority: 1, metrics: [ 
 last: { query: SELECT 7 AS seven, tags: [cluster], priority: 2000, metrics: [ { seven: { usage: GAUGE, description: Seven. } } ] }
 ";
 
-/// Settings that end a session or change what a statement says, each by itself.
-const SETTINGS: [&str; 7] = [
-    "exit_on_error = on",
-    "standard_conforming_strings = off",
-    "default_transaction_isolation = serializable",
-    "default_transaction_deferrable = on",
-    "client_min_messages = debug5",
-    "quote_all_identifiers = on",
-    "transform_null_equals = on",
-];
-
-fn assert_whole(url: &str, what: &str) {
+pub(crate) fn assert_whole(url: &str, what: &str) {
     let layer = Layer::new(SITE);
     let exporter = builder(url)
         .args(["-T=5s".into(), "--disable-cache".into(), layer.flag()])
@@ -40,18 +29,6 @@ fn assert_whole(url: &str, what: &str) {
         .filter(|sample| ["cast", "connection"].map(Some).contains(&sample.label("reason")))
         .collect();
     assert!(failed.is_empty(), "{what}: {failed:?}\n{}", exporter.stderr());
-}
-
-#[test]
-fn what_an_owner_sets_for_his_database_changes_no_page() {
-    for major in [majors()[0], newest_major()] {
-        let cluster = Cluster::start(major);
-        for setting in SETTINGS {
-            cluster.psql(&format!("alter database postgres set {setting}"));
-            assert_whole(&cluster.url("postgres"), &format!("{major}: {setting}"));
-            cluster.psql("alter database postgres reset all");
-        }
-    }
 }
 
 /// A standby refuses every statement of a serializable transaction.

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use tokio_postgres::SimpleQueryMessage;
 
+use super::imposed::{self, Imposed};
 use crate::catalog::facts::Kind;
 use crate::postgres::failure::{Failure, Reason};
 use crate::postgres::limits::READ_COMMITTED;
 use crate::postgres::session::Session;
 
 /// The first version that has `transaction_timeout`.
-const HAS_TRANSACTION_TIMEOUT: u32 = 170_000;
+pub(in crate::postgres) const HAS_TRANSACTION_TIMEOUT: u32 = 170_000;
+
+/// The first version that has `idle_session_timeout`.
+const HAS_IDLE_SESSION_TIMEOUT: u32 = 140_000;
 
 /// For how long the server goes on with letting us in when nobody waits for it any more.
 const LOGIN_LIMIT: Duration = Duration::from_secs(10);
@@ -18,6 +22,10 @@ const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 /// What each session needs, whatever `ALTER DATABASE` and `ALTER ROLE` say: one error does not end it, and a backslash in a shipped
 /// statement means itself. And a standby answers, which it does not where transactions are serializable, not even while it lets us in
 /// (a login trigger).
+///
+/// And whatever role the owner of a database has chosen for its sessions, ours begin as who they are: what somebody has chosen who
+/// may is set then ([`Imposed`]). Options given have the last word on it.
+const SELF: &str = "-c role=none";
 const OURS: &str = "-c exit_on_error=off -c standard_conforming_strings=on";
 const ISOLATION: &str = "-c default_transaction_isolation=read\\ committed";
 
@@ -32,26 +40,37 @@ pub(in crate::postgres) struct Introduction {
     pub(in crate::postgres) read_only: bool,
 }
 
-/// Asks the server for its introduction, in one round trip.
+/// Asks the server for its introduction, and for what others have set for the database's sessions, in one round trip.
 pub(in crate::postgres) async fn introduce(
     session: &mut Session,
     token: &PoolerToken,
-) -> Result<Introduction, Failure> {
+) -> Result<(Introduction, Imposed), Failure> {
     let plain = statement(token);
-    let read_committed = format!("{READ_COMMITTED}{plain}");
-    let answer = match session.kind() {
-        Kind::Pooled => session.client.simple_query(&read_committed).await?,
-        // Not every service knows more than one isolation. Who refuses the default is asked again: a pooler may ignore options.
-        _ => match session.client.simple_query(&plain).await.map_err(Failure::from) {
-            Err(failure) if failure.is_denial() => session.client.simple_query(&read_committed).await?,
-            answer => answer?,
-        },
-    };
-    let row = answer.iter().find_map(|message| match message {
+    // Not every service knows more than one isolation. Who refuses the default is asked again: a pooler may ignore options. And who
+    // may not see what is set for databases and roles goes without.
+    let texts = [
+        format!("{plain}; {}", imposed::STATEMENT),
+        format!("{READ_COMMITTED}{plain}; {}", imposed::STATEMENT),
+        format!("{READ_COMMITTED}{plain}"),
+    ];
+    let first = usize::from(session.kind() == Kind::Pooled);
+    let mut answer = Err(Failure::new(Reason::Other, "nothing was asked"));
+    let mut asks_for_settings = true;
+    for text in texts.iter().skip(first) {
+        asks_for_settings = text.ends_with(imposed::STATEMENT);
+        answer = session.client.simple_query(text).await.map_err(Failure::from);
+        if !answer.as_ref().is_err_and(Failure::is_lasting) {
+            break;
+        }
+    }
+    let answer = answer?;
+    let mut rows = answer.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    let row = row.ok_or_else(|| Failure::new(Reason::Other, "the server does not introduce itself"))?;
+    let row = rows
+        .next()
+        .ok_or_else(|| Failure::new(Reason::Other, "the server does not introduce itself"))?;
     let is = |column: usize, word: &str| row.try_get(column).ok().flatten() == Some(word);
     let introduction = Introduction {
         is_ours: is(0, "t"),
@@ -66,7 +85,11 @@ pub(in crate::postgres) async fn introduce(
     {
         session.knows_version(version);
     }
-    Ok(introduction)
+    let imposed = match asks_for_settings {
+        true => Imposed::of(rows),
+        false => Imposed::unknown(),
+    };
+    Ok((introduction, imposed))
 }
 
 /// What is asked, and set only where the token shows that nobody else's session could be meant. Through a pooler it runs on
@@ -141,9 +164,14 @@ impl PoolerToken {
     /// word on that. `version` is what the server was when it last answered: one that knows how ends what hangs before it
     /// has let us in, a login trigger for one.
     ///
-    /// Whoever owns the database sets what he likes for its sessions: ours are as they must be ([`OURS`]).
-    pub(in crate::postgres) fn options(&self, given: Option<&str>, version: u32) -> String {
-        format!("{ISOLATION} {}", self.plain_options(given, version))
+    /// Whoever owns the database sets what he likes for its sessions: ours are as they must be ([`OURS`]). One whose sessions
+    /// end while they say nothing for a moment is `hasty`.
+    pub(in crate::postgres) fn options(&self, given: Option<&str>, version: u32, is_hasty: bool) -> String {
+        let patience = match is_hasty && version >= HAS_IDLE_SESSION_TIMEOUT {
+            true => " -c idle_session_timeout=0",
+            false => "",
+        };
+        format!("{ISOLATION} {}{patience}", self.plain_options(given, version))
     }
 
     /// The same for a server before 9.5, where no option can hold a space.
@@ -157,7 +185,7 @@ impl PoolerToken {
             String::new()
         };
         format!(
-            "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4 {} \
+            "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4 {SELF} {} \
              -c search_path=pg_catalog,pg_temp {OURS}{login} -c statement_timeout={}",
             given.unwrap_or_default(),
             self.milliseconds
@@ -181,7 +209,7 @@ mod tests {
         let end = format!(
             " -c work_mem=1MB -c search_path=pg_catalog,pg_temp {OURS} -c statement_timeout={milliseconds}"
         );
-        assert!(token.options(Some("-c work_mem=1MB"), 0).ends_with(&end));
+        assert!(token.options(Some("-c work_mem=1MB"), 0, true).ends_with(&end));
         assert!(
             !milliseconds.is_multiple_of(1_000),
             "the server would show {milliseconds} in seconds"

@@ -2,6 +2,8 @@
 
 mod attributes;
 mod bells;
+mod drive;
+mod imposed;
 mod introduction;
 mod knock;
 pub(in crate::postgres) mod names;

@@ -33,6 +33,14 @@ impl Secrets {
         read.unwrap_or_default()
     }
 
+    /// The password, which a server that has it may say in an error; none where it is too short to be told from other words, or
+    /// no secret beside the names that are shown anyway.
+    pub(in crate::postgres) fn said_again(&self, info: &ConnInfo) -> Option<&str> {
+        let password = std::str::from_utf8(self.password.as_ref()?.expose()).ok()?;
+        let is_shown = [info.user(), info.database()].contains(&password);
+        (password.len() >= 4 && !is_shown).then_some(password)
+    }
+
     fn read_here(info: &ConnInfo, host: &Host) -> Self {
         let lookup = info.resolve_password(host);
         let transports = info.tls().transports(host);

@@ -1,15 +1,16 @@
 //! The start-up exchange with a server: one way of connecting after another, then the session's settings.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, NoTls};
+use tokio_postgres::{Client, Config, Connection, NoTls};
 
 use super::attributes;
-use super::introduction::{PoolerToken, introduce};
+use super::drive::drive;
+use super::introduction::{HAS_TRANSACTION_TIMEOUT, PoolerToken, introduce};
 use super::secrets::Secrets;
 use crate::catalog::facts::Kind;
 use crate::postgres::cancel_route::CancelRoute;
@@ -21,11 +22,10 @@ use crate::postgres::encryption::Encryption;
 use crate::postgres::failure::{Concerns, Failure, Reason};
 use crate::postgres::greeting::Greeting;
 use crate::postgres::line::Segments;
-use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits, is_of_meter};
+use crate::postgres::meter::{Meter, Metered, MeteredTls, ResultLimits};
 use crate::postgres::permit::Permit;
 use crate::postgres::search_path;
-use crate::postgres::session::end::cancel;
-use crate::postgres::session::{Driver, ServerEncoding, Session};
+use crate::postgres::session::{Driver, ServerEncoding, Session, Told};
 use crate::postgres::socket::{Address, Gone, Lease, Socket};
 use crate::postgres::tls::Connector;
 use crate::postgres::version::{dotted_version, server_version};
@@ -61,6 +61,8 @@ pub(in crate::postgres) struct Attempt {
 
 /// How one transport failed.
 enum Refused {
+    /// The server, of that version, ends sessions that do nothing for a moment, or whose transaction takes one.
+    Hasty(Failure, u32),
     /// Before the server had let us in: without TLS, or with it, it may.
     Outside(Failure),
     /// By a server that would say the same by any transport.
@@ -87,7 +89,7 @@ impl Attempt {
     pub(in crate::postgres) async fn run(self) -> Result<Session, Failure> {
         let (info, secrets) = (Arc::clone(&self.info), Arc::clone(&self.secrets));
         let session = self.run_through().await;
-        session.map_err(|failure| match said_again(&info, &secrets) {
+        session.map_err(|failure| match secrets.said_again(&info) {
             Some(password) => failure.hiding(password),
             None => failure,
         })
@@ -109,7 +111,7 @@ impl Attempt {
                     };
                     return Ok(session);
                 }
-                Err(Refused::Inside(failure)) => return Err(failure),
+                Err(Refused::Inside(failure) | Refused::Hasty(failure, _)) => return Err(failure),
                 Err(Refused::Outside(failure)) => last = failure,
             }
             // What failed without TLS would only fail once more.
@@ -155,22 +157,39 @@ impl Attempt {
         transport: Transport,
         handshake: &Arc<AtomicBool>,
     ) -> Result<Session, Refused> {
-        let start = |config, kind| self.start(config, transport, handshake, kind);
         if self.info.is_pgbouncer() {
-            return start(config, Kind::Pgbouncer).await.map_err(Refused::at_the_door);
+            let session = self.start(config, transport, handshake, Kind::Pgbouncer).await;
+            return session.map_err(Refused::at_the_door);
         }
+        let way = (transport, handshake);
+        match self.open_once(config, way, self.version, false).await {
+            // Only then: an administrator may want sessions to end that do nothing for a while.
+            Err(Refused::Hasty(_, version)) => self.open_once(config, way, version, true).await,
+            opened => opened,
+        }
+    }
+
+    /// Opens a session on a server of that version, 0 where it is not known.
+    async fn open_once(
+        &self,
+        config: &Config,
+        (transport, handshake): (Transport, &Arc<AtomicBool>),
+        version: u32,
+        is_hasty: bool,
+    ) -> Result<Session, Refused> {
+        let start = |config, kind| self.start(config, transport, handshake, kind);
         let mut guarded = config.clone();
         let token = PoolerToken::new(self.limit);
-        guarded.options(token.options(config.get_options(), self.version));
+        guarded.options(token.options(config.get_options(), version, is_hasty));
         let session = match start(&guarded, Kind::Postgres).await {
             Err(failure) if failure.is_unsupported_option() => {
                 tracing::debug!("connected through a pooler: {failure}");
                 start(config, Kind::Pooled).await
             }
             // Where a newer server answered last, an older one does now: it does not know all that was asked for.
-            Err(failure) if failure.is_unknown_setting() && self.version > 0 => {
+            Err(failure) if failure.is_unknown_setting() && version > 0 => {
                 let mut plain = config.clone();
-                plain.options(token.options(config.get_options(), 0));
+                plain.options(token.options(config.get_options(), 0, false));
                 start(&plain, Kind::Postgres).await
             }
             Err(failure) if failure.is_malformed_option() => {
@@ -180,14 +199,27 @@ impl Attempt {
             }
             started => started,
         };
-        self.identify(session.map_err(Refused::at_the_door)?, &token)
-            .await
-            .map_err(Refused::Inside)
+        let session = session.map_err(|failure| match failure.is_of_haste() {
+            true => Refused::Hasty(failure, HAS_TRANSACTION_TIMEOUT),
+            false => Refused::at_the_door(failure),
+        })?;
+        let (version, mut gone, end) = (session.version(), session.gone(), session.end());
+        let identified = self.identify(session, &token).await;
+        // What the server says when it ends a session that does nothing is the answer to no statement.
+        let of_haste = || end.get().filter(|end| end.is_of_haste()).cloned();
+        let identified = identified.map_err(|failure| of_haste().unwrap_or(failure));
+        match identified {
+            Err(failure) if failure.is_of_haste() => {
+                let _ = timeout(FAREWELL, gone.wait()).await;
+                Err(Refused::Hasty(failure, version))
+            }
+            identified => identified.map_err(Refused::Inside),
+        }
     }
 
     /// Finds out what the server is, and keeps the session if that is what is wanted.
     async fn identify(&self, mut session: Session, token: &PoolerToken) -> Result<Session, Failure> {
-        let introduction = introduce(&mut session, token).await?;
+        let (introduction, imposed) = introduce(&mut session, token).await?;
         if !introduction.is_ours && session.kind() == Kind::Postgres {
             tracing::debug!("connected through a pooler that ignores options");
             session.limits.set_pooled();
@@ -197,6 +229,7 @@ impl Attempt {
             session.close().await;
             return Err(failure);
         }
+        imposed.undo(&mut session, self.info.options()).await?;
         session.keeps_role(introduction.in_recovery);
         Ok(session)
     }
@@ -316,29 +349,24 @@ impl Attempt {
             Kind::Pgbouncer => dotted_version(&greeting).unwrap_or(0),
         };
         let encoding = ServerEncoding::named(connection.parameter("server_encoding"));
-        let notice = Arc::new(Mutex::new(None));
+        let told = Told::default();
         let ours = (client.cancel_token(), cancel_route.clone(), gone.clone());
-        let task = tokio::spawn(drive(connection, Arc::clone(&notice), ours));
+        let task = tokio::spawn(drive(connection, told.clone(), ours));
         let driver = Driver {
             task,
-            notice,
+            told,
             version,
             encoding,
             cancel_route,
             gone,
             is_spoiled,
         };
-        let given_path = self.info.options().and_then(search_path::of_options);
+        let given_path = self
+            .info
+            .options()
+            .and_then(|options| search_path::of_options(options, "search_path"));
         Session::new(client, kind, driver, given_path)
     }
-}
-
-/// The password, which a server that has it may say in an error; none where it is too short to be told from other words, or no
-/// secret beside the names that are shown anyway.
-fn said_again<'a>(info: &ConnInfo, secrets: &'a Secrets) -> Option<&'a str> {
-    let password = std::str::from_utf8(secrets.password.as_ref()?.expose()).ok()?;
-    let is_shown = [info.user(), info.database()].contains(&password);
-    (password.len() >= 4 && !is_shown).then_some(password)
 }
 
 /// Whether a transaction may go on after a message.
@@ -358,32 +386,4 @@ async fn after_its_end(error: tokio_postgres::Error, gone: &mut Gone) -> Failure
         Reason::Connection
     };
     Failure { reason, ..failure }
-}
-
-/// Reads and writes the socket until the connection ends. Notices are kept, not logged: a server may send many. Where the end is
-/// ours, as the server goes on and on, what it runs is cancelled.
-async fn drive<S, T>(
-    mut connection: Connection<S, T>,
-    notice: Arc<Mutex<Option<String>>>,
-    (token, route, gone): (CancelToken, CancelRoute, Gone),
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    let error = loop {
-        match std::future::poll_fn(|context| connection.poll_message(context)).await {
-            Some(Ok(AsyncMessage::Notice(message))) => {
-                *notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.message().to_owned());
-            }
-            Some(Ok(_)) => {}
-            Some(Err(error)) => break error,
-            None => return,
-        }
-    };
-    drop(connection);
-    let is_ours = is_of_meter(&error);
-    tracing::debug!(error = %Failure::from(error), "connection ended");
-    if is_ours {
-        tokio::spawn(async move { cancel(&route, &token, gone, || ()).await });
-    }
 }

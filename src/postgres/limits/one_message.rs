@@ -38,6 +38,7 @@ impl Limits {
             set("DateStyle", "ISO"),
             set("statement_timeout", &milliseconds.to_string()),
         ];
+        settings.extend(self.besides.iter().map(|(name, value)| set(name, value)));
         if path == SearchPath::Catalog {
             settings.push(set(SESSION, SHARED));
         }

@@ -150,6 +150,7 @@ async fn learn(database: &Database, mut session: Session, env: &Env<'_>) -> Resu
             state.kind = Some(session.kind());
             state.is_by_message = session.is_by_message();
             state.notice_encryption(&database.name, session.encryption());
+            state.notice_role(&database.name, session.is_role_refused());
             drop(state);
             Ok(session)
         }

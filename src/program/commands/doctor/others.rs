@@ -1,10 +1,11 @@
-//! What others may turn against the role: objects that somebody puts where a statement looks for its own.
+//! What others may turn against the role: settings that the owner of a database makes for all sessions in it, and objects that somebody
+//! puts where a statement looks for its own.
 
 use std::sync::Arc;
 
 use pg_exporter_schema::Collector as Definition;
 
-use super::asking::deadline;
+use super::asking::{deadline, quoted};
 use super::findings::Problem;
 use crate::catalog::is_shipped;
 use crate::postgres::connect::Endpoint;
@@ -22,6 +23,15 @@ pub(super) async fn problems(
     };
     let name = &database.name;
     let mut problems = Vec::new();
+    if session.is_role_refused() {
+        problems.push(Problem {
+            what: format!(
+                "database {name} sets a role for all its sessions, which its owner may do: the exporter's do not take it; what is \
+                 meant for the exporter is set by ALTER ROLE"
+            ),
+            remedies: vec![format!("ALTER DATABASE {} RESET role;", quoted(name))],
+        });
+    }
     for one in running(overview, database) {
         let what = match exposure::warning(&mut session, one, is_shipped(one), deadline()).await {
             Ok(warning) => warning,

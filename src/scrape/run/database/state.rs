@@ -30,6 +30,8 @@ pub(in crate::scrape) struct State {
     pub(in crate::scrape) is_by_message: bool,
     /// What protected it.
     pub(in crate::scrape) encryption: Option<Encryption>,
+    /// Whether its owner would have had the last session take a role.
+    pub(in crate::scrape) is_role_refused: bool,
     /// Installed collectors in the order of execution.
     pub(in crate::scrape) collectors: Vec<CollectorState>,
     /// Those of branches that are not installed at the moment: their counts survive.
@@ -192,6 +194,19 @@ impl State {
             tracing::warn!(database, "{warning}");
         }
         self.encryption = Some(now.clone());
+    }
+
+    /// Takes notice of whether the database's owner has chosen a role for the sessions of others, which ours do not take; that is told in
+    /// the log, once.
+    pub(in crate::scrape) fn notice_role(&mut self, database: &str, is_refused: bool) {
+        if is_refused && !self.is_role_refused {
+            tracing::warn!(
+                database,
+                "the database sets a role for all its sessions (ALTER DATABASE … SET role), which ours do not take; what is meant for \
+                 the exporter is set by ALTER ROLE"
+            );
+        }
+        self.is_role_refused = is_refused;
     }
 
     /// Why a fatal collector failed, if one did for another reason than that it is denied.
