@@ -1,13 +1,22 @@
 //! What a connection needs from files: the password, and certificates and keys.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::postgres::conninfo::{ConnInfo, Host, PasswordWarning, Transport};
 use crate::postgres::tls;
 use crate::postgres::tls::Connector;
 use crate::values::Secret;
+
+/// One is read at a time, as a rule: each thread that reads some reserves an address space of its own for what it allocates.
+static TURNS: Semaphore = Semaphore::const_new(1);
+
+/// Whoever has waited so long does not wait any longer: files of others may hang.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Read anew for each connection.
 #[derive(Default)]
@@ -28,6 +37,7 @@ impl Secrets {
     /// Reads them off the runtime's thread. It takes as long as files may take, which is bounded for each.
     pub(in crate::postgres) async fn read(info: &Arc<ConnInfo>, host: &Host) -> Self {
         let (info, host) = (Arc::clone(info), host.clone());
+        let _turn = timeout(PATIENCE, TURNS.acquire()).await;
         let read = spawn_blocking(move || Self::read_here(&info, &host)).await;
         // It panicked, or the exporter is about to end.
         read.unwrap_or_default()
