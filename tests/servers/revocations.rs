@@ -10,30 +10,29 @@ use pg_exporter::catalog::compiled::COLLECTORS;
 use pg_exporter::schema::{Collector, Tag};
 use pg_exporter_lab::{Cluster, majors_among};
 
-/// Statements by collector, as the server of the test would run them.
-fn statements(version: u32) -> BTreeMap<&'static str, &'static str> {
-    let fits = |collector: &&Collector| {
-        let foreign = |tag: &Tag| {
-            matches!(
-                tag,
-                Tag::Pgbouncer | Tag::Extension(_) | Tag::Schema(_) | Tag::Replica
-            )
-        };
+/// What the server of the test, or a standby of it, would run. The rights are the same on a standby, and are looked at when a statement begins:
+/// so it shows on the primary what a standby's statement lacks.
+fn fitting(version: u32) -> impl Iterator<Item = &'static Collector> {
+    let fits = move |collector: &&Collector| {
+        let foreign = |tag: &Tag| matches!(tag, Tag::Pgbouncer | Tag::Extension(_) | Tag::Schema(_));
         collector.fits_version(version)
             && collector.predicates.is_empty()
             && !collector.tags.iter().any(foreign)
             && !collector.name.ends_with("_bloat")
     };
-    let fitting = COLLECTORS.iter().filter(fits);
-    fitting
-        .map(|collector| (&*collector.name, collector.query.trim()))
+    COLLECTORS.iter().filter(fits)
+}
+
+/// Statements by branch.
+fn statements(version: u32) -> BTreeMap<&'static str, &'static str> {
+    fitting(version)
+        .map(|one| (&*one.branch, one.query.trim()))
         .collect()
 }
 
-/// What collectors do without if the role may not execute it, by collector. `tests/servers/denied.rs` shows what that costs.
+/// What statements do without if the role may not execute it, by branch. `tests/servers/denied.rs` shows what that costs.
 fn optional(version: u32) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let fitting = COLLECTORS.iter().filter(move |one| one.fits_version(version));
-    fitting.flat_map(|one| one.optional.iter().map(|function| (&*one.name, &**function)))
+    fitting(version).flat_map(|one| one.optional.iter().map(|function| (&*one.branch, &**function)))
 }
 
 /// Takes each object away, runs each statement as a member of pg_monitor, and gives it back.
@@ -202,7 +201,13 @@ fn without_texts(statement: &str) -> String {
 fn compare_with_documentation(lost: &BTreeMap<String, BTreeSet<String>>) {
     let mut table = String::new();
     for (object, collectors) in lost.iter().filter(|(object, _)| object.starts_with("pg_")) {
-        let collectors: Vec<_> = collectors.iter().map(|name| format!("`{name}`")).collect();
+        let of_branch = |branch: &String| COLLECTORS.iter().find(|one| *one.branch == **branch);
+        let names: BTreeSet<_> = collectors
+            .iter()
+            .filter_map(of_branch)
+            .map(|one| &one.name)
+            .collect();
+        let collectors: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
         let shown = match collectors.len() {
             0..13 => collectors.join(", "),
             many => format!("{many} collectors"),

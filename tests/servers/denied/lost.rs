@@ -2,6 +2,7 @@
 
 /// What is lost of a primary without a function: metrics, or series by what tells them apart.
 pub(super) const OF_A_PRIMARY: &[(&str, &[&str])] = &[
+    ("pg_backend_pid", &[]),
     ("pg_conf_load_time", &["pg_conf_reload_time", "pg_reload_time"]),
     ("pg_control_checkpoint", &[]),
     ("pg_control_system", &["pg_meta_info cluster_id"]),
@@ -34,7 +35,16 @@ pub(super) const OF_A_PRIMARY: &[(&str, &[&str])] = &[
             "pg_size_bytes template1",
         ],
     ),
-    ("pg_has_role", &[]),
+    ("pg_get_userbyid", &[]),
+    (
+        "pg_has_role",
+        &[
+            "pg_meta_info conf_path",
+            "pg_meta_info data_dir",
+            "pg_meta_info extensions",
+            "pg_meta_info hba_path",
+        ],
+    ),
     (
         "pg_get_replication_slots",
         &["pg_xmin_age_xids slot", "pg_xmin_age_xids slot_catalog"],
@@ -44,6 +54,7 @@ pub(super) const OF_A_PRIMARY: &[(&str, &[&str])] = &[
         &["pg_table_size_bytes", "pg_table_size_indexsize"],
     ),
     ("pg_last_wal_replay_lsn", &[]),
+    ("pg_lock_status", &[]),
     ("pg_postmaster_start_time", &["pg_boot_time", "pg_uptime"]),
     ("pg_prepared_xact", &["pg_xmin_age_xids prepared"]),
     (
@@ -203,6 +214,7 @@ pub(super) const OF_A_PRIMARY: &[(&str, &[&str])] = &[
         &["pg_table_size_bytes", "pg_table_size_toastsize"],
     ),
     ("pg_walfile_name", &[]),
+    ("ts_stat", &["pg_size_bytes wal"]),
 ];
 
 /// The same of a standby that has replayed all it has received.
@@ -222,5 +234,25 @@ pub(super) const OF_A_STANDBY: &[(&str, &[&str])] = &[
     ),
     ("pg_last_xact_replay_timestamp", &["pg_last_replay_time"]),
     ("pg_postmaster_start_time", &["pg_boot_time", "pg_uptime"]),
-    ("pg_stat_get_wal_receiver", &[]),
+    (
+        "pg_stat_get_wal_receiver",
+        &[
+            "pg_recv_flush_lsn",
+            "pg_recv_flush_tli",
+            "pg_recv_init_lsn",
+            "pg_recv_init_tli",
+            "pg_recv_msg_recv_time",
+            "pg_recv_msg_send_time",
+            "pg_recv_pid",
+            "pg_recv_reported_lsn",
+            "pg_recv_reported_time",
+            "pg_recv_state",
+            "pg_recv_time",
+            "pg_recv_write_lsn",
+            "pg_replication_lag_bytes",
+            "pg_replication_lag_message_age_seconds",
+            "pg_replication_lag_seconds",
+            "pg_wal_receiver_running",
+        ],
+    ),
 ];

@@ -103,6 +103,30 @@ fn prepared_transactions_by_age_and_what_they_block() {
     assert_eq!(value(&page, "pg_prepared_max_age_seconds", &other), 0.0);
     let prepared = [("pid", "0"), ("state", "prepared transaction")];
     assert_eq!(value(&page, "pg_blocker_sessions", &prepared), 1.0);
+    assert_eq!(value(&page, "pg_blocker_waits", &prepared), 0.0);
+    assert!(value(&page, "pg_blocker_transaction_seconds", &prepared).is_nan());
+}
+
+/// What is not told is not 0.
+#[test]
+fn times_that_a_session_does_not_track_are_not_known() {
+    for major in some_majors(&[10, 14, 18]) {
+        let cluster = Cluster::start(major);
+        let (mut open, mut untracked) = (cluster.session("postgres"), cluster.session("postgres"));
+        open.exec("begin; select 1");
+        untracked.exec("set track_activities = off; begin; select 1");
+        let page = watch(&cluster, "postgres", &Layer::patient(&["pg_session"])).scrape();
+        let group = |state| [("datname", "postgres"), ("state", state)];
+        assert_eq!(value(&page, "pg_session_sessions", &group("disabled")), 1.0);
+        for name in [
+            "pg_session_max_state_seconds",
+            "pg_session_max_transaction_seconds",
+        ] {
+            let found = value(&page, name, &group("disabled"));
+            assert!(found.is_nan(), "PostgreSQL {major}: {name} is {found}");
+            assert!(value(&page, name, &group("idle in transaction")) >= 0.0);
+        }
+    }
 }
 
 #[test]
