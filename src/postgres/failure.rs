@@ -2,11 +2,15 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 mod of_driver;
 mod reason;
 
 pub use reason::Reason;
+
+/// What the time that the server allows may differ from ours.
+const CLOCKS_APART: Duration = Duration::from_millis(10);
 
 /// A failure, cheap enough to keep and to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,6 +178,21 @@ impl Failure {
         self.is_fatal || self.reason == Reason::Connection || is_silence
     }
 
+    /// The same of a statement that has run for at most so long. The server tells by one code that a statement took all the time that it
+    /// was allowed, and that somebody has cancelled it, and which of the two it was in words of its own language. Our own requests come
+    /// when nobody waits for the answer any more.
+    #[must_use]
+    pub(crate) fn after(self, at_most: Duration, allowed: Duration) -> Self {
+        let is_early = at_most + CLOCKS_APART < allowed;
+        match self.sqlstate.as_deref() {
+            Some("57014") if is_early && self.reason == Reason::Timeout => Self {
+                reason: Reason::Other,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// Whether a server answered and will not have us, now or later: by libpq's rules no other host is tried then. One
     /// that is starting up or shutting down is as good as not there.
     #[must_use]
@@ -315,6 +334,29 @@ mod tests {
         let text = "a: refused; c: silent; b: the database system is starting up (SQLSTATE 57P03)";
         assert_eq!(all.as_ref().map(Failure::to_string).as_deref(), Some(text));
         assert!(all.is_some_and(|failure| failure.is_starting()));
+    }
+
+    #[test]
+    fn who_has_cancelled_a_statement_is_known_by_the_time_that_it_had() {
+        let second = Duration::from_secs(1);
+        let told = |code: &str, reason, ran: f64| {
+            let failure = Failure {
+                reason,
+                ..told(code, "annulation de la requête")
+            };
+            failure.after(second.mul_f64(ran), second).reason
+        };
+        let table = [
+            ("57014", Reason::Timeout, 0.5, Reason::Other),
+            ("57014", Reason::Timeout, 0.995, Reason::Timeout),
+            ("57014", Reason::Timeout, 1.01, Reason::Timeout),
+            ("57014", Reason::LockTimeout, 0.5, Reason::LockTimeout),
+            ("25P04", Reason::Timeout, 0.5, Reason::Timeout),
+            ("42501", Reason::Permission, 0.5, Reason::Permission),
+        ];
+        for (code, reason, ran, expected) in table {
+            assert_eq!(told(code, reason, ran), expected, "{code} {reason:?} after {ran}");
+        }
     }
 
     #[test]

@@ -118,9 +118,9 @@ fn is_fatal(error: &DbError) -> bool {
 /// the connection, whatever its class; one that does not is none: a full disk fails the statements that need it.
 fn classify(code: &str, message: &str, is_fatal: bool) -> Reason {
     match code {
+        // 9.3 alone: later ones have a code for it.
         "57014" if message.contains("lock timeout") => Reason::LockTimeout,
-        // By somebody else: our own requests come when nobody waits for the answer any more.
-        "57014" if message.contains("user request") => Reason::Other,
+        // Or somebody else has cancelled it: `Failure::after` tells.
         "57014" | "25P03" | "25P04" => Reason::Timeout,
         "55P03" => Reason::LockTimeout,
         TOO_LARGE => Reason::TooLarge,
@@ -190,7 +190,11 @@ mod tests {
                 "canceling statement due to lock timeout",
                 Reason::LockTimeout,
             ),
-            ("57014", "canceling statement due to user request", Reason::Other),
+            (
+                "57014",
+                "storniere Anfrage wegen Benutzeraufforderung",
+                Reason::Timeout,
+            ),
             (
                 "55P03",
                 "canceling statement due to lock timeout",

@@ -333,7 +333,13 @@ fn record(
     took: Took,
     env: &Env<'_>,
 ) {
-    let with_room = answer.and_then(|received| {
+    // What the end of the run cuts short has had less time than it was allowed.
+    let told = |failure: Failure| match env.is_over() {
+        true => failure,
+        false => failure.after(took.at_most, limit),
+    };
+    let with_room = answer.map_err(told).and_then(|mut received| {
+        received.cut = received.cut.map(told);
         let lines = room_for_lines(database, item, &received.batch, env)?;
         Ok((received, lines))
     });
