@@ -278,11 +278,17 @@ impl Failure {
         self.lacks_privilege || matches!(self.sqlstate.as_deref(), Some("42883" | "0A000"))
     }
 
-    /// Whether the server is well and only denies what was asked: to the role (42501), or to everybody (0A000), as managed
-    /// services do.
+    /// Whether the server is well and only denies what was asked: to the role (42501), or to everybody.
     #[must_use]
     pub fn is_denial(&self) -> bool {
-        !self.is_result_changed && matches!(self.sqlstate.as_deref(), Some("42501" | "0A000"))
+        self.sqlstate.as_deref() == Some("42501") || self.is_unsupported()
+    }
+
+    /// Whether the server does not do what was asked, whoever asks: it has no such thing (0A000), or is not in the state for it
+    /// (55000). Managed services raise these in place of what a function tells.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        !self.is_result_changed && matches!(self.sqlstate.as_deref(), Some("0A000" | "55000"))
     }
 
     /// Whether the server refuses the statement because it is prepared: it lost it (behind a transaction pooler) or
@@ -334,6 +340,26 @@ mod tests {
         let text = "a: refused; c: silent; b: the database system is starting up (SQLSTATE 57P03)";
         assert_eq!(all.as_ref().map(Failure::to_string).as_deref(), Some(text));
         assert!(all.is_some_and(|failure| failure.is_starting()));
+    }
+
+    #[test]
+    fn what_is_denied_is_told_from_a_statement_that_is_stale() {
+        for (code, denial, unsupported) in [
+            ("42501", true, false),
+            ("0A000", true, true),
+            ("55000", true, true),
+            ("55P03", false, false),
+            ("42883", false, false),
+        ] {
+            let failure = told(code, "");
+            let found = (failure.is_denial(), failure.is_unsupported());
+            assert_eq!(found, (denial, unsupported), "{code}");
+        }
+        let stale = Failure {
+            is_result_changed: true,
+            ..told("0A000", "cached plan must not change result type")
+        };
+        assert!(stale.is_stale_statement() && !stale.is_denial() && !stale.is_unsupported());
     }
 
     #[test]

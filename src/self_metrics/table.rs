@@ -84,7 +84,7 @@ metrics! {
     QUERY_MISSING_COLUMNS: Exporter "query_missing_columns", Gauge, ["datname", "query"],
         "Columns of the collector's definition that its last result lacked, so that their metrics are left out; only where there are any.";
     QUERY_DENIED_FUNCTIONS: Exporter "query_denied_functions", Gauge, ["datname", "query"],
-        "Functions that the collector does without, since the role may not execute them, so that what they tell is left out; only where there are any.";
+        "Functions that the collector does without, since the role may not execute them or the server does not support them, so that what they tell is left out; only where there are any.";
     RELOAD_SUCCESSFUL: Exporter "config_last_reload_successful", Gauge, [],
         "Whether the last load of the configuration succeeded.";
     RELOAD_TIME: Exporter "config_last_reload_success_timestamp_seconds", Gauge, [],

@@ -2,6 +2,7 @@
 
 mod lost;
 mod meanwhile;
+mod refused;
 
 use std::collections::BTreeSet;
 

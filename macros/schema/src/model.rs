@@ -34,8 +34,8 @@ pub struct Collector {
     pub desc: Text,
     /// One SQL statement, or one pgbouncer admin command.
     pub query: Text,
-    /// Functions of `pg_catalog` that the statement can do without: where the role may not execute one, NULL stands for its
-    /// value, and no row for its rows.
+    /// Functions of `pg_catalog` that the statement can do without: where the role may not execute one, or the server does not
+    /// support it, NULL stands for its value, and no row for its rows.
     pub optional: List<Text>,
     /// Statements that must all return one true before [`query`](Self::query) is run.
     pub predicates: List<Predicate>,

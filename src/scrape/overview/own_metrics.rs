@@ -197,7 +197,7 @@ fn collectors(view: View<'_>, databases: &[Rc<Database>], page: &mut Writer<'_>)
         (missing > 0).then_some(missing as f64)
     });
     family(&own::QUERY_DENIED_FUNCTIONS, &|one| {
-        let denied = one.gaps.denied.len();
+        let denied = one.gaps.without.len();
         (denied > 0).then_some(denied as f64)
     });
     counts(&each, page, &own::QUERY_FAILURES, &|stats| {

@@ -5,6 +5,7 @@ use std::fmt;
 use pg_exporter_schema::Collector;
 
 use super::batch::Batch;
+use crate::postgres::denied::Without;
 
 /// Columns of a definition that give no numbers, by name, and functions that were left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,19 +14,19 @@ pub struct Gaps {
     pub missing: Vec<String>,
     /// Some cell of them is no number: it is NaN.
     pub unreadable: Vec<String>,
-    /// Functions that the role may not execute: what they tell is NULL, or missing.
-    pub denied: Vec<String>,
+    /// Functions that the server denies: what they tell is NULL, or missing.
+    pub without: Without,
 }
 
 impl Gaps {
     /// Those of one result, of a statement without these functions.
     #[must_use]
-    pub fn of(collector: &Collector, batch: &Batch, denied: &[String]) -> Self {
-        let denied = denied.to_vec();
+    pub fn of(collector: &Collector, batch: &Batch, without: &Without) -> Self {
+        let without = without.clone();
         // Of text without a row nothing is known.
         if batch.has_no_shape() {
             return Self {
-                denied,
+                without,
                 ..Self::default()
             };
         }
@@ -37,14 +38,14 @@ impl Gaps {
         Self {
             missing: named(&|at| batch.is_absent(at)),
             unreadable: named(&|at| batch.is_unreadable(at)),
-            denied,
+            without,
         }
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.denied.is_empty() && !self.is_mistake()
+        self.without.is_empty() && !self.is_mistake()
     }
 
     /// Whether the definition has to be mended.
@@ -60,7 +61,7 @@ impl fmt::Display for Gaps {
         let Self {
             missing,
             unreadable,
-            denied,
+            without: Without { denied, refused },
         } = self;
         let mut told = Vec::new();
         if !missing.is_empty() {
@@ -79,6 +80,12 @@ impl fmt::Display for Gaps {
             told.push(format!(
                 "the role may not execute {}: what that tells is missing",
                 denied.join(", ")
+            ));
+        }
+        if !refused.is_empty() {
+            told.push(format!(
+                "the server does not support {} here: what that tells is missing",
+                refused.join(", ")
             ));
         }
         f.write_str(&told.join("; "))

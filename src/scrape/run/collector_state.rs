@@ -3,7 +3,7 @@
 //! Its [`Outcome`] is its state. It begins with `Never`. A run moves it to `Good` or `Skipped`, from which it is due again
 //! when the result is older than its ttl; or to `Failed`, from which it is due at the next scrape after a failure that is
 //! alone, and later and later while it keeps failing; or to `Paused`, where objects or rights are missing, from which it is
-//! due when the pause is over. One that can do without some functions runs without those that the role may not execute, for as long
+//! due when the pause is over. One that can do without some functions runs without those that the server denies, for as long
 //! as such a pause ([`Reduced`]). Planning ends waits ([`resume`](CollectorState::resume)), and puts it back to `Never` where the
 //! server is another one ([`expire`](CollectorState::expire)). A connection that is lost while its answer is awaited is its failure: it
 //! may end the session, or crash the server, each time. An execution that the run's own end cut short is `Failed` without

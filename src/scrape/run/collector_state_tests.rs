@@ -5,6 +5,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::catalog::facts::Facts;
+use crate::postgres::denied::Without;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TOOK: Took = Took {
@@ -178,9 +179,12 @@ async fn what_came_before_an_error_is_the_result() {
 
 /// What the collector does without, as it is found in the scrape begun at `start`.
 fn deny(state: &mut CollectorState, denied: &[&str], key: u64, start: Instant) {
-    let denied = denied.iter().map(|name| (*name).to_owned()).collect();
-    let without = |sql: &str| sql.replace('1', "NULL");
-    state.deny(denied, without, || StatementKey(key), start);
+    let functions = Without {
+        denied: denied.iter().map(|name| (*name).to_owned()).collect(),
+        ..Without::default()
+    };
+    let reduce = |sql: &str| sql.replace('1', "NULL");
+    state.deny(functions, reduce, || StatementKey(key), start);
 }
 
 fn state_with_calls() -> CollectorState {
@@ -201,12 +205,12 @@ async fn what_is_denied_is_asked_again_after_a_while_and_when_it_is_planned_anew
     assert!(!state.asks_again(start + PAUSE), "nothing is denied");
     deny(&mut state, &["f"], 7, start);
     assert_eq!(
-        (&*state.query, &**state.whole(), state.key, state.denied()),
+        (&*state.query, &**state.whole(), state.key, state.without().denied),
         (
             "SELECT NULL AS a",
             "SELECT 1 AS a",
             StatementKey(7),
-            &["f".to_owned()][..]
+            vec!["f".to_owned()]
         )
     );
     assert!(
@@ -223,16 +227,16 @@ async fn what_is_denied_is_asked_again_after_a_while_and_when_it_is_planned_anew
     let texts = Texts::new(&state.collector, &Facts::default());
     state.reword(texts, || StatementKey(9));
     assert_eq!(
-        (state.key, state.denied().len()),
+        (state.key, state.without().len()),
         (StatementKey(7), 1),
         "the text is the same"
     );
     deny(&mut state, &["f", "g"], 10, start);
-    assert_eq!((state.key, state.denied().len()), (StatementKey(10), 2));
+    assert_eq!((state.key, state.without().len()), (StatementKey(10), 2));
     assert!(state.has_key(StatementKey(7)) && !state.has_key(whole));
     deny(&mut state, &[], 11, start);
     assert_eq!((&*state.query, state.key), ("SELECT 1 AS a", StatementKey(11)));
-    assert!(state.denied().is_empty() && !state.asks_again(start + PAUSE * 2));
+    assert!(state.without().is_empty() && !state.asks_again(start + PAUSE * 2));
     deny(&mut state, &[], 12, start);
     assert_eq!(state.key, StatementKey(11));
     // Of another server nothing is known.
@@ -250,5 +254,5 @@ async fn another_text_is_whole() {
     };
     state.reword(texts, || StatementKey(8));
     assert_eq!((&*state.query, state.key), ("SELECT 2 AS a", StatementKey(8)));
-    assert!(state.denied().is_empty());
+    assert!(state.without().is_empty());
 }

@@ -18,7 +18,7 @@ pub(crate) static KEYS: &[Key<Collector>] = &[
     Key::fixed(
         "optional",
         Takes::Functions(field!(optional)),
-        "Functions of `pg_catalog` that the query can do without. Where the role may not execute one, NULL stands for its value and no row for its rows.",
+        "Functions of `pg_catalog` that the query can do without. Where the role may not execute one, or the server does not support it, NULL stands for its value and no row for its rows.",
     ),
     Key::fixed(
         "predicate_queries",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pg_exporter_schema::Collector;
 
+use crate::postgres::denied::Without;
 use crate::postgres::failure::Failure;
 use crate::postgres::rows::{Format, ResultColumn};
 use crate::postgres::search_path::SearchPath;
@@ -29,12 +30,12 @@ pub(in crate::scrape) struct Due {
     /// The statement and its text of each predicate.
     pub(in crate::scrape) predicates: Vec<(StatementKey, Text)>,
     pub(in crate::scrape) decoder: Option<Arc<Decoder>>,
-    /// Functions that its text has been freed from, as the role may not execute them.
-    pub(in crate::scrape) denied: Vec<String>,
+    /// Functions that its text has been freed from, as the server denies them.
+    pub(in crate::scrape) without: Without,
     /// Whether the server is asked again which functions are denied.
     pub(in crate::scrape) asks_again: bool,
-    /// Whether this run has looked for what it can do without.
-    pub(in crate::scrape) is_reduced: bool,
+    /// Times this run has looked for what it can do without.
+    pub(in crate::scrape) looks: u8,
     /// Whether the server's clock times it.
     pub(in crate::scrape) is_timed: bool,
     /// Times it has been tried on this session after the server refused its prepared statement.
@@ -59,7 +60,7 @@ impl Due {
         reader: Arc<TextReader>,
     ) -> Result<Decoder, Failure> {
         let decoder = Decoder::resolve(&self.collector, columns, format, reader)?;
-        Ok(if self.denied.is_empty() {
+        Ok(if self.without.is_empty() {
             decoder
         } else {
             decoder.without_defaults()
@@ -104,9 +105,9 @@ fn take_where(database: &Database, env: &Env<'_>, is_due: impl Fn(&mut Collector
             on_role_path: one.on_role_path,
             predicates: predicates(one),
             decoder: None,
-            denied: one.denied().to_vec(),
+            without: one.without(),
             asks_again: one.asks_again(env.run.at),
-            is_reduced: false,
+            looks: 0,
             is_timed: one.stats.timing.ask(env.run.at, &mut allowance),
             retries: 0,
         });

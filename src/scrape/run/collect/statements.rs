@@ -261,6 +261,10 @@ async fn receive<'a>(
         let row = match rows.next().await {
             Ok(Some(row)) => row,
             Ok(None) => break,
+            // Without what is not supported it may have all rows.
+            Err(failure) if failure.is_unsupported() && may_do_without(item, &failure) => {
+                return Err(failure);
+            }
             Err(failure) if item.collector.partial && !batch.is_empty() && is_of_statement(&failure) => {
                 cut = Some(failure);
                 break;
@@ -356,7 +360,7 @@ fn record(
             let mut samples = env.encoder.borrow_mut().encode(&item.collector, &batch);
             lines.resize(samples.bytes.len(), usize::MAX);
             samples.share = Arc::new(lines);
-            let gaps = Gaps::of(&item.collector, &batch, &item.denied);
+            let gaps = Gaps::of(&item.collector, &batch, &item.without);
             let is_wanted = |wanted: &Arc<Collector>| has_the_same_rows(wanted, &item.collector);
             let batch = env.wanted.borrow().iter().any(is_wanted).then(|| Arc::new(batch));
             if let Some(batch) = &batch {

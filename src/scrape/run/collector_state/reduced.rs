@@ -1,15 +1,16 @@
-//! A collector that runs without functions which the role may not execute.
+//! A collector that runs without functions which the server denies.
 
 use tokio::time::Instant;
 
 use super::{CollectorState, PAUSE, Text};
+use crate::postgres::denied::Without;
 use crate::postgres::session::StatementKey;
 
 /// What a collector does without for the time being.
 #[derive(Clone, Debug)]
 pub struct Reduced {
     /// The functions.
-    pub denied: Vec<String>,
+    pub functions: Without,
     /// The statement that has them.
     whole: Text,
     /// When the server is asked again whether they are denied; `None` for the next execution.
@@ -17,31 +18,35 @@ pub struct Reduced {
 }
 
 impl CollectorState {
-    /// The scrape begun at `start` found that the role may not execute these functions of those that it can do without: none of
-    /// them, and it goes back to the whole statement. `without` makes the text for the others. A text that changes gets a new key.
+    /// The scrape begun at `start` found that the server denies these functions of those that it can do without: none of
+    /// them, and it goes back to the whole statement. `reduce` makes the text for the others. A text that changes gets a new key.
     pub fn deny(
         &mut self,
-        denied: Vec<String>,
-        without: impl FnOnce(&str) -> String,
+        functions: Without,
+        reduce: impl FnOnce(&str) -> String,
         key: impl FnOnce() -> StatementKey,
         start: Instant,
     ) {
         let until = Some(start + PAUSE);
         match &mut self.reduced {
-            Some(reduced) if reduced.denied == denied => {
+            Some(reduced) if reduced.functions == functions => {
                 reduced.until = reduced.until.max(until);
                 return;
             }
-            None if denied.is_empty() => return,
+            None if functions.is_empty() => return,
             _ => {}
         }
         let whole = self.whole().clone();
-        if denied.is_empty() {
+        if functions.is_empty() {
             self.reduced = None;
             self.query = whole;
         } else {
-            self.query = Text::Made(without(&whole).into());
-            self.reduced = Some(Box::new(Reduced { denied, whole, until }));
+            self.query = Text::Made(reduce(&whole).into());
+            self.reduced = Some(Box::new(Reduced {
+                functions,
+                whole,
+                until,
+            }));
         }
         self.former = Some(std::mem::replace(&mut self.key, key()));
         self.decoder = None;
@@ -69,8 +74,9 @@ impl CollectorState {
 
     /// The functions that it runs without.
     #[must_use]
-    pub fn denied(&self) -> &[String] {
-        self.reduced.as_ref().map_or(&[], |reduced| &reduced.denied)
+    pub fn without(&self) -> Without {
+        let reduced = self.reduced.as_deref();
+        reduced.map(|one| one.functions.clone()).unwrap_or_default()
     }
 
     /// Whether a scrape that begins at `start` asks the server which functions are denied still, before it runs the statement.
