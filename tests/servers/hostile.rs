@@ -4,6 +4,8 @@
 //! A session of the exporter has a search path of its own. The statements hold without it, too: a pooler may not let it
 //! through.
 
+mod exact;
+
 use std::collections::BTreeSet;
 
 use pg_exporter::catalog::compiled::COLLECTORS;
