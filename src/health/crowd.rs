@@ -24,12 +24,14 @@ const LEAST: usize = 2;
 const TELLS_KINDS: u32 = 100_000;
 
 /// Those who are in. One who is on its way has no role yet, or is not shown. What others are is hidden from most roles: then they
-/// count, whatever they are. All of it is in memory.
+/// count, whatever they are. Some places are reserved, by the server or by what a service or an extension adds. All of it is in memory.
 const WHO_IS_IN: (StatementKey, &str) = (
     StatementKey(8),
     "SELECT pg_catalog.current_setting('max_connections'), \
      pg_catalog.current_setting('superuser_reserved_connections'), \
      pg_catalog.current_setting('reserved_connections', true), \
+     pg_catalog.current_setting('rds.rds_superuser_reserved_connections', true), \
+     pg_catalog.current_setting('citus.max_client_connections', true), \
      pg_catalog.string_agg(a.pid::pg_catalog.text, ',') \
      FROM pg_catalog.pg_stat_get_activity(NULL) a \
      WHERE a.usesysid IS NOT NULL AND coalesce(a.backend_type, 'client backend') \
@@ -65,8 +67,13 @@ impl Crowd {
                 .and_then(|text| text.parse::<usize>().ok())
                 .unwrap_or(0)
         };
-        let places = number(0).saturating_sub(number(1)).saturating_sub(number(2));
-        let pids = text(3).unwrap_or_default().split(',');
+        let reserved = number(1) + number(2) + number(3);
+        let places = number(0).saturating_sub(reserved);
+        // -1 is no limit.
+        let places = Some(number(4))
+            .filter(|most| *most > 0)
+            .map_or(places, |most| most.min(places));
+        let pids = text(5).unwrap_or_default().split(',');
         self.sees(places, pids.filter_map(|pid| pid.parse().ok()).collect());
         Ok(())
     }

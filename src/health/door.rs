@@ -52,6 +52,8 @@ pub(super) struct Door {
     last: Option<Shut>,
     /// When somebody was let in last.
     opened: Option<Instant>,
+    /// Whether that was our own try.
+    is_own: bool,
     /// Whether the next try is wanted at once.
     is_hurried: bool,
     /// What is known of whether a try can be answered.
@@ -83,7 +85,8 @@ enum Phase {
     },
     UnderWay {
         since: Instant,
-        task: JoinHandle<Result<Instant, Failure>>,
+        /// With when it ended.
+        task: JoinHandle<(Instant, Result<Instant, Failure>)>,
     },
 }
 
@@ -104,6 +107,7 @@ impl Door {
             failures: 0,
             last: None,
             opened: None,
+            is_own: false,
             is_hurried: false,
             answers: Answers::Have,
             is_refused: false,
@@ -186,6 +190,11 @@ impl Door {
         self.opened.map(|opened| opened.elapsed())
     }
 
+    /// The same, by a try of our own.
+    pub(super) fn since_let_in(&mut self) -> Option<Duration> {
+        self.since_opened().filter(|_| self.is_own)
+    }
+
     /// The way to the server takes so long just now, by what was asked over it last.
     pub(super) fn delayed_by(&mut self, delay: Duration) {
         self.delay = delay;
@@ -216,7 +225,7 @@ impl Door {
         self.look();
         let now = Instant::now();
         if matches!(self.phase, Phase::Idle { due } if now >= due) {
-            let task = tokio::spawn(attempt());
+            let task = tokio::spawn(attempt().map(|end| (Instant::now(), end)));
             self.is_hurried = false;
             self.phase = Phase::UnderWay { since: now, task };
         }
@@ -230,7 +239,7 @@ impl Door {
             let end = within((*since + limit).into_std(), task).await;
             if let Ok(end) = end {
                 let since = *since;
-                self.ended(since, end.unwrap_or_else(|_| Err(broken_off())));
+                self.ended(since, end.unwrap_or_else(|_| broken_off()));
             }
         }
     }
@@ -241,12 +250,13 @@ impl Door {
             && let Some(end) = task.now_or_never()
         {
             let since = *since;
-            self.ended(since, end.unwrap_or_else(|_| Err(broken_off())));
+            self.ended(since, end.unwrap_or_else(|_| broken_off()));
         }
     }
 
-    fn ended(&mut self, since: Instant, end: Result<Instant, Failure>) {
-        let was_overdue = self.is_late(since);
+    /// A try ended `at` some time, which may be long ago: who asks seldom looks seldom.
+    fn ended(&mut self, since: Instant, (at, end): (Instant, Result<Instant, Failure>)) {
+        let was_overdue = self.is_late(since, at);
         let mut due = since + self.every.mul_f64(PART);
         let is_full = |failure: &Failure| failure.is_for_want_of_a_place() && failure.sqlstate.is_some();
         self.is_full = end.as_ref().is_err_and(is_full);
@@ -268,10 +278,11 @@ impl Door {
                 self.refuses(None);
                 self.opens();
                 self.opened = Some(answered);
-                if answered < since {
-                    due = answered + self.every.mul_f64(PART);
+                self.is_own = answered >= since;
+                if self.is_own {
+                    self.took = at - since;
                 } else {
-                    self.took = since.elapsed();
+                    due = answered + self.every.mul_f64(PART);
                 }
             }
             Err(failure) => {
@@ -326,14 +337,14 @@ impl Door {
     }
 
     fn is_overdue(&self) -> bool {
-        matches!(self.phase, Phase::UnderWay { since, .. } if self.is_late(since))
+        matches!(self.phase, Phase::UnderWay { since, .. } if self.is_late(since, Instant::now()))
     }
 
-    /// Whether a try that began then takes too long, by itself or with those before it.
-    fn is_late(&self, since: Instant) -> bool {
+    /// Whether a try that began then took too long by now, by itself or with those before it.
+    fn is_late(&self, since: Instant, now: Instant) -> bool {
         let together = self.together.max(self.usual()).saturating_add(self.delay);
-        let fails_long = |begun: Instant| begun.elapsed() >= together;
-        since.elapsed() >= self.limit() || self.failing_since.is_some_and(fails_long)
+        let fails_long = |begun: Instant| now.saturating_duration_since(begun) >= together;
+        now.saturating_duration_since(since) >= self.limit() || self.failing_since.is_some_and(fails_long)
     }
 
     fn silent(&self) -> Shut {
@@ -344,8 +355,9 @@ impl Door {
     }
 }
 
-fn broken_off() -> Failure {
-    Failure::connection("the try did not come to its end")
+fn broken_off() -> (Instant, Result<Instant, Failure>) {
+    let failure = Failure::connection("the try did not come to its end");
+    (Instant::now(), Err(failure))
 }
 
 impl Drop for Door {

@@ -318,3 +318,29 @@ async fn anothers_answer_stands_for_its_own_as_long_as_that_would() {
     tick(&mut door, refused()).await;
     assert_eq!(door.fresh(), Duration::ZERO);
 }
+
+/// Who asks seldom hears of a try long after its end: how long it took is how long it took.
+#[tokio::test(start_paused = true)]
+async fn a_try_is_timed_by_its_own_end() {
+    let seldom = Duration::from_secs(10);
+    let (limit, together) = (Duration::from_secs(6), Duration::from_secs(16));
+    let no_place = || Failure {
+        sqlstate: Some("53300".into()),
+        ..Failure::connection("full")
+    };
+    for end in [
+        Err(no_place().for_want_of_a_place()),
+        Err(Failure::connection("refused")),
+        Ok(()),
+    ] {
+        let mut door = Door::new(EVERY, limit).together(together, Duration::ZERO);
+        advance(seldom).await;
+        door.attempt(|| ready(end));
+        tokio::task::yield_now().await;
+        advance(seldom).await;
+        assert_eq!(door.shut(), None);
+        door.attempt(pending);
+        assert_eq!(door.shut(), None, "the next one has just begun");
+        assert_eq!(door.took, Duration::ZERO);
+    }
+}

@@ -223,7 +223,9 @@ impl Probe {
         let longest = limit.saturating_mul(6);
         // It shows by a tick at the latest that begins behind a try that began an interval after the last that got in.
         let together = SHOWS_WITHIN.saturating_sub(connect_interval + self.manner.interval);
-        let door = || Door::new(connect_interval, longest).together(together.max(LEAST), took);
+        // The second try begins a tick after the first.
+        let least = LEAST + self.manner.interval;
+        let door = || Door::new(connect_interval, longest).together(together.max(least), took);
         Ok(Kept {
             session,
             since: Instant::now(),
@@ -294,7 +296,10 @@ impl Probe {
         let limit = self.endpoint.connect_timeout;
         let looking = self.crowd.look(&mut kept.session, limit);
         match self.endpoint.traffic().outlast(limit, looking).await {
-            Ok(Err(failure)) => tracing::debug!("not told who is in: {failure}"),
+            Ok(Err(failure)) => {
+                self.crowd.forget();
+                tracing::debug!("not told who is in: {failure}");
+            }
             Ok(Ok(())) => {}
             Err(_) => return Err(Failure::timeout("the probe was not answered in time")),
         }
@@ -322,7 +327,7 @@ impl Probe {
         }
         // Whoever answers both does so within that.
         let limit = self.endpoint.connect_timeout;
-        let opened = kept.connect.as_mut().and_then(Door::since_opened);
+        let opened = kept.connect.as_mut().and_then(Door::since_let_in);
         let is_let_in = opened.is_some_and(|since| since >= limit);
         if door.is_of_no_use() || (door.is_in_doubt() && is_let_in) {
             kept.knock = None;

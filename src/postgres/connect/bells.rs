@@ -3,14 +3,15 @@
 //! Whether a server takes new connections is the same for all of its databases, and each knock is a process there. Whether it lets a
 //! role into a database is the same for all targets of both, and each login is a process, too. So who tries what another's try was
 //! answered of a moment ago has its answer, and who tries where one is under way waits for that. Behind a server that hangs there is
-//! one try, however many wait for it.
+//! one knock, however many wait for it. Who has waited for a login as long as one may take tries for itself: what keeps another target,
+//! its files for one, is its own.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::knock::Knock;
 use crate::postgres::failure::Failure;
@@ -18,6 +19,9 @@ use crate::postgres::socket::Address;
 
 /// How old the answer to a knock may be that stands for another.
 const FRESH: Duration = Duration::from_millis(300);
+
+/// The knocks of who waits have a limit of their own.
+const FOREVER: Duration = Duration::from_secs(3600);
 
 /// Bells that are remembered, whether somebody rings them or not.
 const MOST: usize = 4096;
@@ -47,11 +51,12 @@ impl Bells {
         knock: Knock,
         knocking: impl Future<Output = io::Result<()>>,
     ) -> io::Result<()> {
-        let answered = self.ring(address, Try::Knock(knock), FRESH, knocking);
+        let answered = self.ring(address, Try::Knock(knock), (FRESH, FOREVER), knocking);
         answered.await.map(drop)
     }
 
-    /// Logs in, or has the answer to another's login, which may be as old as `fresh`; when that came.
+    /// Logs in, or has the answer to another's login, which may be as old as `fresh`; when that came. Waits no longer than `patience` for
+    /// one that is under way.
     ///
     /// # Errors
     /// When its own login fails.
@@ -59,12 +64,12 @@ impl Bells {
         &self,
         address: &Address,
         (user, database): (&str, &str),
-        fresh: Duration,
+        (fresh, patience): (Duration, Duration),
         login: impl Future<Output = Result<(), Failure>>,
     ) -> Result<Instant, Failure> {
         let (user, database) = (user.into(), database.into());
-        self.ring(address, Try::Login { user, database }, fresh, login)
-            .await
+        let what = Try::Login { user, database };
+        self.ring(address, what, (fresh, patience), login).await
     }
 
     /// An answer that is no older than `fresh` stands for another: so much later at the most a door is known to be shut.
@@ -72,12 +77,14 @@ impl Bells {
         &self,
         address: &Address,
         what: Try,
-        fresh: Duration,
+        (fresh, patience): (Duration, Duration),
         trying: impl Future<Output = Result<(), E>>,
     ) -> Result<Instant, E> {
         let bell = self.bell(address, what);
         let begun = Instant::now();
-        let mut last = bell.lock().await;
+        let Ok(mut last) = timeout(patience, bell.lock()).await else {
+            return trying.await.map(|()| Instant::now());
+        };
         if let Some(answered) = *last
             && answered + fresh >= begun
         {
@@ -127,7 +134,10 @@ mod tests {
                 Ok(())
             };
             let who = (user, database);
-            let answered = bells.log_in(&address(1), who, second, login).await.unwrap();
+            let answered = bells
+                .log_in(&address(1), who, (second, second), login)
+                .await
+                .unwrap();
             (count.get(), answered.elapsed())
         };
         let half = second / 2;
@@ -140,8 +150,18 @@ mod tests {
         advance(second).await;
         assert_eq!(log_in("mon", "shop").await, (4, Duration::ZERO));
         let refused = async { Err(Failure::connection("refused")) };
-        let refused = bells.log_in(&address(2), ("mon", "shop"), second, refused).await;
+        let refused = bells
+            .log_in(&address(2), ("mon", "shop"), (second, second), refused)
+            .await;
         assert!(refused.is_err(), "another server");
+        // What keeps one for long keeps no other one for long.
+        let begun = Instant::now();
+        let (who, place) = (("mon", "shop"), address(3));
+        let hangs = bells.log_in(&place, who, (second, second), pending());
+        let answered = async { Ok(()) };
+        let other = bells.log_in(&place, who, (second, second), answered);
+        let (hung, other) = tokio::join!(timeout(second * 10, hangs), other);
+        assert!(hung.is_err() && other.is_ok_and(|at| at - begun <= second));
     }
 
     #[tokio::test(start_paused = true)]

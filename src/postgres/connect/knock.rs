@@ -114,7 +114,10 @@ impl Endpoint {
         };
         let who = (self.info.user(), self.info.database());
         match self.pace.bells() {
-            Some(bells) => bells.log_in(&good.address, who, fresh, login).await,
+            Some(bells) => {
+                let patience = self.connect_timeout;
+                bells.log_in(&good.address, who, (fresh, patience), login).await
+            }
             None => login.await.map(|()| tokio::time::Instant::now()),
         }
     }
