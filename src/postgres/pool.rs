@@ -81,8 +81,8 @@ impl Pool {
         }
     }
 
-    /// The server, or the role, has no connection left beside those that are open: there are no more from now on. Whether there are any,
-    /// so that one may make room.
+    /// The server, or the role, has no connection left beside those that are open: there are no more from now on. Whether another try is
+    /// worth it: one of them may make room.
     pub fn fit(&self) -> bool {
         let open = self.open();
         let all = open + self.permits.of_probe();
@@ -90,7 +90,12 @@ impl Pool {
             self.set_cap(all);
         }
         self.is_full.set(true);
-        open > 0
+        // Where there may still be more, as there are few, nobody waits for one that is idle.
+        if self.cap() > open {
+            self.close_latest()
+        } else {
+            open > 0
+        }
     }
 
     /// Whether that happened since the last time that somebody asked so.

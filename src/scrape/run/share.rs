@@ -111,7 +111,9 @@ impl Share {
     /// Asks the server, where it was not asked lately, or more connections are open since: others may have taken the same.
     pub(in crate::scrape) async fn follow(&self, databases: &Databases, pool: &Pool) {
         let needed = needed(databases, pool);
-        let pause = if needed <= self.least { LONG_PAUSE } else { PAUSE };
+        // They were fewer than that of late, where there was no more room.
+        let is_enough = needed <= self.least && pool.permits().cap() >= needed.min(self.least);
+        let pause = if is_enough { LONG_PAUSE } else { PAUSE };
         let has_passed = |asked: Instant| asked.elapsed() >= pause;
         let has_opened = needed > self.least && pool.open() > self.open.get();
         let was_full = pool.was_full();

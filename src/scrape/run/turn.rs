@@ -173,7 +173,9 @@ pub(in crate::scrape) async fn finish(database: &Database, mut session: Session,
         let Err(failure) = collect::run(database, session, &due, env).await else {
             break Ok(());
         };
-        let goes_on = failure.is_fatal || env.has_more_time(&failure, end);
+        // Who wants the database for himself may have ended it.
+        let may_go_on = !database.is_left();
+        let goes_on = may_go_on && (failure.is_fatal || env.has_more_time(&failure, end));
         if goes_on
             && sessions < MOST_SESSIONS
             && let Ok(another) = begin(database, env).await

@@ -194,7 +194,7 @@ async fn execute(
                 limit,
                 waited: took.waited,
             }),
-            answer => record(database, item, answer, limit, took, env),
+            answer => record(database, item, answer, (limit, end), took, env),
         }
     }
     drop(pending);
@@ -333,12 +333,12 @@ fn record(
     database: &Database,
     item: &Due,
     answer: Result<Received<'_>, Failure>,
-    limit: Duration,
+    (limit, end): (Duration, Instant),
     took: Took,
     env: &Env<'_>,
 ) {
-    // What the end of the run cuts short has had less time than it was allowed.
-    let told = |failure: Failure| match env.is_over() {
+    // What the end of the run cuts short, as that was when it was sent, has had less time than it was allowed.
+    let told = |failure: Failure| match end <= Instant::now() {
         true => failure,
         false => failure.after(took.at_most, limit),
     };
