@@ -21,6 +21,16 @@ WITH asked AS (
          p.proargtypes, p.pronargs, p.provolatile, pg_catalog.has_function_privilege(p.oid, 'EXECUTE') AS is_allowed
     FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
    WHERE n.nspname = 'pg_catalog' AND p.proname = ANY ($1::pg_catalog.name[])
+), called AS (
+  SELECT d.*, (
+         SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, pg_catalog.string_agg(
+                  pg_catalog.format('%L::pg_catalog.%I', v.value, a.typname), ', ' ORDER BY place)]
+           FROM pg_catalog.generate_subscripts(d.proargtypes, 1) AS place
+           JOIN pg_catalog.pg_type AS a ON a.oid = d.proargtypes[place]
+           JOIN (VALUES ('text', ''), ('name', ''), ('bool', 'f'), ('pg_lsn', '0/0'), ('oid', '0'), ('regclass', '0'),
+                        ('int2', '0'), ('int4', '0'), ('int8', '0')) AS v (type, value) ON v.type = a.typname
+         ) AS given
+    FROM asked AS d
 ), known AS (
   SELECT d.oid, d.name, d.is_allowed,
          CASE WHEN d.proargmodes IS NULL OR NOT d.proargmodes::pg_catalog.text[] && ARRAY['o', 'b', 't'] THEN
@@ -33,22 +43,17 @@ WITH asked AS (
                WHERE d.proargmodes[place]::pg_catalog.text IN ('o', 'b', 't')
                ORDER BY place), ', ') || ' WHERE false'
          END AS instead,
-         CASE WHEN d.is_allowed AND given.count = d.pronargs
+         CASE WHEN d.is_allowed AND d.given[1] = d.pronargs::pg_catalog.text
                    AND (d.pronargs = 0 OR d.provolatile <> 'v' OR d.name = ANY ($2::pg_catalog.text[])) THEN
-           pg_catalog.format('SELECT EXISTS (SELECT FROM pg_catalog.%I(%s))', d.name, given.list)
+           pg_catalog.format('SELECT EXISTS (SELECT 1 FROM pg_catalog.%I(%s))', d.name, d.given[2])
          ELSE '' END AS call
-    FROM asked AS d JOIN pg_catalog.pg_type AS t ON t.oid = d.prorettype
-   CROSS JOIN LATERAL (
-         SELECT pg_catalog.count(*) AS count, pg_catalog.string_agg(
-                  pg_catalog.format('%L::pg_catalog.%I', v.value, a.typname), ', ' ORDER BY place) AS list
-           FROM pg_catalog.generate_subscripts(d.proargtypes, 1) AS place
-           JOIN pg_catalog.pg_type AS a ON a.oid = d.proargtypes[place]
-           JOIN (VALUES ('text', ''), ('name', ''), ('bool', 'f'), ('pg_lsn', '0/0'), ('oid', '0'), ('regclass', '0'),
-                        ('int2', '0'), ('int4', '0'), ('int8', '0')) AS v (type, value) ON v.type = a.typname
-         ) AS given
+    FROM called AS d JOIN pg_catalog.pg_type AS t ON t.oid = d.prorettype
 )
 SELECT ARRAY(SELECT name FROM known ORDER BY oid), ARRAY(SELECT is_allowed FROM known ORDER BY oid),
        ARRAY(SELECT instead FROM known ORDER BY oid), ARRAY(SELECT call FROM known ORDER BY oid)";
+
+/// Less time than this is not worth a trial.
+const SHORTEST: Duration = Duration::from_millis(20);
 
 /// Functions that a statement does without.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -161,7 +166,7 @@ async fn ask(
             denied.denied.insert(name, instead);
         } else if !call.is_empty()
             && trial.has(&name)
-            && let Some(code) = refusal(session, &call, limit).await?
+            && let Some(code) = refusal(session, &call, deadline).await?
         {
             denied.refused.insert(name, (instead, code));
         }
@@ -176,7 +181,12 @@ async fn ask(
 }
 
 /// With what SQLSTATE the server refuses the call, if it does so whoever asks.
-async fn refusal(session: &mut Session, call: &str, limit: Duration) -> Result<Option<Box<str>>, Failure> {
+async fn refusal(session: &mut Session, call: &str, deadline: Instant) -> Result<Option<Box<str>>, Failure> {
+    // The server's limit comes first: the session is of use then.
+    let limit = deadline.saturating_duration_since(Instant::now()) * 3 / 4;
+    if limit < SHORTEST {
+        return Ok(None);
+    }
     match session.one_row(None, call, &[], limit).await {
         Err(failure) if failure.is_unsupported() => Ok(failure.sqlstate),
         Err(lost) if lost.sqlstate.is_none() || lost.ends_session() => Err(lost),

@@ -59,7 +59,7 @@ pub(in crate::postgres) async fn introduce(
     for text in texts.iter().skip(first) {
         asks_for_settings = text.ends_with(imposed::STATEMENT);
         answer = session.client.simple_query(text).await.map_err(Failure::from);
-        if !answer.as_ref().is_err_and(Failure::is_lasting) {
+        if !answer.as_ref().is_err_and(may_go_without) {
             break;
         }
     }
@@ -90,6 +90,11 @@ pub(in crate::postgres) async fn introduce(
         false => Imposed::unknown(),
     };
     Ok((introduction, imposed))
+}
+
+/// Whether the server may have refused a part of the text alone: a service does so by whatever code.
+fn may_go_without(failure: &Failure) -> bool {
+    failure.sqlstate.is_some() && !failure.ends_session()
 }
 
 /// What is asked, and set only where the token shows that nobody else's session could be meant. Through a pooler it runs on
