@@ -13,7 +13,7 @@ pub struct Limits {
     /// be waiting for a scrape, no health check would be answered.
     pub pages: usize,
     /// Bytes of answers that clients have not taken, of all of them together: beyond it pages are refused, health is not. Less where
-    /// very many connections are open ([`Limits::held_beside`]).
+    /// very many connections are open.
     pub held: usize,
     /// Time that a page for people waits for those before it: one at a time is made.
     pub turn: Duration,
