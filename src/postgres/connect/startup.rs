@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, Connection, NoTls};
@@ -369,10 +370,12 @@ impl Attempt {
     }
 }
 
-/// Whether a transaction may go on after a message.
+/// Whether a transaction may go on after a message. Both are sent at once: whoever owns the database may have limited how long a
+/// transaction waits for its next message.
 async fn keeps_transactions(session: &Session) -> bool {
-    let begun = session.client.batch_execute("BEGIN READ ONLY").await;
-    begun.is_ok() && session.client.batch_execute("ROLLBACK").await.is_ok()
+    let begin = session.client.batch_execute("BEGIN READ ONLY");
+    let end = session.client.batch_execute("ROLLBACK");
+    matches!(join(begin, end).await, (Ok(()), Ok(())))
 }
 
 /// What became of it, once the server has gone: its place there may be needed for the next try.
