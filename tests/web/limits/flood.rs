@@ -28,7 +28,7 @@ const MEMORY: u64 = 64 << 20;
 /// have other things to do: there it is about answers and memory alone.
 fn floods() -> (Duration, &'static [usize]) {
     match std::env::var_os("PG_EXPORTER_TESTED") {
-        Some(_) => (Duration::from_secs(4), &[64, 256, 480]),
+        Some(_) => (Duration::from_secs(4), &[64, 256]),
         None => (Duration::from_millis(1500), &[24]),
     }
 }
