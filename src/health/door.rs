@@ -336,7 +336,8 @@ impl Door {
         }
     }
 
-    fn is_overdue(&self) -> bool {
+    /// Whether a try is under way that took too long by now.
+    pub(super) fn is_overdue(&self) -> bool {
         matches!(self.phase, Phase::UnderWay { since, .. } if self.is_late(since, Instant::now()))
     }
 

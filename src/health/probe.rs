@@ -182,7 +182,8 @@ impl Probe {
             self.kept = Some(kept);
             return Ok(());
         }
-        match within(Instant::now() + limit, kept.session.write_message(PATIENCE)).await {
+        let writing = kept.session.write_message(PATIENCE);
+        match self.endpoint.traffic().outlast(limit, writing).await {
             Ok(Ok(())) => {
                 self.kept = Some(kept);
                 Ok(())
@@ -207,7 +208,8 @@ impl Probe {
         let has_door = session.kind() == Kind::Postgres;
         let knock = match has_door && self.endpoint.can_knock() {
             true => {
-                let quiet = within(Instant::now() + limit, session.quiet_knock(limit)).await;
+                let quiet = session.quiet_knock(limit);
+                let quiet = self.endpoint.traffic().outlast(limit, quiet).await;
                 quiet.unwrap_or_else(|_| Err(Failure::timeout("the probe was not answered in time")))?
             }
             false => None,
@@ -259,18 +261,16 @@ impl Probe {
                 return Err(failure);
             }
         };
-        if let Err(failure) = self
-            .endpoint
-            .check_role(&mut kept.session, state == State::Replica)
-        {
+        let is_replica = state == State::Replica;
+        if let Err(failure) = self.endpoint.check_role(&mut kept.session, is_replica) {
             kept.session.close().await;
             return Err(failure);
         }
         // A knock goes to the server and back twice, a whole connection up to seven times.
         let delay = asked.elapsed();
-        if let Some((_, door)) = &mut kept.knock {
-            door.delayed_by(delay * 2);
-            door.settle().await;
+        if let Err(failure) = self.listen(&mut kept, delay * 2).await {
+            kept.session.abandon();
+            return Err(failure);
         }
         self.weigh(&mut kept);
         if let Some(door) = &mut kept.connect {
@@ -285,6 +285,30 @@ impl Probe {
         }
         self.kept = Some(kept);
         Ok((state, lag))
+    }
+
+    /// Waits for the answer to a knock that the way to the server delays. Silence counts only if the session answers as fast as
+    /// before: a scrape that began meanwhile may have filled the line.
+    async fn listen(&mut self, kept: &mut Kept, delay: Duration) -> Result<(), Failure> {
+        let Some((_, door)) = &mut kept.knock else {
+            return Ok(());
+        };
+        door.delayed_by(delay);
+        door.settle().await;
+        if door.is_overdue() {
+            let asked = Instant::now();
+            self.ping(&kept.session).await?;
+            door.delayed_by(delay.max(asked.elapsed() * 2));
+            door.settle().await;
+        }
+        Ok(())
+    }
+
+    /// Hears from the session, however much is under way on the line.
+    async fn ping(&self, session: &Session) -> Result<(), Failure> {
+        let (limit, traffic) = (self.endpoint.connect_timeout, self.endpoint.traffic());
+        let pong = traffic.outlast(limit, session.ping()).await;
+        pong.unwrap_or_else(|_| Err(Failure::timeout("the probe was not answered in time")))
     }
 
     /// Where there is no place to try with, who is in tells whether anybody gets in.
@@ -307,12 +331,11 @@ impl Probe {
     }
 
     async fn query(&mut self, session: &mut Session) -> Result<(State, Lag), Failure> {
-        let (limit, traffic) = (self.endpoint.connect_timeout, self.endpoint.traffic());
         if session.kind() == Kind::Pgbouncer {
-            let pong = traffic.outlast(limit, session.ping()).await;
-            pong.unwrap_or_else(|_| Err(Failure::timeout("the probe was not answered in time")))?;
+            self.ping(session).await?;
             return Ok((State::Primary, Lag::NONE));
         }
+        let (limit, traffic) = (self.endpoint.connect_timeout, self.endpoint.traffic());
         self.question.ask(session, limit, traffic).await
     }
 

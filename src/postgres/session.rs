@@ -182,9 +182,14 @@ impl Session {
         notice.unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Asks pgbouncer's console for its version. Before 1.12 the answer is a notice and has no row.
+    /// Asks for what costs nothing: a server an empty statement, pgbouncer's console its version. Before 1.12 the answer is a
+    /// notice and has no row. The caller bounds it.
     pub(crate) async fn ping(&self) -> Result<(), Failure> {
-        Ok(self.client.batch_execute("SHOW VERSION").await?)
+        let nothing = match self.kind() {
+            Kind::Postgres | Kind::Pooled => "",
+            Kind::Pgbouncer => "SHOW VERSION",
+        };
+        Ok(self.client.batch_execute(nothing).await?)
     }
 
     /// Takes notice of the server's role. Whether it is the one that the session was opened on: a kept session survives a
