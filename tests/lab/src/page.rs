@@ -1,6 +1,6 @@
 //! A scraped page in the text format, by family and by series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One line with a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +69,19 @@ impl Page {
     /// The samples of a name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Sample> {
         self.samples.iter().filter(move |sample| sample.name == name)
+    }
+
+    /// The series of each family, but for families whose names begin so: theirs come and go by themselves.
+    #[must_use]
+    pub fn series_but(&self, moving: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+        let mut series = BTreeMap::<_, BTreeSet<_>>::new();
+        for sample in &self.samples {
+            if !moving.iter().any(|moving| sample.name.starts_with(moving)) {
+                let labels = format!("{:?}", sample.labels);
+                series.entry(sample.name.clone()).or_default().insert(labels);
+            }
+        }
+        series
     }
 
     /// The value of the one series with this name and at least these labels; `None` when there is none.

@@ -109,16 +109,18 @@ fn a_server_without_positions_is_served_whatever_it_calls_itself() {
     }
 }
 
-fn writer(server: &Cluster, place: &str) {
+/// An exporter, and a page of it on which nothing failed.
+fn whole(server: &Cluster, place: &str) -> (Exporter, Page) {
     let exporter = thorough(&url(server), &Layer::patient(&[]));
     let page = exporter.scrape();
     assert_eq!(value(&page, "pg_up", &[]), 1.0, "{place}: {}", exporter.stderr());
-    assert_eq!(
-        failures(&page),
-        [""; 0],
-        "writer of {place}: {}",
-        exporter.stderr()
-    );
+    assert_eq!(failures(&page), [""; 0], "{place}: {}", exporter.stderr());
+    (exporter, page)
+}
+
+fn writer(server: &Cluster, place: &str) {
+    let place = &format!("writer of {place}");
+    let (exporter, page) = whole(server, place);
     let known = [
         "pg_uptime",
         "pg_timeline_id",
@@ -143,15 +145,8 @@ fn writer(server: &Cluster, place: &str) {
 }
 
 fn reader(server: &Cluster, has_receiver: bool, place: &str) {
-    let exporter = thorough(&url(server), &Layer::patient(&[]));
-    let page = exporter.scrape();
-    assert_eq!(value(&page, "pg_up", &[]), 1.0, "{place}: {}", exporter.stderr());
-    assert_eq!(
-        failures(&page),
-        [""; 0],
-        "reader of {place}: {}",
-        exporter.stderr()
-    );
+    let place = &format!("reader of {place}");
+    let (exporter, page) = whole(server, place);
     assert_known(&page, &["pg_uptime", "pg_timeline_id", "pg_reload_time"], place);
     let unknown = [
         "pg_lsn",

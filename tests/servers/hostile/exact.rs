@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
 use std::time::Duration;
 
-use pg_exporter_lab::{Cluster, Exporter, Page, Pgbouncer, later_majors, majors};
+use pg_exporter_lab::{Cluster, Exporter, Pgbouncer, later_majors, majors};
 
 use super::TOLD;
 use crate::layer::Layer;
@@ -189,7 +189,7 @@ fn look_by(url: &str, what: &str) -> Look {
         "{what}"
     );
     Look {
-        series: series(&page),
+        series: page.series_but(&MOVING),
         health: health(&exporter),
     }
 }
@@ -203,17 +203,6 @@ fn health(exporter: &Exporter) -> Vec<u16> {
         "/up",
     ];
     paths.iter().map(|path| exporter.get(path).status).collect()
-}
-
-fn series(page: &Page) -> BTreeMap<String, BTreeSet<String>> {
-    let mut series = BTreeMap::<_, BTreeSet<_>>::new();
-    for sample in &page.samples {
-        if !MOVING.iter().any(|moving| sample.name.starts_with(moving)) {
-            let labels = format!("{:?}", sample.labels);
-            series.entry(sample.name.clone()).or_default().insert(labels);
-        }
-    }
-    series
 }
 
 /// What commands ask, as whoever may do most harm.
