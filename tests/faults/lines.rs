@@ -77,6 +77,27 @@ fn a_scrape_over_a_narrow_line_makes_no_probe_flap() {
     }
 }
 
+/// A knock begins on a free line, and what fills the line then delays it by more than a client would wait.
+#[test]
+fn a_burst_behind_a_knock_makes_no_probe_flap() {
+    let cluster = Cluster::start(newest_major());
+    for millis in [300, 1200, 1500, 1800] {
+        let proxy = FaultProxy::start(cluster.port());
+        let exporter = builder(&proxy.url("postgres")).start();
+        wait_for_state(&exporter, State::Primary, SOON);
+        proxy.stall(Duration::from_millis(millis));
+        let (begun, mut wrong) = (Instant::now(), Vec::new());
+        while begun.elapsed() < Duration::from_secs(8) {
+            let answer = exporter.get("/primary");
+            if answer.status != 200 {
+                wrong.push((begun.elapsed(), answer.text()));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(wrong.is_empty(), "{millis} ms: {wrong:?}\n{}", exporter.stderr());
+    }
+}
+
 #[test]
 fn a_page_is_back_soon_after_a_black_hole() {
     use Direction::{FromServer, ToServer};

@@ -28,6 +28,9 @@ pub enum Mode {
     Refuse,
 }
 
+/// For so long others go on behind a new connection for which the line is to stand still.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// What holds for connections that are forwarded.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
@@ -40,6 +43,8 @@ struct Settings {
     cut: u64,
     /// Bytes from the target after which a connection forwards nothing more; 0: never.
     hang: u64,
+    /// For how long nothing is forwarded on any connection behind a new one; 0: not at all.
+    stall: Duration,
     stopped: bool,
 }
 
@@ -75,6 +80,7 @@ impl FaultProxy {
             rate: 0,
             cut: 0,
             hang: 0,
+            stall: Duration::ZERO,
             stopped: false,
         };
         let shared = Arc::new(Shared {
@@ -133,6 +139,12 @@ impl FaultProxy {
         self.shared.change(|settings| settings.cut = bytes);
     }
 
+    /// Has the whole line stand still for so long with each new connection, whose own bytes wait from the first on. The others go
+    /// on for a moment, as where a burst fills the line just then. 0 ends that.
+    pub fn stall(&self, time: Duration) {
+        self.shared.change(|settings| settings.stall = time);
+    }
+
     /// Has every connection go silent once so many bytes have come from the target since it was opened; 0 ends that, and what
     /// was held back goes on.
     pub fn hang_after(&self, bytes: u64) {
@@ -186,6 +198,17 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         !settings.stopped && !ended.load(Ordering::SeqCst)
+    }
+
+    /// What a new connection does to the line.
+    fn stall(&self) {
+        let time = self.settings().stall;
+        if !time.is_zero() {
+            sleep(MOMENT);
+            self.change(|settings| settings.mode = Mode::Hang);
+            sleep(time);
+            self.change(|settings| settings.mode = Mode::Pass);
+        }
     }
 
     fn end_all(&self, reset: bool) {

@@ -24,6 +24,7 @@ pub(super) struct Connection {
 
 /// Connects a client with the target, and forwards in threads of its own.
 pub(super) fn open(client: TcpStream, shared: &Arc<Shared>) {
+    shared.stall();
     if !shared.may_forward(0, &AtomicBool::new(false)) {
         return;
     }
