@@ -103,6 +103,15 @@ const P521_SHA512: &dyn SignatureVerificationAlgorithm = &Ecdsa {
 pub(super) const ALL: [&dyn SignatureVerificationAlgorithm; 5] =
     [P256_SHA512, P384_SHA512, P521_SHA256, P521_SHA384, P521_SHA512];
 
+/// What a scheme of smaller curves means besides in TLS 1.2, where it names a hash and no curve.
+pub(super) fn with_any_curve(scheme: SignatureScheme) -> Option<&'static dyn SignatureVerificationAlgorithm> {
+    match scheme {
+        SignatureScheme::ECDSA_NISTP256_SHA256 => Some(P521_SHA256),
+        SignatureScheme::ECDSA_NISTP384_SHA384 => Some(P521_SHA384),
+        _ => None,
+    }
+}
+
 /// What stands for them in a handshake, and which are meant: in TLS 1.3 the first alone, in 1.2 any curve with that hash.
 pub(super) const SCHEME: SignatureScheme = SignatureScheme::ECDSA_NISTP521_SHA512;
 pub(super) const OF_SCHEME: [&dyn SignatureVerificationAlgorithm; 3] =

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use pkcs8::PrivateKeyInfoRef;
 use tokio_rustls::rustls::crypto::CryptoProvider;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
-use tokio_rustls::rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
-use tokio_rustls::rustls::{Error, InconsistentKeys, SignatureAlgorithm, SignatureScheme};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
+use tokio_rustls::rustls::{Error, InconsistentKeys};
 
+use super::keys::{Large, OfPss, without_purpose};
 use super::parsed::{self, Certificate};
-use super::signature::{OF_PSS_KEYS, is_pss_key};
+use super::signature::is_pss_key;
 
 /// What shows a certificate with its chain. The library's own way is for certificates of version 3 alone, and keys for any use.
 ///
@@ -22,12 +22,7 @@ pub(crate) fn shown(
 ) -> Result<Arc<SingleCertAndKey>, Error> {
     let own = chain.first().ok_or(Error::NoCertificatesPresented)?;
     let certificate = Certificate::read(own)?;
-    let key = if is_pss_key(certificate.key) {
-        let plain = provider.key_provider.load_private_key(without_purpose(key))?;
-        Arc::new(OfPss(plain))
-    } else {
-        provider.key_provider.load_private_key(key)?
-    };
+    let key = load(key, &certificate, provider)?;
     if let Some(public) = key.public_key() {
         let public = parsed::key(public.as_ref()).map_err(|_| InconsistentKeys::Unknown)?;
         if public.bits != certificate.key.bits {
@@ -37,49 +32,19 @@ pub(crate) fn shown(
     Ok(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
 }
 
-/// The key in the form that does not say what it is for.
-fn without_purpose(key: PrivateKeyDer<'static>) -> PrivateKeyDer<'static> {
-    let PrivateKeyDer::Pkcs8(document) = &key else {
-        return key;
-    };
-    match PrivateKeyInfoRef::try_from(document.secret_pkcs8_der()) {
-        Ok(info) => PrivateKeyDer::Pkcs1(info.private_key.as_bytes().to_vec().into()),
-        Err(_) => key,
+/// A key of any kind that we sign by; whether it is the certificate's is not looked at.
+pub(super) fn load(
+    key: PrivateKeyDer<'static>,
+    certificate: &Certificate<'_>,
+    provider: &CryptoProvider,
+) -> Result<Arc<dyn SigningKey>, Error> {
+    if let Some(large) = Large::read(&key) {
+        return Ok(Arc::new(large));
     }
-}
-
-/// A key that signs by RSASSA-PSS alone.
-#[derive(Debug)]
-struct OfPss(Arc<dyn SigningKey>);
-
-impl SigningKey for OfPss {
-    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        let (own, same) = OF_PSS_KEYS.iter().find(|(own, _)| offered.contains(own))?;
-        let signer = self.0.choose_scheme(&[*same])?;
-        Some(Box::new(PssSigner { signer, scheme: *own }))
+    if is_pss_key(certificate.key) {
+        let plain = provider.key_provider.load_private_key(without_purpose(key))?;
+        let algorithms = provider.signature_verification_algorithms;
+        return Ok(Arc::new(OfPss::new(plain, certificate.key, algorithms)));
     }
-
-    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
-        self.0.public_key()
-    }
-
-    fn algorithm(&self) -> SignatureAlgorithm {
-        self.0.algorithm()
-    }
-}
-
-#[derive(Debug)]
-struct PssSigner {
-    signer: Box<dyn Signer>,
-    scheme: SignatureScheme,
-}
-
-impl Signer for PssSigner {
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        self.signer.sign(message)
-    }
-
-    fn scheme(&self) -> SignatureScheme {
-        self.scheme
-    }
+    provider.key_provider.load_private_key(key)
 }

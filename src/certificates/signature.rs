@@ -25,7 +25,8 @@ pub(super) const OF_PSS_KEYS: [(SignatureScheme, SignatureScheme); 3] = [
     (SignatureScheme::Unknown(0x080b), SignatureScheme::RSA_PSS_SHA512),
 ];
 
-/// What a peer may sign by. Keys for RSASSA-PSS alone come last: in TLS 1.2 the library breaks such a handshake off.
+/// What a peer may sign by. Keys for RSASSA-PSS alone come last: in TLS 1.2 the library breaks such a handshake off
+/// before we are asked, since it takes only schemes that it knows.
 pub(crate) fn schemes(algorithms: WebPkiSupportedAlgorithms) -> Vec<SignatureScheme> {
     let mut schemes = algorithms.supported_schemes();
     schemes.push(ecdsa::SCHEME);
@@ -59,7 +60,10 @@ pub(crate) fn verify_handshake(
         None => return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into()),
     };
     // In TLS 1.3 a scheme says which curve is meant.
-    let count = if is_modern { 1 } else { candidates.len() };
+    let (count, more) = match is_modern {
+        true => (1, None),
+        false => (candidates.len(), ecdsa::with_any_curve(scheme)),
+    };
     let fits = |algorithm: &&dyn SignatureVerificationAlgorithm| {
         if is_of_pss_key {
             is_pss_key_for(key, *algorithm)
@@ -67,7 +71,8 @@ pub(crate) fn verify_handshake(
             algorithm.public_key_alg_id().as_ref() == key.algorithm
         }
     };
-    let mut fitting = candidates.iter().take(count).copied().filter(fits).peekable();
+    let fitting = candidates.iter().take(count).copied().chain(more);
+    let mut fitting = fitting.filter(fits).peekable();
     if fitting.peek().is_none() {
         return Err(PeerIncompatible::NoSignatureSchemesInCommon.into());
     }
@@ -107,7 +112,8 @@ fn verify_by<'a>(
     Err(CertificateError::BadSignature.into())
 }
 
-fn is_of_tls12_alone(scheme: SignatureScheme) -> bool {
+/// Whether a scheme of handshakes ended with TLS 1.2.
+pub(super) fn is_of_tls12_alone(scheme: SignatureScheme) -> bool {
     matches!(
         scheme,
         SignatureScheme::RSA_PKCS1_SHA1
@@ -119,7 +125,7 @@ fn is_of_tls12_alone(scheme: SignatureScheme) -> bool {
 }
 
 /// Whether a key is for RSASSA-PSS alone, with the hash of that algorithm where it is bound to one.
-fn is_pss_key_for(key: PublicKey<'_>, algorithm: &dyn SignatureVerificationAlgorithm) -> bool {
+pub(super) fn is_pss_key_for(key: PublicKey<'_>, algorithm: &dyn SignatureVerificationAlgorithm) -> bool {
     let (of_key, of_algorithm) = (
         pss_hash(key.algorithm),
         pss_hash(algorithm.signature_alg_id().as_ref()),

@@ -4,6 +4,7 @@ mod certificates;
 mod clients;
 mod curl;
 mod headers;
+mod keys;
 mod passwords;
 mod peers;
 mod refused;

@@ -5,7 +5,7 @@
 //! `sslmode` itself, the order of attempts, is in [`Tls::transports`].
 //!
 //! Differences to libpq: versions before TLS 1.2 do not exist; a key encrypted in the old PEM way (`DEK-Info`) has to be
-//! converted; a server whose key is for RSASSA-PSS alone needs TLS 1.3; a host whose name DNS would not have is not told to the
+//! converted; a server whose key is for RSASSA-PSS alone needs TLS 1.3 (the library refuses such a signature in 1.2 unseen); a host whose name DNS would not have is not told to the
 //! server (SNI).
 
 mod client;
@@ -22,7 +22,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, SupportedProtocolVersion};
@@ -30,6 +29,7 @@ use tokio_rustls::rustls::{ClientConfig, SupportedProtocolVersion};
 use connector::ALPN;
 
 use super::conninfo::{Host, SslMode, SslNegotiation, Tls, TlsVersion};
+use crate::certificates::exchange;
 use crate::files::Files;
 
 pub use connector::Connector;
@@ -42,7 +42,7 @@ pub use error::TlsError;
 /// When a file that is needed is missing, unreadable or unfit. As in libpq, this is a failed attempt: `sslmode=prefer`
 /// goes on without TLS.
 pub fn connector(tls: &Tls, host: &Host, files: &Files) -> Result<Connector, TlsError> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(exchange::provider());
     let verifier = verifier::Verifier {
         roots: roots::load(tls, files, &provider)?,
         name: (tls.mode == SslMode::VerifyFull).then(|| host.certificate_name()),

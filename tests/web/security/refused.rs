@@ -58,16 +58,12 @@ fn every_option_works_or_says_what_to_do() {
             "web.yml:2:3: `cipher_suites` has none for TLS 1.2, and `max_version` allows no other; add one, or write TLS13",
         ),
         (
-            tls("curve_preferences: [CurveP521]"),
-            "web.yml:4:23: `CurveP521` of `curve_preferences` is not supported; write CurveP384, CurveP256 or X25519",
-        ),
-        (
             tls("curve_preferences: [X25519MLKEM768]"),
             "web.yml:4:23: `X25519MLKEM768` of `curve_preferences` is not supported by this build; write X25519, CurveP256 or CurveP384",
         ),
         (
             tls("curve_preferences: [P256]"),
-            "web.yml:4:23: `P256` of `curve_preferences` is no curve that there is; write CurveP256, CurveP384 or X25519",
+            "web.yml:4:23: `P256` of `curve_preferences` is no curve that there is; write CurveP256, CurveP384, CurveP521 or X25519",
         ),
         (
             tls("client_auth_type: Maybe"),

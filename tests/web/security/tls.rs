@@ -156,10 +156,26 @@ fn cipher_suites_and_whose_order_decides() {
 
 #[test]
 fn curves() {
-    let site = Site::start(&format!("{TLS}  curve_preferences: [CurveP384]\n"));
-    for (curve, works) in [("P-384", true), ("X25519", false), ("P-256", false)] {
-        let answer = site.https("/version", &["--curves", curve]);
-        assert_eq!(answer.exit == 0, works, "{curve}: {answer:?}");
+    let table = [
+        ("  curve_preferences: [CurveP384]\n", ["P-384"].as_slice()),
+        ("  curve_preferences: [CurveP521]\n", &["P-521"]),
+        ("", &["X25519", "P-256", "P-384"]),
+    ];
+    for (options, spoken) in table {
+        let site = Site::start(&format!("{TLS}{options}"));
+        for curve in ["X25519", "P-256", "P-384", "P-521"] {
+            let works = spoken.contains(&curve);
+            let answer = site.https("/version", &["--curves", curve]);
+            assert_eq!(answer.exit == 0, works, "{options:?}, {curve}: {answer:?}");
+            // In TLS 1.2 they are of the certificate's curve, too.
+            let both = match curve {
+                "P-256" => curve.to_owned(),
+                _ => format!("{curve}:P-256"),
+            };
+            let works = works || spoken.contains(&"P-256");
+            let answer = site.https("/version", &["--curves", &both, "--tls-max", "1.2"]);
+            assert_eq!(answer.exit == 0, works, "{options:?}, {both}: {answer:?}");
+        }
     }
 }
 

@@ -159,6 +159,8 @@ impl Maker {
 }
 
 pub(super) const EC: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+pub(super) const P521: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-521";
+pub(super) const PSS: &str = "-algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048";
 pub(super) const RSA: &str = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
 
 pub(super) fn extended(section: &str) -> String {
