@@ -6,10 +6,11 @@ mod pictures;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pg_exporter_lab::turn;
 use pg_exporter_observability::dashboards::{Panel, Server, Source, When, expressions};
 
 use self::lab::{Lab, Node};
-use crate::files::{all_rules, measured, sources, turn};
+use crate::files::{all_rules, measured, sources};
 
 /// Metrics of rules that no server here has, and why.
 const ABSENT: [(&str, &str); 5] = [

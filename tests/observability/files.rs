@@ -2,17 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pg_exporter_observability::dashboards::Source;
 use pg_exporter_observability::rules::{Rule, Rules};
-
-/// Scenes of many servers take turns: together they are more than a small machine answers in time.
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    // A scene that failed is no reason to fail the next.
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A path within the repository.
 pub(crate) fn path(relative: &str) -> PathBuf {

@@ -15,9 +15,11 @@ mod wal;
 use std::collections::BTreeSet;
 use std::thread;
 
+use pg_exporter_lab::turn;
+
 use self::shortened::shortened;
 use self::stage::Stage;
-use crate::files::{alerts, measured, turn};
+use crate::files::{alerts, measured};
 
 #[test]
 fn every_alert_fires_and_resolves() {

@@ -1,24 +1,18 @@
 //! What the tests share: the program on a server with a database beside the first.
 
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use pg_exporter_lab::exporter::Builder;
 use pg_exporter_lab::{Cluster, Exporter, newest_major, tool};
 
-pub(crate) use pg_exporter_lab::Folder;
+pub(crate) use pg_exporter_lab::{Folder, turn};
 
 /// For what happens within a second on a machine with nothing else to do.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pg_exporter");
-
-/// The turn of a test that keeps the machine busy: beside another one neither would measure the program.
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The program on the shared server, with time to connect: the machine may be busy.
 pub(crate) fn on_server() -> Builder {

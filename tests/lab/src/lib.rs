@@ -61,6 +61,7 @@ pub mod proxy;
 pub mod sandbox;
 pub mod session;
 mod template;
+mod turn;
 mod wait;
 
 pub use authority::Authority;
@@ -81,4 +82,5 @@ pub use port::free_port;
 pub use prometheus::{Findings, open_metrics_check, promtool_check};
 pub use proxy::{FaultProxy, Mode};
 pub use session::Session;
+pub use turn::{Turn, turn};
 pub use wait::wait_until;

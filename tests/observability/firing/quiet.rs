@@ -4,11 +4,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use pg_exporter_lab::{Cluster, Pgbouncer, newest_major, tool};
+use pg_exporter_lab::{Cluster, Pgbouncer, newest_major, tool, turn};
 
 use super::shortened::impatient;
 use super::stage::{Stage, Target, exporter, ready, server};
-use crate::files::turn;
 
 /// Seconds of load: `PG_EXPORTER_QUIET`, else a short form.
 fn seconds() -> u64 {
