@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -69,11 +69,11 @@ impl Account {
     pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command;
         if self.switch {
-            command = Command::new("setpriv");
+            command = Command::new(located("setpriv".as_ref()));
             command.args([format!("--reuid={}", self.uid), format!("--regid={}", self.gid)]);
             command.args(["--init-groups", "--"]).arg(program.as_ref());
         } else {
-            command = Command::new(program.as_ref());
+            command = Command::new(located(program.as_ref()));
         }
         clear_environment(&mut command);
         command.current_dir("/");
@@ -87,6 +87,17 @@ impl Account {
         }
         chown(path, Some(self.uid), Some(self.gid)).context(|| format!("giving {} away", path.display()))
     }
+}
+
+/// Where `PATH` has a program. With another environment than its own, the standard library looks a name up in a copy of the
+/// whole test process, which it makes for that; a path it starts without one.
+pub(crate) fn located(program: &Path) -> PathBuf {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&folders).map(|folder| folder.join(program));
+    // Of a path, `join` leaves the folder away.
+    places
+        .find(|place| place.is_file())
+        .unwrap_or_else(|| program.into())
 }
 
 /// No `PG*` variable of the caller's, one language, one time zone.

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::account::{account, clear_environment};
+use crate::account::{account, clear_environment, located};
 use crate::error::{Context, Error, Result};
 use crate::process::{Process, Signal, signal, working_in};
 use crate::wait::poll;
@@ -32,7 +32,7 @@ impl Sandbox {
     /// Makes a folder that the servers' user owns.
     pub(crate) fn new() -> Result<Self> {
         let folder = make_folder()?;
-        let mut command = Command::new("sh");
+        let mut command = Command::new(located("sh".as_ref()));
         clear_environment(&mut command);
         // A group of its own: neither Ctrl-C nor a test runner that kills the group may end it early.
         command.process_group(0).current_dir("/");
