@@ -6,6 +6,8 @@
 //! which shows storage that hangs or fails. Who is refused for a reason of its own (a password, a limit) has been let in as
 //! far as health is concerned: then the session that is kept is not given up for its age.
 
+mod around;
+
 use std::time::{Duration, Instant};
 
 use tokio::time::MissedTickBehavior;
@@ -279,7 +281,11 @@ impl Probe {
             let fresh = door.fresh();
             door.attempt_shared(|| connect(self.beside.clone(), writes, fresh));
         }
-        if let Err(failure) = self.look_around(&mut kept).await {
+        let mut around = self.look_around(&mut kept).await;
+        if around.is_ok() {
+            around = self.end_stragglers(&mut kept).await;
+        }
+        if let Err(failure) = around {
             kept.session.abandon();
             return Err(failure);
         }
@@ -309,25 +315,6 @@ impl Probe {
         let (limit, traffic) = (self.endpoint.connect_timeout, self.endpoint.traffic());
         let pong = traffic.outlast(limit, session.ping()).await;
         pong.unwrap_or_else(|_| Err(Failure::timeout("the probe was not answered in time")))
-    }
-
-    /// Where there is no place to try with, who is in tells whether anybody gets in.
-    async fn look_around(&mut self, kept: &mut Kept) -> Result<(), Failure> {
-        if !kept.connect.as_ref().is_some_and(Door::is_full) {
-            self.crowd.forget();
-            return Ok(());
-        }
-        let limit = self.endpoint.connect_timeout;
-        let looking = self.crowd.look(&mut kept.session, limit);
-        match self.endpoint.traffic().outlast(limit, looking).await {
-            Ok(Err(failure)) => {
-                self.crowd.forget();
-                tracing::debug!("not told who is in: {failure}");
-            }
-            Ok(Ok(())) => {}
-            Err(_) => return Err(Failure::timeout("the probe was not answered in time")),
-        }
-        Ok(())
     }
 
     async fn query(&mut self, session: &mut Session) -> Result<(State, Lag), Failure> {

@@ -20,7 +20,8 @@ const MOST_OF_LONG: usize = 4 << 20;
 
 const LONG: Duration = Duration::from_secs(10);
 
-/// For how long the place of a connection that was cut off stays taken. Its backend ends when it sends the next bytes.
+/// For how long the place of a connection that was cut off stays taken where nobody can ask whether its backend has gone. It ends when it
+/// sends the next bytes.
 pub(in crate::postgres) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Cut off so soon after one another is together.

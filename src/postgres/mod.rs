@@ -34,6 +34,7 @@ pub mod rows;
 pub mod search_path;
 pub mod session;
 mod socket;
+mod straggler;
 mod text;
 pub mod tls;
 mod version;

@@ -3,7 +3,8 @@
 //! A permit is in one of four states. *Waited for*: the semaphore of its host has none left; whoever waits may ask for idle
 //! sessions to be closed. *Held*: by the socket of a connection, from before it opens. *Stuck*: still held, but nobody has any
 //! use for the connection: the server hangs while it lets it in, or does not end what it runs. The socket's task gives it back when
-//! the server has closed its end, which a backend does with its last breath. *Spare*: still held, by a session that the server let in
+//! the server has closed its end, which a backend does with its last breath; where we have closed ours before, when the server says that
+//! the backend has gone (`straggler`). *Spare*: still held, by a session that the server let in
 //! when nobody waited for it any more; who waits for a permit has it closed.
 //!
 //! The number of permits may change while they are used: more are there at once; where they become fewer, those that are held stay
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::flood::{Floods, Rest};
+use super::straggler::Stragglers;
 
 /// From how many connections on two are the probe's.
 const ENOUGH: usize = 4;
@@ -56,6 +58,7 @@ struct Host {
     /// Tells those that are spare that somebody waits.
     wanted: Notify,
     floods: ByPurpose,
+    stragglers: Arc<Stragglers>,
 }
 
 /// What floods the connections for scrapes is no reason to leave the probe without one.
@@ -263,6 +266,7 @@ impl Permits {
                 wants: Mutex::default(),
                 wanted: Notify::new(),
                 floods: ByPurpose::default(),
+                stragglers: Arc::default(),
             })
         });
         Arc::clone(host)
@@ -314,6 +318,16 @@ impl Permit {
     /// Its connection to that database was cut off, as the server sent without end.
     pub(in crate::postgres) fn cut_off(&self, database: &str) {
         self.host.floods.of(self.purpose).cut_off(database);
+    }
+
+    /// Backends of its host that may have stayed behind.
+    pub(in crate::postgres) fn stragglers(&self) -> Arc<Stragglers> {
+        Arc::clone(&self.host.stragglers)
+    }
+
+    /// Whether it is the probe's, which runs nothing of others and is the one who asks for those that stay behind.
+    pub(in crate::postgres) fn is_of_probe(&self) -> bool {
+        self.purpose == Purpose::Probe
     }
 
     /// Nobody has any use for its connection from now on.

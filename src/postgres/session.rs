@@ -7,6 +7,7 @@
 pub(in crate::postgres) mod end;
 mod one_row;
 mod statements;
+mod stragglers;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,6 +25,7 @@ use super::limits::Limits;
 use super::rows::{Format, ResultColumn, Shape};
 use super::search_path;
 pub(crate) use super::socket::Gone;
+use super::straggler::Stragglers;
 use crate::catalog::facts::Kind;
 use crate::catalog::flavour::Flavour;
 use crate::values::encoding::{Encoding, TextReader};
@@ -124,6 +126,8 @@ pub(in crate::postgres) struct Driver {
     pub(in crate::postgres) cancel_route: CancelRoute,
     /// Ends when the server has closed its end of the connection.
     pub(in crate::postgres) gone: Gone,
+    /// Backends of its host that may have stayed behind.
+    pub(in crate::postgres) stragglers: Arc<Stragglers>,
     /// Whether a statement has left the session in another state than it was found in.
     pub(in crate::postgres) is_spoiled: Arc<AtomicBool>,
 }

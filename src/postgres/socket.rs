@@ -24,6 +24,7 @@ use super::deadline::Liveness;
 use super::flood::{FAREWELL, Waste};
 use super::line::Segments;
 use super::permit::Permit;
+use super::straggler::Backend;
 
 /// When a socket is dead, if nothing is heard of the other end. That is after the server's end is.
 const DEAD_AFTER: Duration = Duration::from_secs(40);
@@ -122,15 +123,26 @@ pub(in crate::postgres) struct Lease {
     permit: Arc<Permit>,
     /// Of which database it is.
     info: Arc<ConnInfo>,
+    backend: Backend,
     /// Dropped at the end: who has the other half knows then.
     _gone: watch::Sender<()>,
 }
 
 impl Lease {
     /// A lease, and what tells its end.
-    pub(in crate::postgres) fn new(permit: Arc<Permit>, info: Arc<ConnInfo>) -> (Self, Gone) {
+    pub(in crate::postgres) fn new(
+        permit: Arc<Permit>,
+        info: Arc<ConnInfo>,
+        backend: Backend,
+    ) -> (Self, Gone) {
         let (_gone, gone) = watch::channel(());
-        (Self { permit, info, _gone }, Gone(gone))
+        let lease = Self {
+            permit,
+            info,
+            backend,
+            _gone,
+        };
+        (lease, Gone(gone))
     }
 }
 
@@ -217,7 +229,10 @@ async fn linger(mut stream: Stream, lease: Lease, liveness: Liveness, mut waste:
     }
     drop(stream);
     lease.permit.cut_off(lease.info.database());
-    sleep(FAREWELL).await;
+    match lease.backend.number().filter(|_| !lease.permit.is_of_probe()) {
+        Some(backend) => lease.permit.stragglers().outlast(backend).await,
+        None => sleep(FAREWELL).await,
+    }
 }
 
 impl AsyncRead for Socket {

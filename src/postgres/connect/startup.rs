@@ -28,6 +28,7 @@ use crate::postgres::permit::Permit;
 use crate::postgres::search_path;
 use crate::postgres::session::{Driver, ServerEncoding, Session, Told};
 use crate::postgres::socket::{Address, Gone, Lease, Socket};
+use crate::postgres::straggler::Backend;
 use crate::postgres::tls::Connector;
 use crate::postgres::version::{dotted_version, server_version};
 
@@ -250,16 +251,18 @@ impl Attempt {
         let greeting = Greeting::new(&self.info);
         let is_spoiled = Arc::new(AtomicBool::default());
         let guard = AuthenticationGuard::new(self.info.require_auth());
+        let backend = Backend::default();
         let meter = || {
             Meter::of_messages(
                 self.results,
                 guard,
                 Arc::clone(&is_spoiled),
                 self.liveness.clone(),
+                backend.clone(),
             )
         };
         if transport == Transport::Plain {
-            let (socket, mut gone) = self.socket(&route).await?;
+            let (socket, mut gone) = self.socket(&route, &backend).await?;
             let socket = Metered::new(socket, meter(), greeting);
             return match config.connect_raw(socket, NoTls).await {
                 Ok((client, connection)) => {
@@ -275,7 +278,7 @@ impl Attempt {
         })?;
         let watched = connector.telling(handshake);
         route.tls = Some(connector);
-        let (socket, mut gone) = self.socket(&route).await?;
+        let (socket, mut gone) = self.socket(&route, &backend).await?;
         let is_direct = self.info.tls().negotiation == SslNegotiation::Direct;
         let socket = Metered::new(socket, meter().under_tls(is_direct), greeting.clone());
         let metered = MeteredTls {
@@ -310,8 +313,8 @@ impl Attempt {
     }
 
     /// A socket that holds the permit, and what tells when it has gone.
-    async fn socket(&self, route: &CancelRoute) -> Result<(Socket, Gone), Failure> {
-        let (lease, gone) = Lease::new(Arc::clone(&self.permit), Arc::clone(&self.info));
+    async fn socket(&self, route: &CancelRoute, backend: &Backend) -> Result<(Socket, Gone), Failure> {
+        let (lease, gone) = Lease::new(Arc::clone(&self.permit), Arc::clone(&self.info), backend.clone());
         let opening = route.address.open(
             &route.keepalives,
             self.segments,
@@ -360,6 +363,7 @@ impl Attempt {
             encoding,
             cancel_route,
             gone,
+            stragglers: self.permit.stragglers(),
             is_spoiled,
         };
         let given_path = self

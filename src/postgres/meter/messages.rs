@@ -10,6 +10,7 @@ use super::transactions::Transactions;
 use crate::postgres::conninfo::AuthenticationGuard;
 use crate::postgres::deadline::Liveness;
 use crate::postgres::readable::Speech;
+use crate::postgres::straggler::Backend;
 
 /// The error code of a session that is not as it was left: invalid transaction state.
 const NOT_AS_LEFT: &str = "25000";
@@ -33,6 +34,8 @@ pub(in crate::postgres) struct Meter {
     is_spoiled: Arc<AtomicBool>,
     /// Told whether the server has spoken to the end of a message.
     liveness: Liveness,
+    /// Told the server's process.
+    backend: Backend,
     state: State,
     header: [u8; 5],
     header_len: usize,
@@ -76,6 +79,7 @@ impl Meter {
         guard: AuthenticationGuard,
         is_spoiled: Arc<AtomicBool>,
         liveness: Liveness,
+        backend: Backend,
     ) -> Self {
         Self {
             limits,
@@ -83,6 +87,7 @@ impl Meter {
             transactions: Transactions::default(),
             is_spoiled,
             liveness,
+            backend,
             state: State::Header,
             header: [0; 5],
             header_len: 0,
@@ -216,8 +221,8 @@ impl Meter {
             .ok_or_else(|| broken("a message has an impossible length"))?;
         let within = self.beside.count(tag, length).map_err(broken);
         let passes = match tag {
-            // Asks who we are; has done a command; is ready for the next statement.
-            b'R' | b'C' | b'Z' if length <= LONGEST_MESSAGE => {
+            // Asks who we are; says who it is; has done a command; is ready for the next statement.
+            b'R' | b'K' | b'C' | b'Z' if length <= LONGEST_MESSAGE => {
                 within?;
                 return self.peek(tag, body);
             }
@@ -283,7 +288,7 @@ impl Meter {
 
     fn peek(&mut self, tag: u8, body: u32) -> io::Result<()> {
         let (least, most) = match tag {
-            b'R' => (4, 4),
+            b'R' | b'K' => (4, 4),
             b'Z' => (1, 1),
             _ => (1, PEEKED),
         };
@@ -305,6 +310,7 @@ impl Meter {
                 let code = u32::from_be_bytes([*a, *b, *c, *d]);
                 self.guard.check(code).map_err(broken)?;
             }
+            (b'K', [a, b, c, d]) => self.backend.is(i32::from_be_bytes([*a, *b, *c, *d])),
             (b'Z', [status]) => {
                 if let Some(offence) = self.transactions.ready(*status) {
                     self.is_spoiled.store(true, Ordering::Relaxed);

@@ -11,6 +11,7 @@ fn meter() -> Meter {
         AuthenticationGuard::default(),
         Arc::default(),
         Liveness::default(),
+        Backend::default(),
     )
 }
 
