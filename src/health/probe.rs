@@ -10,11 +10,10 @@ mod around;
 
 use std::time::{Duration, Instant};
 
-use tokio::time::MissedTickBehavior;
-
 use super::crowd::Crowd;
 use super::door::Door;
 use super::question::Question;
+use super::rhythm::Rhythm;
 use super::snapshot::{Health, Lag, Snapshot, State};
 use crate::catalog::facts::Kind;
 use crate::postgres::backoff::Backoff;
@@ -52,12 +51,11 @@ pub struct Manner {
 }
 
 /// Probes the target at the interval until it is dropped.
-pub async fn run(endpoint: Endpoint, manner: Manner, health: Health) {
+pub async fn run(endpoint: Endpoint, manner: Manner, health: Health, rhythm: Rhythm) {
     let mut probe = Probe::new(endpoint.apart(), manner);
     // A refused role or database is not tried every second: each try is a line in the server's log.
     let mut refused = Backoff::default();
-    let mut ticks = tokio::time::interval(manner.interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = rhythm.ticks(manner.interval);
     loop {
         ticks.tick().await;
         health.beat();

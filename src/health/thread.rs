@@ -13,12 +13,13 @@ use tokio::task::AbortHandle;
 use super::beat::Beat;
 use super::probe;
 use super::probe::Manner;
+use super::rhythm::Rhythm;
 use super::snapshot::Health;
 use crate::postgres::connect::Endpoint;
 use crate::values::about;
 
-/// How often the thread says that it turns. Each time wakes it.
-const PULSE: Duration = Duration::from_secs(3);
+/// How often the thread says that it turns, where nothing else wakes it then.
+const PULSE: Duration = Duration::from_secs(5);
 
 /// A thread that has not turned for so long hangs.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -31,6 +32,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct ProbeThread {
     runtime: Handle,
     beat: Beat,
+    rhythm: Rhythm,
 }
 
 /// A probe that runs. Dropping it ends the probe and closes its connections.
@@ -43,17 +45,18 @@ impl ProbeThread {
     /// # Errors
     /// When the thread or its runtime cannot be made.
     pub fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (runtime, rhythm) = Rhythm::with_runtime(Builder::new_current_thread().enable_all())?;
         let thread = Self {
             runtime: runtime.handle().clone(),
             beat: Beat::new(LONGEST),
+            rhythm,
         };
         let beat = thread.beat.clone();
         thread::Builder::new().name("probe".to_owned()).spawn(move || {
             runtime.block_on(async {
                 loop {
                     beat.beat();
-                    tokio::time::sleep(PULSE).await;
+                    tokio::time::sleep_until(rhythm.next(PULSE)).await;
                 }
             });
         })?;
@@ -69,9 +72,10 @@ impl ProbeThread {
         health: Health,
         delay: Duration,
     ) -> Probing {
+        let rhythm = self.rhythm;
         let probe = about(target, async move {
             tokio::time::sleep(delay).await;
-            anew(|| probe::run(endpoint.clone(), manner, health.clone())).await;
+            anew(|| probe::run(endpoint.clone(), manner, health.clone(), rhythm)).await;
         });
         Probing(self.runtime.spawn(probe).abort_handle())
     }

@@ -22,6 +22,7 @@ use super::schedule::queue::{Action, Client, ClientId, Event, Queue};
 use super::schedule::run_id::{RunId, RunStart};
 use super::summary::Summaries;
 use super::tools::Tools;
+use crate::health::Rhythm;
 use crate::values::{about, this_target};
 
 /// How often idle connections are looked at between scrapes.
@@ -67,6 +68,7 @@ struct Desk {
     summaries: Summaries,
     guard: AbortHandle,
     ceiling: Ceiling,
+    rhythm: Rhythm,
     last_client: u64,
     waiting: HashMap<ClientId, Waiting>,
     running: HashMap<RunId, Running>,
@@ -86,6 +88,7 @@ impl Desk {
             summaries,
             guard: guard.abort_handle(),
             ceiling: Ceiling::default(),
+            rhythm: tools.rhythm,
             last_client: 0,
             waiting: HashMap::new(),
             running: HashMap::new(),
@@ -95,7 +98,7 @@ impl Desk {
 
     /// Serves until the last handle is dropped.
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Message>) {
-        let mut sweep = tokio::time::interval(SWEEP);
+        let mut sweep = self.rhythm.next(SWEEP);
         loop {
             let wake = self.queue.wake_at();
             tokio::select! {
@@ -106,7 +109,10 @@ impl Desk {
                 Some(run) = self.ends.next() => self.ended(run),
                 // Of no meaning without a time: the branch is off then.
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.tell(Event::Tick),
-                _ = sweep.tick() => self.sweep(),
+                () = sleep_until(sweep) => {
+                    self.sweep();
+                    sweep = self.rhythm.next(SWEEP);
+                }
             }
         }
     }

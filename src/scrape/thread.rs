@@ -9,11 +9,12 @@ use futures_util::future::LocalBoxFuture;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::sleep_until;
 
 use super::tools::Tools;
-use crate::health::Beat;
+use crate::health::{Beat, Rhythm};
 
-/// How often the thread says that it turns. Each time wakes it.
+/// How often the thread says that it turns, where nothing else wakes it then.
 const PULSE: Duration = Duration::from_secs(10);
 
 /// A thread that has not turned for so long hangs. Rendering the largest page takes less than a second.
@@ -38,18 +39,22 @@ impl ScrapeThread {
         let (lives, mut inbox) = mpsc::unbounded_channel::<Life>();
         let beat = Beat::new(LONGEST);
         let own = beat.clone();
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (runtime, rhythm) = Rhythm::with_runtime(Builder::new_current_thread().enable_all())?;
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             LocalSet::new().block_on(&runtime, async move {
-                let tools = Tools::default();
-                let mut pulse = tokio::time::interval(PULSE);
+                let tools = Tools::new(rhythm);
+                own.beat();
+                let mut pulse = rhythm.next(PULSE);
                 loop {
                     tokio::select! {
                         life = inbox.recv() => match life {
                             Some(life) => drop(spawn_local(life(tools.clone()))),
                             None => return,
                         },
-                        _ = pulse.tick() => own.beat(),
+                        () = sleep_until(pulse) => {
+                            own.beat();
+                            pulse = rhythm.next(PULSE);
+                        }
                     }
                 }
             });
