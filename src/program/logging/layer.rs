@@ -30,7 +30,8 @@ impl Lines {
         let (format, limit) = (self.format, Arc::clone(&self.limit));
         Box::new(move |dropped| {
             let mut bytes = Vec::new();
-            for held_back in limit.overdue(Instant::now()) {
+            let (overdue, has_more) = limit.overdue(Instant::now());
+            for held_back in overdue {
                 let mut line = Line::new(held_back.level);
                 line.text("message", "lines like this one were held back");
                 line.text("like", &held_back.example);
@@ -43,7 +44,7 @@ impl Lines {
                 line.number("dropped", dropped);
                 bytes.extend(line.bytes(format));
             }
-            bytes
+            (bytes, has_more)
         })
     }
 
@@ -66,7 +67,7 @@ impl<S: Subscriber> Layer<S> for ToQueue {
         event.record(&mut line);
         let message = || line.message().to_owned();
         let Some(held_back) = self.lines.limit.admit(metadata, Instant::now(), message) else {
-            return;
+            return self.queue.holds_back();
         };
         let target = metadata.target();
         if !target.starts_with("pg_exporter") && !is_of_client(target) {

@@ -97,8 +97,8 @@ impl Limit {
         None
     }
 
-    /// What was held back in periods that are over.
-    pub(super) fn overdue(&self, now: Instant) -> Vec<HeldBack> {
+    /// What was held back in periods that are over, and whether there is something in others.
+    pub(super) fn overdue(&self, now: Instant) -> (Vec<HeldBack>, bool) {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |window: &Window| now >= window.begun + window.period;
         let told = kinds
@@ -115,7 +115,8 @@ impl Limit {
             });
         let told = told.collect();
         kinds.retain(|_, window| !over(window));
-        told
+        let has_more = kinds.values().any(|window| window.example.is_some());
+        (told, has_more)
     }
 }
 
@@ -191,13 +192,13 @@ mod tests {
         for number in 0..25 {
             let _ = limit.admit(own, now, || format!("failure {number}"));
         }
-        assert_eq!(limit.overdue(now), []);
+        assert_eq!(limit.overdue(now), (Vec::new(), true));
         let expected = HeldBack {
             level: Level::WARN,
             example: "failure 20".to_owned(),
             lines: 5,
         };
-        assert_eq!(limit.overdue(now + OWN.period), [expected]);
-        assert_eq!(limit.overdue(now + OWN.period), []);
+        assert_eq!(limit.overdue(now + OWN.period), (vec![expected], false));
+        assert_eq!(limit.overdue(now + OWN.period), (Vec::new(), false));
     }
 }

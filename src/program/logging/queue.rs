@@ -20,14 +20,15 @@ const MOST: usize = 1 << 20;
 /// How long a line waits for room at the beginning, and the end for a writer that does not get on.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Time between two looks for what nobody has been told yet.
+/// Time between two looks for what nobody has been told yet, while there is something.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Pause where the other end does not take anything just now, but the writer may not wait for it.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What there is to say that no event says: lines, or nothing. Its argument is the number of lines dropped since.
-pub(super) type Reminder = Box<dyn Fn(u64) -> Vec<u8> + Send>;
+/// What there is to say that no event says: lines, or nothing, and whether there is more to say later. Its argument is the number of
+/// lines dropped since.
+pub(super) type Reminder = Box<dyn Fn(u64) -> (Vec<u8>, bool) + Send>;
 
 /// See the module.
 pub(super) struct Queue {
@@ -42,6 +43,8 @@ struct State {
     dropped: Option<IntCounter>,
     /// Dropped since it was said last.
     untold: u64,
+    /// Whether there is something to say later that no event says.
+    has_more: bool,
     /// Whether the writer has some.
     writing: bool,
     /// Pieces written so far.
@@ -92,6 +95,14 @@ impl Queue {
         self.changed.notify_all();
     }
 
+    /// A line was held back: that is to be said later.
+    pub(super) fn holds_back(&self) {
+        let had_more = mem::replace(&mut self.state().has_more, true);
+        if !had_more {
+            self.changed.notify_all();
+        }
+    }
+
     /// Waits until all is written, or the writer does not get on.
     pub(super) fn flush(&self) {
         let mut state = self.state();
@@ -114,16 +125,27 @@ impl Queue {
         let mut looked = Instant::now();
         loop {
             let mut state = self.state();
-            while state.lines.is_empty() && looked.elapsed() < LOOK {
-                state = self.wait(state, LOOK);
+            while state.lines.is_empty() {
+                if state.untold == 0 && !state.has_more {
+                    // Nobody has anything to say: nothing wakes the thread.
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                } else if looked.elapsed() < LOOK {
+                    state = self.wait(state, LOOK);
+                } else {
+                    break;
+                }
             }
             let mut lines = mem::take(&mut state.lines);
             let untold = mem::take(&mut state.untold);
+            let is_time = untold > 0 || looked.elapsed() >= LOOK;
+            state.has_more &= !is_time;
             state.writing = true;
             drop(state);
-            if untold > 0 || looked.elapsed() >= LOOK {
+            if is_time {
                 looked = Instant::now();
-                lines.extend(reminder(untold));
+                let (told, has_more) = reminder(untold);
+                lines.extend(told);
+                self.state().has_more |= has_more;
             }
             self.put(&mut output, &lines);
             self.state().writing = false;
@@ -199,11 +221,11 @@ mod tests {
             taken: Arc::clone(&taken),
         };
         let reminder = |dropped| {
-            if dropped > 0 {
-                format!("{dropped} dropped\n").into_bytes()
-            } else {
-                Vec::new()
-            }
+            let told = match dropped {
+                0 => String::new(),
+                _ => format!("{dropped} dropped\n"),
+            };
+            (told.into_bytes(), false)
         };
         (Queue::start(output, Box::new(reminder)).unwrap(), turn, taken)
     }
@@ -250,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_end_waits_for_nobody_who_takes_nothing() {
-        let queue = Queue::start(Full, Box::new(|_| Vec::new())).unwrap();
+        let queue = Queue::start(Full, Box::new(|_| (Vec::new(), false))).unwrap();
         queue.hurry(IntCounter::new("dropped", "Dropped.").unwrap());
         queue.push(b"a line\n");
         let begun = Instant::now();
