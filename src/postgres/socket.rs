@@ -83,7 +83,7 @@ impl Address {
 }
 
 /// Both ends keep to segments that are announced before the connection is there. A system that cannot announce them goes without.
-pub(in crate::postgres) async fn connect(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,

@@ -4,8 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use socket2::{SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout_at;
 
 use super::pending::Pending;
@@ -15,10 +17,9 @@ use super::{Endpoint, Good};
 use crate::postgres::conninfo::{SslNegotiation, TargetSessionAttrs, Transport};
 use crate::postgres::deadline::{Liveness, within};
 use crate::postgres::failure::Failure;
-use crate::postgres::line::Segments;
 use crate::postgres::optional_rows::Rows;
 use crate::postgres::session::{Session, StatementKey};
-use crate::postgres::socket::{Address, connect};
+use crate::postgres::socket::Address;
 
 /// "Do you encrypt by GSSAPI?", understood from 12 on. Whoever hangs up after the answer leaves no line in the server's log.
 const GSS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
@@ -85,12 +86,7 @@ impl Endpoint {
     /// When there is no connection, or it ends without an answer, or with an error in its place.
     pub async fn knock(&self, knock: Knock) -> Result<(), Failure> {
         let good = self.last_good().ok_or_else(unknown)?;
-        let exchange = async {
-            match &good.address {
-                Address::Tcp(address) => answers(connect(*address, Segments::Safe).await?, knock).await,
-                Address::Unix(path) => answers(UnixStream::connect(path).await?, knock).await,
-            }
-        };
+        let exchange = answers(&good.address, knock);
         let answer = match self.pace.bells() {
             Some(bells) => bells.knock(&good.address, knock, exchange).await,
             None => exchange.await,
@@ -108,7 +104,7 @@ impl Endpoint {
     pub async fn is_let_in(&self, fresh: Duration) -> Result<tokio::time::Instant, Failure> {
         let good = self.last_good().ok_or_else(unknown)?;
         let login = async {
-            let session = self.connect_again().await?;
+            let session = self.enter_again(true).await?;
             session.close().await;
             Ok(())
         };
@@ -128,11 +124,16 @@ impl Endpoint {
     /// # Errors
     /// What the server says, or that it is silent.
     pub async fn connect_again(&self) -> Result<Session, Failure> {
+        self.enter_again(false).await
+    }
+
+    /// The same, for a session over which nothing will be asked, if it `only_enters`.
+    async fn enter_again(&self, only_enters: bool) -> Result<Session, Failure> {
         let good = self.last_good().ok_or_else(unknown)?;
         let until = Instant::now() + self.patience(self.longest_exchange());
         let pending = match self.waiting.take(good.place) {
             Some(pending) => pending,
-            None => self.begin_again(&good, until).await?,
+            None => self.begin_again(&good, until, only_enters).await?,
         };
         let session = self.wait_for(good.place, pending, until).await;
         session.map(|(session, _)| session)
@@ -143,7 +144,7 @@ impl Endpoint {
         if self.traffic.is_flowing() { time * 5 } else { time }
     }
 
-    async fn begin_again(&self, good: &Good, until: Instant) -> Result<Pending, Failure> {
+    async fn begin_again(&self, good: &Good, until: Instant, only_enters: bool) -> Result<Pending, Failure> {
         let host = self.info.hosts().get(good.place).cloned().ok_or_else(unknown)?;
         if let Some(rest) = self.rest(good.place) {
             return Err(rest.at(host));
@@ -175,13 +176,53 @@ impl Endpoint {
             is_by_message: good.is_by_message,
             results: self.results,
             is_awaited: Arc::default(),
+            only_enters,
         };
         Ok(Pending::begin(shown, attempt))
     }
 }
 
-async fn answers(mut socket: impl AsyncRead + AsyncWrite + Unpin, knock: Knock) -> io::Result<()> {
-    socket.write_all(&knock.0).await?;
+/// Asks at once where the server is near: such a connection is there when the system says that it has begun. Every second counts what
+/// it costs.
+async fn answers(address: &Address, knock: Knock) -> io::Result<()> {
+    match address {
+        Address::Tcp(address) => {
+            let (socket, is_asked) = ask(&SockAddr::from(*address), knock)?;
+            let socket = TcpStream::from_std(socket.into())?;
+            answer(socket, knock, is_asked).await
+        }
+        Address::Unix(path) => {
+            let (socket, is_asked) = ask(&SockAddr::unix(path)?, knock)?;
+            let socket = UnixStream::from_std(socket.into())?;
+            answer(socket, knock, is_asked).await
+        }
+    }
+}
+
+/// A connection that is there, or will be; whether the question is on its way.
+fn ask(server: &SockAddr, knock: Knock) -> io::Result<(Socket, bool)> {
+    let socket = Socket::new(server.domain(), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(server) {
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => return Err(error),
+        _ => {}
+    }
+    let is_asked = match socket.send(&knock.0) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+        Ok(bytes) if bytes < knock.0.len() => return Err(io::ErrorKind::WriteZero.into()),
+        sent => sent.map(|_| true)?,
+    };
+    Ok((socket, is_asked))
+}
+
+async fn answer(
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    knock: Knock,
+    is_asked: bool,
+) -> io::Result<()> {
+    if !is_asked {
+        socket.write_all(&knock.0).await?;
+    }
     match socket.read_u8().await? {
         // What a server says that cannot make a process for the connection, and a peer that does not know the question.
         b'E' => Err(io::Error::other("it answers with an error")),

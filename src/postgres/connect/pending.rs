@@ -7,6 +7,7 @@
 //! kept for very long is *left alone*: the next begins beside it, and has twice the patience. One that hangs in the line is left alone at once.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -69,11 +70,8 @@ impl Pending {
             is_awaited: Arc::clone(&attempt.is_awaited),
             permit: Arc::clone(&attempt.permit),
             begun: Instant::now(),
-            task: tokio::spawn(async move {
-                let answer = attempt.run().await;
-                drop(goes_on);
-                answer
-            }),
+            // In a box: the exchange has a state of 50 KiB, which making a task of it moves a dozen times.
+            task: tokio::spawn(enter(Box::pin(attempt.run()), goes_on)),
             over,
         }
     }
@@ -101,6 +99,16 @@ impl Pending {
         let broken = |_| Failure::connection("the attempt to connect was broken off");
         Some(answer.ok()?.map_err(broken).flatten())
     }
+}
+
+/// Runs an attempt, and tells when it is over.
+async fn enter(
+    attempt: Pin<Box<impl Future<Output = Result<Session, Failure>>>>,
+    goes_on: watch::Sender<()>,
+) -> Result<Session, Failure> {
+    let answer = attempt.await;
+    drop(goes_on);
+    answer
 }
 
 /// An attempt that is kept.

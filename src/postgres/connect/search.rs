@@ -206,6 +206,7 @@ impl Endpoint {
                 is_by_message: good.is_some_and(|good| good.is_by_message),
                 results: self.results,
                 is_awaited: Arc::default(),
+                only_enters: false,
             };
             match self.wait_for(place, Pending::begin(shown, attempt), until).await {
                 Ok(session) => return Ok(session),

@@ -59,6 +59,8 @@ pub(in crate::postgres) struct Attempt {
     pub(in crate::postgres) results: ResultLimits,
     /// Whether somebody still waits for it: else no other transport is tried.
     pub(in crate::postgres) is_awaited: Arc<AtomicBool>,
+    /// Whether it is enough to be let in, where a server answered itself before: nothing is asked over the session.
+    pub(in crate::postgres) only_enters: bool,
 }
 
 /// How one transport failed.
@@ -221,6 +223,9 @@ impl Attempt {
 
     /// Finds out what the server is, and keeps the session if that is what is wanted.
     async fn identify(&self, mut session: Session, token: &PoolerToken) -> Result<Session, Failure> {
+        if self.only_enters && session.kind() == Kind::Postgres {
+            return Ok(session);
+        }
         let (introduction, imposed) = introduce(&mut session, token).await?;
         if !introduction.is_ours && session.kind() == Kind::Postgres {
             tracing::debug!("connected through a pooler that ignores options");
