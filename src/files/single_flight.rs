@@ -81,16 +81,23 @@ where
             landed: Condvar::new(),
             told: Notify::new(),
         });
-        let (others, key, own) = (self.clone(), key.clone(), Arc::clone(&flight));
-        threads::run(move || {
-            let value = work();
-            others.land(&key, &own, value);
-        })?;
         of_key.push(Arc::clone(&flight));
+        // The thread takes the lock when it lands, which may be at once.
+        drop(flights);
+        let (others, of, own) = (self.clone(), key.clone(), Arc::clone(&flight));
+        let begun = threads::run(move || {
+            let value = work();
+            others.forget(&of, &own);
+            own.land(value);
+        });
+        if let Err(error) = begun {
+            self.forget(key, &flight);
+            return Err(error);
+        }
         Ok(flight)
     }
 
-    fn land(&self, key: &K, flight: &Arc<Flight<V>>, value: V) {
+    fn forget(&self, key: &K, flight: &Arc<Flight<V>>) {
         let mut flights = lock(&self.flights);
         if let Some(of_key) = flights.get_mut(key) {
             of_key.retain(|other| !Arc::ptr_eq(other, flight));
@@ -98,10 +105,14 @@ where
                 flights.remove(key);
             }
         }
-        drop(flights);
-        *lock(&flight.answer) = Some(value);
-        flight.landed.notify_all();
-        flight.told.notify_waiters();
+    }
+}
+
+impl<V> Flight<V> {
+    fn land(&self, value: V) {
+        *lock(&self.answer) = Some(value);
+        self.landed.notify_all();
+        self.told.notify_waiters();
     }
 }
 
