@@ -8,7 +8,7 @@ use pg_exporter_schema::{Collector, Column, Usage};
 
 use super::compress::kept::Kept;
 use super::compress::{Codec, Stream, gzip, zstd};
-use super::format::{Family, Format, Head, Names, Role, SMALL};
+use super::format::{Family, Format, Head, Names, Role};
 use super::owners::{Keys, Owners};
 use super::part::Part;
 use super::samples::{FamilyLines, Samples};
@@ -118,6 +118,10 @@ fn compress<C: Codec>(chunks: &[Bytes], kept: &mut Kept<C>, stream: &mut Stream<
     }
     stream.push_kept(chunks, kept)
 }
+
+/// What is below this size is compressed together with its neighbours: a segment begins with empty tables, and refers to nothing before
+/// it.
+const SMALL: usize = 16 * 1024;
 
 fn is_small(chunks: &[Bytes]) -> bool {
     chunks.iter().map(Bytes::len).sum::<usize>() < SMALL

@@ -23,6 +23,14 @@ pub(in crate::scrape) trait Codec: Default {
     /// When the compressor cannot get the memory it needs.
     fn segment(&mut self, chunks: &[Bytes]) -> io::Result<Self::Segment>;
 
+    /// The same with text that is another one on the next page, whatever happens: the less it costs, the better.
+    ///
+    /// # Errors
+    /// As [`segment`](Self::segment).
+    fn passing(&mut self, chunks: &[Bytes]) -> io::Result<Self::Segment> {
+        self.segment(chunks)
+    }
+
     /// The stream of the segments' data, one behind the other.
     fn join(segments: Vec<Self::Segment>) -> Vec<Bytes>;
 }

@@ -82,7 +82,7 @@ impl<'a, C: Codec> Stream<'a, C> {
     /// Adds chunks that differ on every page, apart from what may stay as it is.
     pub(in crate::scrape) fn push_changing(&mut self, chunks: &[Bytes]) -> io::Result<()> {
         self.end_segment()?;
-        self.segments.push(self.codec.segment(chunks)?);
+        self.segments.push(self.codec.passing(chunks)?);
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// What is below this size is copied, or compressed, together with its neighbours: on its own it would cost more.
-pub(in crate::scrape) const SMALL: usize = 8 * 1024;
+/// What is below this size is copied together with its neighbours: on its own it would cost more.
+const SMALL: usize = 8 * 1024;
 
 /// Collects chunks; small ones are copied together, large ones are taken as they are.
 #[derive(Debug, Default)]

@@ -13,7 +13,6 @@ mod wire;
 use bytes::Bytes;
 
 use chunks::Chunks;
-pub(in crate::scrape) use chunks::SMALL;
 pub(in crate::scrape) use family::{Family, Head, Role};
 pub(in crate::scrape) use names::Names;
 
