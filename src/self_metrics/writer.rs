@@ -5,6 +5,12 @@ use bytes::Bytes;
 use super::metric::{Kind, Metric};
 use crate::values::exposition::{push_label, push_number};
 
+/// Room for what a page has of the exporter's own at least.
+const ROOM: usize = 16 << 10;
+
+/// Room for the labels of a sample, as a rule.
+const ROOM_OF_LABELS: usize = 96;
+
 /// Writes families in order. Constant labels are on every sample; of equal names a metric's own label is meant.
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -33,7 +39,7 @@ impl<'a> Writer<'a> {
         Self {
             namespace,
             constant,
-            out: Vec::new(),
+            out: Vec::with_capacity(ROOM),
         }
     }
 
@@ -67,6 +73,7 @@ impl<'a> Writer<'a> {
         let constant = constant.filter(|(name, _)| yields || !is_own(name));
         let mut block = Vec::new();
         for (name, value) in own.chain(constant) {
+            block.reserve(if block.is_empty() { ROOM_OF_LABELS } else { 0 });
             block.push(if block.is_empty() { b'{' } else { b',' });
             push_label(name, value, &mut block);
         }
