@@ -35,30 +35,22 @@ fn all_is_well(fleet: &Fleet, time: Duration) {
     }
 }
 
-#[test]
-fn targets_that_do_everything_wrong_move_nobody_else() {
-    let broken = Way::ALL.map(Broken::start);
-    let mut targets = healthy();
-    for (way, server) in Way::ALL.iter().zip(&broken) {
-        let name = format!("{way:?}").to_lowercase();
-        targets += &format!(
-            "  - {{ name: {name}, host: 127.0.0.1, port: {}, dbname: x, connect_timeout: 1s }}\n",
-            server.port
-        );
+/// Targets whose servers are wrong in those ways, and what else is said of targets: somebody asks for all their pages all the time.
+fn move_nobody_else(ways: &[Way], more: &str) -> Fleet {
+    let broken: Vec<Broken> = ways.iter().copied().map(Broken::start).collect();
+    let mut targets = healthy() + more;
+    for (way, server) in ways.iter().zip(&broken) {
+        let keys = format!(", connect_timeout: 1s{}", way.keys());
+        targets += &target(&way.name(), server.port, &keys);
     }
-    targets += "  - { name: refuses, host: 127.0.0.1, port: 1, dbname: x }\n";
-    targets += "  - { name: nowhere, host: no-such-host.invalid, dbname: x }\n";
     let fleet = Fleet::start(&targets);
     for name in HEALTHY {
         fleet.wait_for(&format!("/primary?target={name}"), 200);
     }
-    // Somebody scrapes the broken ones all the time.
     let port = fleet.exporter.port();
-    let names: Vec<String> = Way::ALL
-        .iter()
-        .map(|way| format!("{way:?}").to_lowercase())
-        .chain(["refuses".to_owned(), "nowhere".to_owned()])
-        .collect();
+    let others = more.split("{ name: ").skip(1);
+    let others = others.map(|rest| rest.split(',').next().unwrap().to_owned());
+    let names: Vec<String> = ways.iter().map(|way| way.name()).chain(others).collect();
     let scrapes: Vec<_> = names
         .iter()
         .map(|name| {
@@ -89,17 +81,33 @@ fn targets_that_do_everything_wrong_move_nobody_else() {
             "{name}"
         );
     }
-    assert!(
-        broken.iter().all(|server| server.connections() > 0),
-        "all were tried"
-    );
+    for (way, server) in ways.iter().zip(&broken) {
+        let steps = server.steps();
+        assert!(server.connections() > 0, "{way:?} was tried");
+        assert!(steps >= way.steps(), "{way:?} got no further than step {steps}");
+    }
     assert_eq!(fleet.get("/liveness").status, 200);
+    fleet
+}
+
+#[test]
+fn targets_that_do_everything_wrong_move_nobody_else() {
+    let more = "  - { name: refuses, host: 127.0.0.1, port: 1, dbname: x }\n  \
+                - { name: nowhere, host: no-such-host.invalid, dbname: x }\n";
+    move_nobody_else(&Way::ALL, more);
+}
+
+#[test]
+fn targets_that_are_wrong_in_other_ways_move_nobody_else() {
+    let fleet = move_nobody_else(&Way::OTHERS, "");
+    let told = fleet.get("/?target=dearhash").text();
+    assert!(told.contains("iteration count exceeds"), "{told}");
 }
 
 #[test]
 fn one_that_sends_without_end_is_cut_off_and_left_alone() {
     let broken = Way::FLOODS.map(Broken::start);
-    let names = Way::FLOODS.map(|way| format!("{way:?}").to_lowercase());
+    let names = Way::FLOODS.map(Way::name);
     let mut targets = healthy();
     for (name, server) in names.iter().zip(&broken) {
         targets += &target(name, server.port, ", connect_timeout: 1s");

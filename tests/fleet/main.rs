@@ -19,6 +19,7 @@ mod idle;
 mod isolation;
 mod knocks;
 mod latency;
+mod liveness;
 mod many;
 mod names;
 mod pages;

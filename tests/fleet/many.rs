@@ -79,7 +79,7 @@ fn wrong(server: &Cluster, nobodys: u16) -> (String, Vec<Broken>) {
     let broken: Vec<Broken> = Way::ALL.map(Broken::start).into();
     let ways = Way::ALL.iter().zip(&broken);
     let mut targets: String = ways
-        .map(|(way, wrong)| target(&format!("{way:?}").to_lowercase(), wrong.port, ""))
+        .map(|(way, wrong)| target(&way.name(), wrong.port, way.keys()))
         .collect();
     targets += &target("refuses", nobodys, "");
     targets += "  - { name: nowhere, host: no-such-host.invalid, dbname: x }\n";

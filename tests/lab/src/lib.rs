@@ -12,6 +12,7 @@
 //! | [`proxy`] | a TCP proxy with faults: hang, reset, latency, cut |
 //! | [`link`] | a line of the kernel's own devices: narrow, or one that drops large packets |
 //! | [`authority`] | certificates that somebody signs, for servers and clients |
+//! | [`held`] | one thread of a program that hangs while its others go on |
 //! | [`disk`] | a disk under a server that hangs, freezes or turns read-only |
 //! | [`process`] | CPU and memory of any process, for benchmarks |
 //!
@@ -48,6 +49,7 @@ mod folder;
 mod given;
 pub mod haproxy;
 mod health;
+pub mod held;
 pub mod http;
 pub mod link;
 pub mod load;
