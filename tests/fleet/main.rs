@@ -10,6 +10,7 @@
 mod alone;
 mod beginning;
 mod broken;
+mod caps;
 mod ceiling;
 mod certificates;
 mod commands;
