@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use pg_exporter_lab::http;
 
-use crate::contender::Contender;
+use crate::contender::{Contender, Mode};
 use crate::figures::Figures;
 use crate::layer::Layer;
 use crate::options::Options;
 use crate::server::Server;
 use crate::table::Table;
-use crate::{Result, cpu};
+use crate::{Result, cpu, scrapes};
 
 /// Scrapes of each row, behind the first ones.
 const SCRAPES: usize = 5;
@@ -35,13 +35,28 @@ struct Scrapes {
     health: Duration,
 }
 
-/// Prints both tables, and writes them into the document.
+/// Prints both tables, and writes them into the document; beside another exporter, how the two compare with more and more databases.
 ///
 /// # Errors
 /// When a server does not answer, or the exporter gives no page.
 pub fn run(options: &Options) -> Result<()> {
+    if options.against.is_some() {
+        return compare(options);
+    }
     databases(options)?;
     series(options)
+}
+
+fn compare(options: &Options) -> Result<()> {
+    let server = Server::schemas(options.major, TABLES, options.max_connections);
+    for count in &options.databases {
+        server.grow(*count)?;
+        let title = format!("{count} databases of {TABLES} tables without rows");
+        // The document has ours alone.
+        let mut table = scrapes::document_table();
+        scrapes::run(options, &title, &server, Mode::Uncached, &mut table)?;
+    }
+    Ok(())
 }
 
 fn databases(options: &Options) -> Result<()> {

@@ -82,7 +82,7 @@ pub struct Options {
     #[arg(long)]
     pub plans: bool,
 
-    /// Print how cost grows with databases and with series instead
+    /// Print how cost grows with databases and with series instead; with --against, how both compare with more databases
     #[arg(long)]
     pub growth: bool,
 
