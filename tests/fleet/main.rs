@@ -18,6 +18,7 @@ mod credentials;
 mod files;
 mod idle;
 mod isolation;
+mod keys;
 mod knocks;
 mod latency;
 mod liveness;

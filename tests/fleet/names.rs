@@ -4,6 +4,8 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
+use pg_exporter_lab::HEALTH_PATHS;
+
 use crate::support::{Fleet, server, target};
 
 /// What requests could say to make the exporter connect elsewhere, tell a secret, or fall over.
@@ -139,19 +141,9 @@ fn without_a_name_no_target_stands_for_the_others() {
     let fleet = Fleet::start(&target("a", server().port(), ""));
     fleet.wait_for("/primary?target=a", 200);
     let told = "this exporter has many targets: say which by ?target=NAME; /sd lists them\n";
-    for path in [
-        "/up",
-        "/health",
-        "/primary",
-        "/leader",
-        "/rw",
-        "/replica",
-        "/ro",
-        "/read",
-        "/explain",
-        "/stat",
-        "/collector/pg",
-    ] {
+    let of_servers = HEALTH_PATHS.iter().map(|(path, _)| *path);
+    let of_servers = of_servers.filter(|path| !["/readiness", "/liveness"].contains(path));
+    for path in of_servers.chain(["/explain", "/stat", "/collector/pg"]) {
         let answer = fleet.get(path);
         assert_eq!((answer.status, answer.text().as_str()), (404, told), "{path}");
     }

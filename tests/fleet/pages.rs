@@ -44,7 +44,15 @@ fn a_targets_page_is_its_own() {
         some.all("pg_db_numbackends").next().is_some()
             && some.all("pg_setting_max_connections").next().is_none()
     );
-    assert_eq!(fleet.get("/metrics?target=one&collect[]=nope").status, 400);
+    let rest = Page::parse(&fleet.get("/metrics?target=one&exclude[]=pg_db").text());
+    assert!(
+        rest.all("pg_db_numbackends").next().is_none()
+            && rest.all("pg_setting_max_connections").next().is_some()
+    );
+    for which in ["collect", "exclude"] {
+        let unknown = fleet.get(&format!("/metrics?target=one&{which}[]=nope"));
+        assert_eq!(unknown.status, 400, "{which}");
+    }
     for accept in [
         "application/openmetrics-text; version=1.0.0",
         "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
@@ -99,8 +107,19 @@ fn the_exporters_own_page_is_about_all() {
         of("pg_exporter_target_scrape_age_seconds", "two").is_none(),
         "nobody has scraped it"
     );
-    let state = [("target", "two"), ("state", "primary")];
-    assert_eq!(page.value("pg_exporter_target_health_state", &state), Some(1.0));
+    for (name, expected) in [("one", "primary"), ("two", "primary"), ("gone", "down")] {
+        for state in ["unknown", "starting", "down", "primary", "replica"] {
+            let wanted = [("target", name), ("state", state)];
+            let is_it = page.value("pg_exporter_target_health_state", &wanted);
+            assert_eq!(
+                is_it,
+                Some(f64::from(u8::from(state == expected))),
+                "{name}: {state}"
+            );
+        }
+    }
+    assert!(of("pg_exporter_target_connections", "one") >= Some(1.0));
+    assert_eq!(of("pg_exporter_target_connections", "gone"), Some(0.0));
     assert!(page.value("process_resident_memory_bytes", &[]).is_some());
     assert!(page.value("pg_up", &[]).is_none());
 }
@@ -191,6 +210,43 @@ fn people_see_all_in_one_table_and_each_on_its_page() {
     assert!(fleet.get("/explain?target=one").text().contains("Collector: pg"));
     fleet.page("two");
     assert!(fleet.get("/stat?target=two").text().contains("pg_db"));
+}
+
+/// What the table says of a target under a heading; the first two columns have none of their own.
+fn cell(page: &str, target: &str, heading: &str) -> String {
+    let row = page
+        .split(&format!("<tr data-key=\"t {target}\""))
+        .nth(1)
+        .unwrap();
+    let row = row.split("</tr>").next().unwrap();
+    let cell = row.split(&format!("data-label=\"{heading}\">")).nth(1).unwrap();
+    cell.split('<').next().unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_table_tells_of_each_target_how_it_is() {
+    let fleet = fleet();
+    fleet.page("one");
+    let major = newest_major().to_string();
+    wait_until("the scrape is told of", SOON, || {
+        // Thousands are apart.
+        let series = cell(&fleet.get("/").text(), "one", "Series").replace(',', "");
+        series.parse::<u32>().unwrap_or_default() > 100
+    });
+    let page = fleet.get("/").text();
+    assert!(cell(&page, "one", "Version").starts_with(&major), "{page}");
+    assert!(
+        page.contains("<span class=\"badge good\">primary</span>"),
+        "{page}"
+    );
+    assert!(page.contains("<span class=\"badge bad\">down</span>"), "{page}");
+    assert!(cell(&page, "one", "Connections").parse::<u32>().unwrap() > 0);
+    assert_eq!(cell(&page, "gone", "Connections"), "0");
+    assert_ne!(cell(&page, "one", "Scraped"), "never");
+    assert_eq!(cell(&page, "two", "Scraped"), "never");
+    for (name, heading) in [("one", "Lag"), ("one", "Errors"), ("gone", "Errors")] {
+        assert!(!cell(&page, name, heading).is_empty(), "{name}: {heading}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Folder that change: as a whole or not at all, and what means the same goes on.
 
 use pg_exporter_lab::process::Signal;
-use pg_exporter_lab::wait_until;
+use pg_exporter_lab::{Layer, wait_until};
 use serde_json::Value;
 
 use crate::credentials::with_passwords;
@@ -26,7 +26,11 @@ fn named(name: &str, more: &str) -> String {
 fn what_means_the_same_goes_on() {
     // Connections of the probe that come and go are rare here.
     let same = named("reload-same", ", health_connect_interval: 1h");
-    let fleet = Fleet::start(&(same.clone() + &named("reload-other", "")));
+    let layer = Layer::new(
+        "long: { query: SELECT 1 AS value, tags: [cluster], ttl: 3600, metrics: [ { value: { usage: GAUGE, description: One. } } ] }\n",
+    );
+    let targets = same.clone() + &named("reload-other", "");
+    let fleet = Fleet::start_with(&targets, |builder| builder.arg(layer.flag()));
     for name in ["reload-same", "reload-other"] {
         fleet.wait_for(&format!("/primary?target={name}"), 200);
         fleet.page(name);
@@ -50,6 +54,18 @@ fn what_means_the_same_goes_on() {
         .page("reload-same")
         .value("pg_exporter_scrape_total_count", &[]);
     assert_eq!(again, count.map(|count| count + 1.0), "the same counts");
+    let executions = |name: &str| {
+        let page = fleet.page(name);
+        let of = |metric: &str| {
+            page.value(
+                &format!("pg_exporter_query_scrape_{metric}"),
+                &[("query", "long")],
+            )
+            .unwrap()
+        };
+        of("total_count") - of("hit_count")
+    };
+    assert_eq!(executions("reload-same"), 1.0, "the same results");
     wait_until("the other has its label", SOON, || {
         fleet.page("reload-other").value("pg_up", &[("a", "b")]) == Some(1.0)
     });
