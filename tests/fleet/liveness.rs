@@ -18,7 +18,7 @@ const TARGETS: usize = 12;
 /// shorter is a busy machine.
 const SCRAPE: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(45)];
 
-/// The same of the probe thread, which beats every 3 s, and may be silent for 10 s.
+/// The same of the probe thread, which beats every 5 s, and may be silent for 10 s.
 const PROBE: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(25)];
 
 fn fleet(more: &str) -> Fleet {
