@@ -32,6 +32,9 @@ impl Answer {
     }
 }
 
+/// Fields for which a map has room that is used again. One that had a hundred keeps 15 kB until the client takes the answer.
+const ROOM: usize = 24;
+
 /// Puts an answer together in the header map of its request.
 ///
 /// hyper gives the map of an answer to the next request of the connection, so that a health check allocates nothing.
@@ -41,6 +44,9 @@ pub(super) fn with_type(
     kind: HeaderValue,
     body: impl Into<Body>,
 ) -> Response<Body> {
+    if map.capacity() > ROOM {
+        map = HeaderMap::new();
+    }
     map.clear();
     map.insert(CONTENT_TYPE, kind);
     map.insert(CACHE_CONTROL, NO_STORE);
@@ -74,4 +80,18 @@ pub(super) fn methods(map: HeaderMap, status: StatusCode, allow: HeaderValue) ->
     let mut response = text(map, status, body);
     response.headers_mut().insert(ALLOW, allow);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_map_is_not_kept() {
+        for (room, is_kept) in [(12, true), (480, false)] {
+            let response = text(HeaderMap::with_capacity(room), StatusCode::OK, "");
+            assert_eq!(response.headers().capacity() >= room, is_kept, "{room}");
+            assert!(response.headers().capacity() <= ROOM);
+        }
+    }
 }

@@ -41,14 +41,8 @@ use super::turns::{Claim, Turns, counted, in_turn};
 use super::{request, route};
 use crate::self_metrics::Page;
 
-/// Bytes of a request's head that are always enough; what hyper has read in one go may exceed it.
-const MAX_HEAD: usize = 64 * 1024;
-
 /// Bytes of a request's fields under HTTP/2.
 const MAX_FIELDS: u32 = 16 * 1024;
-
-/// Requests at the same time on a connection of HTTP/2.
-const MAX_STREAMS: u32 = 32;
 
 /// Requests of HTTP/2 that a client gave up and that are not yet seen; more end the connection, since they cost their
 /// client nothing.
@@ -91,6 +85,8 @@ struct OnThisThread {
 impl<F: Future + 'static> Executor<F> for OnThisThread {
     fn execute(&self, request: F) {
         let (share, busy) = (Rc::clone(&self.share), Arc::clone(&self.busy));
+        // Boxed, since there would be room for it in each of three futures: kilobytes a request, thousands of requests in a flood.
+        let request = Box::pin(request);
         tokio::task::spawn_local(async move { counted(request, &busy, &share).await });
     }
 }
@@ -108,11 +104,14 @@ pub(super) async fn run<S, B>(
     B: Backend,
 {
     let limits = context.limits;
+    let room = Limits::room_beside(context.open());
     let (busy, share) = (Arc::clone(&context.busy), Rc::new(Share::new()));
+    let client = Rc::new(client);
     let io = TokioIo::new(Watched::new(
         stream,
         Rc::clone(&activity),
         Arc::clone(&context.excess),
+        Rc::clone(&client),
     ));
     let service = Handler {
         context,
@@ -123,7 +122,7 @@ pub(super) async fn run<S, B>(
     match protocol {
         Protocol::Http1 => {
             let connection = http1::Builder::new()
-                .max_buf_size(MAX_HEAD)
+                .max_buf_size(room.head)
                 .header_read_timeout(None)
                 // `nc -N` and socat end their side behind the request.
                 .half_close(true)
@@ -143,7 +142,7 @@ pub(super) async fn run<S, B>(
             let connection = http2::Builder::new(on_this_thread)
                 .timer(TokioTimer::new())
                 .max_header_list_size(MAX_FIELDS)
-                .max_concurrent_streams(MAX_STREAMS)
+                .max_concurrent_streams(room.requests)
                 .max_pending_accept_reset_streams(MAX_RESETS)
                 .max_local_error_reset_streams(MAX_MALFORMED)
                 .initial_stream_window_size(BODY_WINDOW)

@@ -101,6 +101,11 @@ impl<B> Context<B> {
         }
     }
 
+    /// Connections that are open.
+    pub(super) fn open(&self) -> usize {
+        usize::try_from(self.telemetry.connections().get()).unwrap_or_default()
+    }
+
     /// The same, whose targets are kept up to date.
     #[must_use]
     pub fn with_fleet(self, fleet: Option<Arc<Fleet>>) -> Self {

@@ -61,11 +61,47 @@ const OF_CONNECTION: usize = 115 << 10;
 /// What may be held in any case.
 const LEAST_HELD: usize = 1 << 20;
 
+/// So many connections are more than load balancers and scrapers need: those that come after them get little room.
+const FEW: usize = 64;
+
+/// What one connection may make the process hold besides the answers that its client has not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Bytes of a request's head under HTTP/1 that are always enough; what hyper has read in one go may exceed it.
+    pub(super) head: usize,
+    /// Requests at the same time under HTTP/2.
+    pub(super) requests: u32,
+    /// Bytes that TLS has encrypted and that have not left.
+    pub(super) encrypted: usize,
+}
+
+impl Room {
+    const LARGE: Self = Self {
+        head: 64 << 10,
+        requests: 32,
+        encrypted: 64 << 10,
+    };
+    const SMALL: Self = Self {
+        head: 16 << 10,
+        requests: 8,
+        encrypted: 16 << 10,
+    };
+}
+
 impl Limits {
     /// Bytes of answers that may be held while so many connections are open.
     pub(super) fn held_beside(&self, connections: usize) -> usize {
         let rest = TOGETHER.saturating_sub(connections.saturating_mul(OF_CONNECTION));
         self.held.min(rest.max(LEAST_HELD))
+    }
+
+    /// What a connection may use that begins while so many are open, itself among them.
+    pub(super) fn room_beside(connections: usize) -> Room {
+        if connections > FEW {
+            Room::SMALL
+        } else {
+            Room::LARGE
+        }
     }
 
     /// The defaults, with fewer connections where the process may open few files: some are for the rest of the exporter.
@@ -98,5 +134,10 @@ mod tests {
             let all = connections * OF_CONNECTION + limits.held_beside(connections);
             assert!(all < 64_000_000, "{connections}: {all}");
         }
+    }
+    #[test]
+    fn few_connections_have_much_room() {
+        let rooms = [1, FEW, FEW + 1, 5000].map(Limits::room_beside);
+        assert_eq!(rooms, [Room::LARGE, Room::LARGE, Room::SMALL, Room::SMALL]);
     }
 }

@@ -231,8 +231,7 @@ fn counted<B>(context: &Context<B>, response: Response<Body>) -> Response<Body> 
         return response;
     }
     let (head, body) = response.into_parts();
-    let open = usize::try_from(context.telemetry.connections().get()).unwrap_or_default();
-    let most = context.limits.held_beside(open);
+    let most = context.limits.held_beside(context.open());
     match context.held.take(body.into_pieces(), most) {
         Ok(pieces) => Response::from_parts(head, pieces.into()),
         Err(Full) => answer::later("other clients do not take their pages, come back in a second\n"),

@@ -12,7 +12,8 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::excess::Excess;
+use super::excess::{Excess, Waiting};
+use super::per_peer::Client;
 use super::phase::Activity;
 
 /// Bytes read or written in one turn: then every other connection has its own. What a client makes of them, such as a block of
@@ -35,8 +36,11 @@ pub(super) struct Watched<S> {
     answers: u64,
     /// What clients may send without being answered.
     excess: Arc<Excess>,
+    client: Rc<Client>,
     /// Until there is a turn again.
     pause: Option<Pin<Box<Sleep>>>,
+    /// While it waits for one.
+    waiting: Option<Waiting>,
     write: Turn,
     /// Whether all is said, and only the client's end is awaited.
     farewell: bool,
@@ -68,27 +72,29 @@ impl Turn {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Rc<Activity>, excess: Arc<Excess>) -> Self {
+    pub(super) fn new(stream: S, activity: Rc<Activity>, excess: Arc<Excess>, client: Rc<Client>) -> Self {
         Self {
             stream,
             activity,
             read: Turn::new(READ_TURN),
             answers: 0,
             excess,
+            client,
             pause: None,
+            waiting: None,
             write: Turn::new(WRITE_TURN),
             farewell: false,
         }
     }
 
-    /// Waits for the others, where the turn is over; for all of them, where it had few answers.
-    fn turn_to_read(&mut self, task: &mut Task<'_>) -> Poll<()> {
+    /// Waits for the others, where the turn is over; for all of them, where it had few answers. An error where too many wait for them.
+    fn turn_to_read(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         if let Some(pause) = &mut self.pause {
             ready!(pause.as_mut().poll(task));
             self.pause = None;
         }
         if !self.read.is_over() {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
         let answers = self.activity.answers();
         let answered = answers - std::mem::replace(&mut self.answers, answers);
@@ -97,11 +103,23 @@ impl<S> Watched<S> {
         {
             // This turn has to wait for a place: it is still over.
             self.read.left = 0;
+            self.waiting = self
+                .waiting
+                .take()
+                .or_else(|| self.excess.wait(self.client.size()));
+            if self.waiting.is_none() {
+                let error = io::Error::new(
+                    io::ErrorKind::QuotaExceeded,
+                    "too many clients send without being answered",
+                );
+                return Poll::Ready(Err(error));
+            }
             let mut pause = Box::pin(sleep(wait));
             let _ = pause.as_mut().poll(task);
             self.pause = Some(pause);
             return Poll::Pending;
         }
+        self.waiting = None;
         task.waker().wake_by_ref();
         Poll::Pending
     }
@@ -120,7 +138,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         task: &mut Task<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.turn_to_read(task));
+        ready!(self.turn_to_read(task))?;
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(task, buffer);
         let bytes = buffer.filled().len() - before;

@@ -18,6 +18,7 @@ use super::backend::Backend;
 use super::connection;
 use super::connection::{CLIENT, Protocol};
 use super::context::Context;
+use super::limits::Limits;
 use super::peer::Peer;
 use super::per_peer::Client;
 use super::phase::Activity;
@@ -61,7 +62,9 @@ pub(super) async fn run<S, B>(
         &client,
     ));
     match timeout(context.limits.handshake, handshake).await {
-        Ok(Ok(Some(stream))) => {
+        Ok(Ok(Some(mut stream))) => {
+            let room = Limits::room_beside(context.open());
+            stream.get_mut().1.set_buffer_limit(Some(room.encrypted));
             let protocol = if is_http2(stream.get_ref().1.alpn_protocol()) {
                 Protocol::Http2
             } else {

@@ -126,3 +126,22 @@ async fn more_requests_at_once_than_are_served_are_refused_and_the_others_answer
     assert_eq!(count(HEADERS) + count(RST_STREAM), 200, "{kinds:?}");
     secured.serves().await;
 }
+
+/// As over HTTP/1: short ones fill memory by their number.
+#[tokio::test(flavor = "local")]
+async fn fields_are_counted_over_http2_too() {
+    let secured = Secured::start(Vec::new());
+    for (count, is_refused) in [(100, false), (101, true)] {
+        let mut stream = secured.connect_http2().await;
+        let mut fields = get("/up");
+        for number in 0..count {
+            fields.extend([0, 2, b'a' + number / 16, b'a' + number % 16, 0]);
+        }
+        let request = frame(HEADERS, END_STREAM | END_HEADERS, 1, &fields);
+        stream.write_all(&request).await.unwrap();
+        let (bytes, _) = until_closed(&mut stream).await;
+        let text = String::from_utf8_lossy(&bytes);
+        assert_eq!(text.contains("at most 100 fields"), is_refused, "{text}");
+        assert!(kinds(&bytes).contains(&HEADERS), "{text}");
+    }
+}

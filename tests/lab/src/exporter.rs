@@ -30,7 +30,9 @@ pub struct Builder {
 /// A running exporter; killed when dropped.
 #[derive(Debug)]
 pub struct Exporter {
-    port: Port,
+    _lease: Port,
+    /// Where it is asked.
+    door: u16,
     // Dropped in this order, as in `Cluster`.
     sandbox: Sandbox,
     process: Mutex<Process>,
@@ -116,7 +118,8 @@ impl Builder {
             )));
         }
         Ok(Exporter {
-            port,
+            door: port.number,
+            _lease: port,
             sandbox,
             pid: process.id(),
             process: Mutex::new(process),
@@ -200,10 +203,17 @@ impl Exporter {
         }
     }
 
-    /// The port on 127.0.0.1.
+    /// The port on 127.0.0.1 where it is asked: its own, or that of a [`behind`](Self::behind).
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port.number
+        self.door
+    }
+
+    /// From now on it is asked over another port, of something that passes on what is said.
+    #[must_use]
+    pub fn behind(mut self, door: u16) -> Self {
+        self.door = door;
+        self
     }
 
     /// The process id.

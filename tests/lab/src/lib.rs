@@ -13,6 +13,7 @@
 //! | [`link`] | a line of the kernel's own devices: narrow, or one that drops large packets |
 //! | [`authority`] | certificates that somebody signs, for servers and clients |
 //! | [`held`] | one thread of a program that hangs while its others go on |
+//! | [`flood`] | a client that sends as much as it can, over TLS and HTTP/2 |
 //! | [`disk`] | a disk under a server that hangs, freezes or turns read-only |
 //! | [`process`] | CPU and memory of any process, for benchmarks |
 //!
@@ -45,6 +46,7 @@ mod copy;
 pub mod disk;
 mod error;
 pub mod exporter;
+pub mod flood;
 mod folder;
 mod given;
 pub mod haproxy;

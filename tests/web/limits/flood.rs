@@ -3,8 +3,6 @@
 //!
 //! Figures are of whichever build `PG_EXPORTER_TESTED` names, of the tests' own without it.
 
-mod kinds;
-
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,182 +10,66 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pg_exporter_lab::Exporter;
+use pg_exporter_lab::flood::{Client, KINDS, Kind, Site, ask, runtime};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::{LocalSet, spawn_local};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use self::kinds::{KINDS, Kind};
-use crate::support::{Folder, SOON, on_server, turn};
+use crate::support::{SOON, on_server, turn};
 
 /// Memory that all clients together may make the server hold.
-const MEMORY: u64 = 64 << 20;
+const MEMORY: u64 = 64_000_000;
+
+/// As many connections as the server takes.
+const ALL: usize = 512;
+
+/// Almost as many as it takes of those that have only begun.
+const NEWCOMERS: usize = 4000;
 
 /// How long each flood lasts, and of how many connections it is. An unoptimized build is ten times slower, and the machine may
 /// have other things to do: there it is about answers and memory alone.
-fn floods() -> (Duration, &'static [usize]) {
-    match std::env::var_os("PG_EXPORTER_TESTED") {
-        Some(_) => (Duration::from_secs(4), &[64, 256]),
-        None => (Duration::from_millis(1500), &[24]),
-    }
+fn floods() -> Vec<(Kind, usize, Duration)> {
+    let all = |connections, time| KINDS.map(|kind| (kind, connections, time));
+    let four = Duration::from_secs(4);
+    let few = Duration::from_millis(1500);
+    // Behind one of all connections, some of them are still there when the next flood begins.
+    let mut floods = match std::env::var_os("PG_EXPORTER_TESTED") {
+        Some(_) => [64, 256, ALL].map(|connections| all(connections, four)).concat(),
+        None => [
+            all(24, few).to_vec(),
+            GREEDY.map(|kind| (kind, ALL, four)).to_vec(),
+        ]
+        .concat(),
+    };
+    floods.push((Kind::HalfHandshakes, NEWCOMERS, four));
+    floods
 }
 
-/// The program behind TLS, and who trusts it.
-struct Site {
+/// Those that hold most.
+const GREEDY: [Kind; 6] = [
+    Kind::ReferencesAndRequests,
+    Kind::Continuations,
+    Kind::Bodies,
+    Kind::Fields,
+    Kind::Unread,
+    Kind::LongHeads,
+];
+
+/// The program behind TLS.
+struct Flooded {
     exporter: Exporter,
-    certificate: CertificateDer<'static>,
-    _folder: Folder,
+    site: Site,
 }
 
-impl Site {
+impl Flooded {
     fn start() -> Self {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let folder = Folder::new();
-        let path = folder.at("web.yml");
-        let indented = |pem: String| -> String { pem.lines().map(|line| format!("    {line}\n")).collect() };
-        let text = format!(
-            "tls_server_config:\n  cert: |\n{}  key: |\n{}",
-            indented(pair.cert.pem()),
-            indented(pair.signing_key.serialize_pem())
-        );
-        std::fs::write(&path, text).unwrap();
-        let exporter = on_server().arg("--web.config.file").arg(&path);
-        Self {
-            exporter: exporter.start(),
-            certificate: pair.cert.der().clone(),
-            _folder: folder,
-        }
+        let site = Site::new();
+        let exporter = on_server().arg("--web.config.file").arg(site.config()).start();
+        Self { exporter, site }
     }
 
-    fn client(&self, address: Ipv4Addr, protocol: &'static str) -> Client {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).unwrap();
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        Client {
-            address,
-            port: self.exporter.port(),
-            connector: TlsConnector::from(Arc::new(config)),
-        }
+    fn client(&self, address: Ipv4Addr, protocol: &str) -> Client {
+        self.site.client(address, self.exporter.port(), protocol)
     }
-}
-
-#[derive(Clone)]
-struct Client {
-    /// Where it connects from.
-    address: Ipv4Addr,
-    port: u16,
-    connector: TlsConnector,
-}
-
-impl Client {
-    async fn reach(&self) -> std::io::Result<TcpStream> {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind((self.address, 0).into())?;
-        socket.connect((Ipv4Addr::LOCALHOST, self.port).into()).await
-    }
-
-    async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
-        let stream = self.reach().await?;
-        stream.set_nodelay(true)?;
-        self.connector
-            .connect("localhost".try_into().unwrap(), stream)
-            .await
-    }
-
-    /// One connection of a flood, to its end.
-    async fn attack(&self, kind: Kind, sent: &AtomicU64) -> std::io::Result<()> {
-        if kind == Kind::HalfHandshakes {
-            let mut stream = self.reach().await?;
-            stream.write_all(&[0x16, 3, 1, 2, 0, 1, 0]).await?;
-            stream.write_all(&[0; 200]).await?;
-            sent.fetch_add(207, Ordering::Relaxed);
-            let _ = stream.read(&mut [0; 64]).await?;
-            return Ok(());
-        }
-        if kind == Kind::Plain {
-            let mut stream = self.reach().await?;
-            stream.write_all(b"GET /primary HTTP/1.1\r\n").await?;
-            loop {
-                stream.write_all(&[b'x'; 16_384]).await?;
-                sent.fetch_add(16_384, Ordering::Relaxed);
-            }
-        }
-        let mut stream = self.connect().await?;
-        if kind == Kind::Handshakes {
-            sent.fetch_add(1000, Ordering::Relaxed);
-            return Ok(());
-        }
-        if kind == Kind::Visits {
-            sent.fetch_add(1000, Ordering::Relaxed);
-            return ask(&mut stream).await.map(drop);
-        }
-        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
-        stream.write_all(&kind.settings()).await?;
-        let (mut read, mut write) = tokio::io::split(stream);
-        let write = async {
-            let mut number = 1;
-            loop {
-                let (bytes, streams) = kind.piece(number);
-                number += 2 * streams;
-                write.write_all(&bytes).await?;
-                sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                tokio::task::yield_now().await;
-            }
-        };
-        let read = async {
-            let mut sink = vec![0; 16_384];
-            while kind.reads() {
-                if read.read(&mut sink).await? == 0 {
-                    return Ok(());
-                }
-            }
-            std::future::pending().await
-        };
-        tokio::select! {
-            end = read => end,
-            end = write => end,
-        }
-    }
-}
-
-/// Asks once, for an answer that ends with the connection.
-async fn ask(stream: &mut TlsStream<TcpStream>) -> std::io::Result<Vec<u8>> {
-    stream.write_all(b"GET /primary HTTP/1.0\r\n\r\n").await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(answer)
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
-/// As many connections as wanted, each begun anew when it ends, until a time.
-fn flood(client: &Client, kind: Kind, connections: usize, until: Instant, sent: &Arc<AtomicU64>) {
-    LocalSet::new().block_on(&runtime(), async {
-        for _ in 0..connections {
-            let (client, sent) = (client.clone(), Arc::clone(sent));
-            spawn_local(async move {
-                loop {
-                    let _ = client.attack(kind, &sent).await;
-                    tokio::task::yield_now().await;
-                }
-            });
-        }
-        tokio::time::sleep_until(until.into()).await;
-    });
 }
 
 /// What `/primary` takes, each time; every answer is 200.
@@ -227,27 +109,39 @@ fn percentile(times: &[Duration], part: f64) -> Duration {
     times[place.min(times.len() - 1)]
 }
 
+/// Lets this process have so many files open.
+fn open_files(most: usize) {
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = u64::try_from(most).unwrap();
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
+}
+
 /// The client that floods, and one that does not.
 const FLOODING: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const ANOTHER: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// A flood of a kind, and what `/primary` took beside it.
-fn measure(site: &Site, kind: Kind, connections: usize, time: Duration) {
+fn measure(site: &Flooded, kind: Kind, connections: usize, time: Duration) {
     let (sent, until) = (Arc::<AtomicU64>::default(), Instant::now() + time);
     let attacker = site.client(FLOODING, kind.protocol());
-    let probers = [
-        (FLOODING, true),
-        (FLOODING, false),
-        (ANOTHER, true),
-        (ANOTHER, false),
-    ];
+    let mut probers = vec![(ANOTHER, true), (ANOTHER, false)];
+    // A client that has all connections that there may be has no other one.
+    if connections < ALL {
+        probers.extend([(FLOODING, true), (FLOODING, false)]);
+    }
     let times: Vec<_> = thread::scope(|scope| {
-        scope.spawn(|| flood(&attacker, kind, connections, until, &sent));
-        let probe = |(address, is_kept)| {
+        scope.spawn(|| {
+            let end = async { tokio::time::sleep_until(until.into()).await };
+            attacker.flood(kind, connections, end, &sent);
+        });
+        let probe = |&(address, is_kept): &(Ipv4Addr, bool)| {
             let prober = site.client(address, "http/1.1");
             scope.spawn(move || probe(&prober, is_kept, until))
         };
-        let probes: Vec<_> = probers.into_iter().map(probe).collect();
+        let probes: Vec<_> = probers.iter().map(probe).collect();
         probes.into_iter().map(|probe| probe.join().unwrap()).collect()
     });
     let rate = sent.load(Ordering::Relaxed) as f64 / time.as_secs_f64() / 1e6;
@@ -272,7 +166,7 @@ fn measure(site: &Site, kind: Kind, connections: usize, time: Duration) {
 #[test]
 fn floods_of_one_client_leave_health_and_memory_alone() {
     let _turn = turn();
-    let site = Site::start();
+    let site = Flooded::start();
     let prober = site.client(ANOTHER, "http/1.1");
     pg_exporter_lab::wait_until("/primary answers 200", SOON, || {
         runtime().block_on(async {
@@ -282,13 +176,10 @@ fn floods_of_one_client_leave_health_and_memory_alone() {
     });
     let only = std::env::var("PG_EXPORTER_FLOOD").unwrap_or_default();
     let idle = site.exporter.peak_rss();
-    let (time, counts) = floods();
-    for kind in KINDS {
-        if !format!("{kind:?}").contains(&only) {
-            continue;
-        }
-        for connections in counts {
-            measure(&site, kind, *connections, time);
+    open_files(NEWCOMERS + 100);
+    for (kind, connections, time) in floods() {
+        if format!("{kind:?}").contains(&only) {
+            measure(&site, kind, connections, time);
         }
     }
     let grown = site.exporter.peak_rss().saturating_sub(idle);
