@@ -20,7 +20,12 @@ pub(super) enum Kind {
     Halves,
     /// Asks for reloads without a pause.
     Reloads,
+    /// Asks for pages, some of chosen collectors, within less time than they take; every other one hangs up then.
+    Hasty,
 }
+
+/// What those have time for, in milliseconds.
+const HASTE: [u64; 3] = [1, 20, 50];
 
 impl Kind {
     fn request(self) -> String {
@@ -30,6 +35,28 @@ impl Kind {
             Self::Pipelines => page("/primary").repeat(50),
             Self::Halves => "GET /metrics HTTP/1.1\r\nHo".to_owned(),
             Self::Reloads => page("/reload"),
+            Self::Hasty => page("/metrics"),
+        }
+    }
+}
+
+/// Asks in all ways of [`Kind::Hasty`], once each, with a time that is named or without.
+fn hurry(port: u16) {
+    let ask = |path: &str, head: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        Some(stream)
+    };
+    for time in HASTE {
+        let head = format!("X-Prometheus-Scrape-Timeout-Seconds: 0.{time:03}\r\n");
+        let paths = ["/metrics", "/metrics?collect[]=pg_db&collect[]=pg_table"];
+        let ways = paths.map(|path| [ask(path, &head), ask(path, &head), ask(path, "")]);
+        thread::sleep(Duration::from_millis(time));
+        for [patient, _, _] in ways {
+            // Both others hang up.
+            let _ = patient.map(|mut stream| stream.read_to_end(&mut Vec::new()));
         }
     }
 }
@@ -45,6 +72,11 @@ impl Crowd {
         let ended = Arc::<AtomicBool>::default();
         let end = Arc::clone(&ended);
         let thread = thread::spawn(move || {
+            while kind == Kind::Hasty && !end.load(Ordering::Relaxed) {
+                hurry(port);
+                // An unoptimized build has some two hundred handshakes a second, on a machine that has nothing else to do.
+                thread::sleep(Duration::from_millis(200));
+            }
             let request = kind.request();
             let mut streams: Vec<_> = (0..clients).filter_map(|_| connect(port)).collect();
             let mut sink = [0; 65_536];

@@ -1,15 +1,24 @@
 //! Faults in no order, the same in each run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::thread::sleep;
 use std::time::Duration;
 
+use pg_exporter_lab::flood::{Client, KINDS};
 use pg_exporter_lab::process::{Signal, signal};
 use pg_exporter_lab::{Cluster, Exporter, FaultProxy, Mode, Session};
 
+use super::RECOVERY;
 use super::clients::{Crowd, Kind};
+use super::files::{Pipes, ReadOnly};
+use super::flood::Flood;
 use super::scrapes::Scrapes;
 use super::unread::Log;
 use crate::support::HungStorage;
+
+/// How long each of them lasts the first time.
+const SHORTLY: Duration = Duration::from_millis(250);
 
 /// A sequence that looks random.
 pub(super) struct Random(u64);
@@ -40,6 +49,12 @@ pub(super) struct Scene<'a> {
     pub(super) proxy: &'a FaultProxy,
     pub(super) exporter: &'a Exporter,
     pub(super) log: &'a Log,
+    /// Where one asks who takes little at a time.
+    pub(super) narrow: u16,
+    /// A client of HTTP/2.
+    pub(super) client: &'a Client,
+    /// Files that the exporter reads.
+    pub(super) files: &'a [PathBuf],
 }
 
 /// What is done to the way, to the server, to the exporter and by its clients.
@@ -49,6 +64,9 @@ pub(super) struct Faults<'a> {
     crowd: Option<Crowd>,
     frozen: Frozen,
     hung: Option<HungStorage>,
+    read_only: Option<ReadOnly>,
+    flood: Option<Flood>,
+    pipes: Option<Pipes>,
     refuses: bool,
     counts: BTreeMap<&'static str, u32>,
 }
@@ -73,18 +91,37 @@ impl<'a> Faults<'a> {
             crowd: None,
             frozen: Frozen::Nothing,
             hung: None,
+            read_only: None,
+            flood: None,
+            pipes: None,
             refuses: false,
             counts: BTreeMap::new(),
         }
     }
 
-    /// Begins the fault of a number; its name.
-    pub(super) fn inject(&mut self, number: u64, scrapes: &Scrapes) -> &'static str {
+    /// Begins any of them; its name.
+    pub(super) fn inject(&mut self, random: &mut Random, scrapes: &Scrapes) -> &'static str {
         scrapes.trouble();
-        let name = NAMES[usize::try_from(number).unwrap_or_default() % NAMES.len()];
-        self.begin(name, number);
+        let name = NAMES[usize::try_from(random.next()).unwrap_or_default() % NAMES.len()];
+        self.begin(name, random.next());
         *self.counts.entry(name).or_default() += 1;
         name
+    }
+
+    /// Each of them once, and each kind of flood, soon one after the other.
+    pub(super) fn once_each(&mut self, scrapes: &Scrapes) {
+        scrapes.trouble();
+        let floods = (0..).zip(KINDS).map(|(number, _)| ("flood of HTTP/2", number));
+        for (name, number) in NAMES.map(|name| (name, 7)).into_iter().chain(floods) {
+            self.begin(name, number);
+            sleep(SHORTLY);
+            self.lift();
+            scrapes.wait_until_whole(RECOVERY);
+            eprintln!(
+                "  {:>6} KiB after the first «{name}»",
+                self.scene.exporter.rss() >> 10
+            );
+        }
     }
 
     fn begin(&mut self, name: &str, number: u64) {
@@ -93,6 +130,9 @@ impl<'a> Faults<'a> {
             proxy,
             exporter,
             log,
+            narrow,
+            client,
+            files,
         } = self.scene;
         match name {
             "reset" => proxy.mode(Mode::Reset),
@@ -144,7 +184,16 @@ impl<'a> Faults<'a> {
                 self.refuses = true;
             }
             "unread log" => log.read(false),
-            "slow readers" => self.crowd = Some(Crowd::start(exporter.port(), Kind::Deaf, 64)),
+            "read-only storage" => self.read_only = Some(ReadOnly::of(cluster)),
+            "pipes for files" => {
+                self.pipes = Some(Pipes::instead_of(files));
+                // New connections read those of the way to the server.
+                cluster.psql(&format!("select pg_terminate_backend(pid) {OURS}"));
+                self.crowd = Some(Crowd::start(exporter.port(), Kind::Reloads, 1));
+            }
+            "flood of HTTP/2" => self.flood = Some(Flood::start(client, number)),
+            "clients in a hurry" => self.crowd = Some(Crowd::start(exporter.port(), Kind::Hasty, 1)),
+            "slow readers" => self.crowd = Some(Crowd::start(narrow, Kind::Deaf, 64)),
             "flood of requests" => self.crowd = Some(Crowd::start(exporter.port(), Kind::Pipelines, 8)),
             "half requests" => self.crowd = Some(Crowd::start(exporter.port(), Kind::Halves, 200)),
             _ => self.crowd = Some(Crowd::start(exporter.port(), Kind::Reloads, 4)),
@@ -158,6 +207,7 @@ impl<'a> Faults<'a> {
             proxy,
             exporter,
             log,
+            ..
         } = self.scene;
         match std::mem::take(&mut self.frozen) {
             Frozen::Nothing => {}
@@ -166,6 +216,9 @@ impl<'a> Faults<'a> {
             Frozen::Exporter => exporter.signal(Signal::CONT),
         }
         self.hung = None;
+        self.read_only = None;
+        self.flood = None;
+        self.pipes = None;
         self.holder = None;
         self.crowd = None;
         if std::mem::take(&mut self.refuses) {
@@ -186,7 +239,7 @@ impl<'a> Faults<'a> {
     }
 }
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 28] = [
     "reset",
     "closed",
     "refused",
@@ -205,9 +258,13 @@ const NAMES: [&str; 24] = [
     "locked catalog",
     "database made anew",
     "hung storage",
+    "read-only storage",
+    "pipes for files",
     "refused login",
     "unread log",
+    "clients in a hurry",
     "slow readers",
+    "flood of HTTP/2",
     "flood of requests",
     "half requests",
     "reloads",
