@@ -33,8 +33,16 @@ impl Session {
         }
         // What a pooler calls a backend is none of the server's.
         let left = match self.kind() {
-            Kind::Postgres => self.living(&asked, limit).await?,
-            Kind::Pooled | Kind::Pgbouncer => Vec::new(),
+            Kind::Postgres => self.living(&asked, limit).await,
+            Kind::Pooled | Kind::Pgbouncer => Ok(Vec::new()),
+        };
+        let left = match left {
+            // Nobody will ever say: as good as where nobody can be asked.
+            Err(failure) if failure.is_lasting() || failure.is_denial() => {
+                tracing::debug!("not told whether backends have gone: {failure}");
+                Vec::new()
+            }
+            left => left?,
         };
         self.driver.stragglers.are_left(&asked, &left);
         Ok(())

@@ -236,8 +236,10 @@ fn assert_log_explains_itself(log: &str) {
         let is_count = line.contains("were held back") || line.contains("were dropped");
         // What floods do before they speak HTTP/2.
         let is_client = line.contains("TLS handshake failed: ");
+        // What pipes in the place of files do.
+        let is_file = line.contains("it is not a plain file");
         assert!(
-            is_outage || is_count || is_client || (is_failure && is_known),
+            is_outage || is_count || is_client || is_file || (is_failure && is_known),
             "{line}"
         );
     }
