@@ -234,8 +234,8 @@ fn assert_log_explains_itself(log: &str) {
                 .iter()
                 .any(|state| line.contains(state));
         let is_count = line.contains("were held back") || line.contains("were dropped");
-        // What floods do before they speak HTTP/2.
-        let is_client = line.contains("TLS handshake failed: ");
+        // What floods do before they speak HTTP/2, and while they do.
+        let is_client = line.contains("TLS handshake failed: ") || line.contains(" library=h2");
         // What pipes in the place of files do.
         let is_file = line.contains("it is not a plain file");
         assert!(
