@@ -12,8 +12,8 @@ fn every_test_that_the_document_names_exists() {
     for name in text.split('`').skip(1).step_by(2) {
         let (file, test) = if let Some((path, test)) = name.split_once(": ") {
             (root.join(path), test)
-        } else if let Some((module, test)) = name.split_once("::") {
-            (root.join("tests/faults").join(module), test)
+        } else if let Some((module, test)) = name.rsplit_once("::") {
+            (root.join("tests/faults").join(module.replace("::", "/")), test)
         } else {
             continue;
         };
