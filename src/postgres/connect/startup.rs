@@ -297,8 +297,7 @@ impl Attempt {
         }
     }
 
-    /// The same, with the reason why there was no password for a server that asks for one: nothing else is missing that the
-    /// driver would say of.
+    /// The same, with the reason why there was no password for a server that asks for one: the driver misses nothing else.
     fn without_password(&self, failure: Failure) -> Failure {
         match &self.secrets.absence {
             Some(absence) if failure.message.starts_with("invalid configuration") => Failure {
