@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use pg_exporter_lab::{Cluster, majors_among, wait_until};
 
-use super::{CAP, count_of, highest, monitor, scrapes};
-use crate::support::{Layer, SOON, State, cluster, page_within, wait_for_state};
+use super::{CAP, highest, monitor, scrapes};
+use crate::support::{Layer, SOON, State, wait_for_state};
 
 /// What functions send before they say nothing more, while their client has gone and they swallow what is to cancel them. Each sends
 /// so much that its connection is cut off, and no more than fits between there and here.
@@ -73,34 +73,5 @@ fn backends_that_stay_behind_a_flood() {
         for major in majors_among(&[10, 13, 18]) {
             scope.spawn(move || on(major));
         }
-    });
-}
-
-/// Where nobody is told who is there, as services may have it, a place is free after a while: else there were none left.
-#[test]
-fn backends_of_which_the_server_tells_nothing() {
-    let cluster = cluster();
-    let noisy = (0..)
-        .zip(STAY_BEHIND)
-        .map(|(number, body)| stays_behind(&cluster, &format!("noisy_{number}"), body));
-    let noisy: String = noisy.collect();
-    let quiet = "quiet: { query: SELECT 1 AS value, ttl: 0, metrics: [ { value: { usage: GAUGE, description: One. } } ] }\n";
-    cluster.psql("revoke execute on function pg_stat_get_activity(integer) from public");
-    let layer = Layer::new(&format!("{quiet}{noisy}"));
-    let exporter = monitor(&cluster, &[layer.flag(), "--no-builtin".to_owned()]);
-    wait_for_state(&exporter, State::Primary, SOON);
-    let behind = || {
-        let sql =
-            "select count(*) from pg_stat_activity where query like '%stay()%' and pid <> pg_backend_pid()";
-        count_of(&cluster, sql)
-    };
-    let begun = Instant::now();
-    while begun.elapsed() < SOON * 5 && behind() < CAP {
-        scrapes(&exporter, 1);
-    }
-    assert!(behind() >= CAP, "{} are too few to tell", behind());
-    wait_until("there is a place for others", SOON, || {
-        let page = page_within(&exporter, 3.0).0;
-        page.all("quiet_value").count() > 0
     });
 }
